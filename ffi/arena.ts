@@ -1,0 +1,135 @@
+/** Arenas: many small typed arrays out of few blocks. */
+
+import { alloc } from "./block.ts";
+import { whole } from "./checks.ts";
+import { FreedError } from "./errors.ts";
+import {
+  elementBytes,
+  type TypedArray,
+  type TypedArrayConstructor,
+} from "./types.ts";
+
+/** The size of an arena's first chunk unless it is told another. */
+const FIRST_CHUNK_BYTES = 64 * 1024;
+
+/** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
+const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** What an {@linkcode Arena} can be told. */
+export interface ArenaOptions {
+  /** The size of the first chunk in bytes; 64 KiB by default. Later ones double up to 4 MiB. */
+  chunkBytes?: number;
+}
+
+/**
+ * Hands out small typed arrays from large blocks in Python's heap: many times faster than a typed array or a block each.
+ *
+ * All of them are freed together, by `reset` or at the end of the arena's scope, which detaches them. They share the
+ * buffer of their chunk: transferring one's buffer away detaches its siblings too, and the arena starts a new chunk.
+ * If an arena is lost, each chunk lives as long as the last typed array over it.
+ *
+ * @example
+ * ```ts
+ * import { Arena } from "@oneheap/oneheap";
+ *
+ * using arena = new Arena();
+ * const points = Array.from({ length: 1_000 }, () => arena.alloc(Float64Array, 3));
+ * points[0][0] = 1.5;
+ * ```
+ */
+export class Arena implements Disposable {
+  #buffer = new ArrayBuffer(0);
+  /** How much of the current chunk is handed out, in bytes. */
+  #used = 0;
+  #capacity = 0;
+  #nextChunkBytes: number;
+  #largestChunkBytes: number;
+  /** Every chunk since the last reset; none once the arena is disposed. */
+  #chunks: Disposable[] | undefined = [];
+
+  /**
+   * Makes an arena without a chunk: the first allocation makes one.
+   *
+   * @throws {RangeError} If `chunkBytes` is no whole number from 1 on.
+   */
+  constructor({ chunkBytes = FIRST_CHUNK_BYTES }: ArenaOptions = {}) {
+    if (whole("chunkBytes", chunkBytes) === 0) {
+      throw new RangeError("The chunkBytes must be at least 1; 0 was given");
+    }
+    this.#nextChunkBytes = chunkBytes;
+    this.#largestChunkBytes = Math.max(chunkBytes, LARGEST_CHUNK_BYTES);
+  }
+
+  /**
+   * A typed array of `length` zeroes. One that is larger than a chunk gets a chunk of its own.
+   *
+   * @throws {RangeError} For a length that is negative, fractional, NaN or too large.
+   * @throws {TypeError} If `type` is no `TypedArray` constructor.
+   * @throws {AllocationError} If memory is out.
+   * @throws {FreedError} If the arena was disposed.
+   */
+  alloc<A extends TypedArray>(
+    type: TypedArrayConstructor<A>,
+    length: number,
+  ): A {
+    const size = elementBytes(type);
+    const remainder = this.#used % size;
+    const start = remainder === 0 ? this.#used : this.#used + size - remainder;
+    const end = start + length * size;
+    if (
+      end <= this.#capacity && length >>> 0 === length && !this.#buffer.detached
+    ) {
+      this.#used = end;
+      return new type(this.#buffer, start, length);
+    }
+    return this.#allocFromNewChunk(type, whole("length", length), size);
+  }
+
+  /** Frees everything that was handed out, and detaches it. The arena can be used on. */
+  reset(): void {
+    this.#freeChunks(this.#live());
+    this.#chunks = [];
+  }
+
+  /** Frees everything that was handed out, and detaches it. The arena can't be used any more. */
+  [Symbol.dispose](): void {
+    if (this.#chunks === undefined) return;
+    this.#freeChunks(this.#chunks);
+    this.#chunks = undefined;
+  }
+
+  #live(): Disposable[] {
+    if (this.#chunks !== undefined) return this.#chunks;
+    throw new FreedError("This arena was disposed. Make a new one");
+  }
+
+  #freeChunks(chunks: Disposable[]): void {
+    this.#used = this.#capacity = 0;
+    this.#buffer = new ArrayBuffer(0);
+    for (const chunk of chunks) chunk[Symbol.dispose]();
+  }
+
+  #allocFromNewChunk<A extends TypedArray>(
+    type: TypedArrayConstructor<A>,
+    length: number,
+    size: number,
+  ): A {
+    const chunks = this.#live();
+    const bytes = length * size;
+    if (bytes > this.#nextChunkBytes) {
+      const own = alloc(type, length);
+      chunks.push(own);
+      return own.view;
+    }
+    const chunk = alloc(Uint8Array, this.#nextChunkBytes);
+    this.#buffer = chunk.view.buffer;
+    chunks.push(chunk);
+    this.#capacity = this.#nextChunkBytes;
+    this.#used = bytes;
+    this.#nextChunkBytes = Math.min(
+      this.#nextChunkBytes * 2,
+      this.#largestChunkBytes,
+    );
+    return new type(this.#buffer, 0, length);
+  }
+}

@@ -1,0 +1,43 @@
+/** Holding the thread attached to Python across many calls. */
+
+import { failure } from "./checks.ts";
+import { symbols } from "./library.ts";
+
+class Attachment implements Disposable {
+  #held = true;
+
+  [Symbol.dispose](): void {
+    if (!this.#held) return;
+    this.#held = false;
+    symbols.oneheap_detach();
+  }
+}
+
+/**
+ * Attaches this thread to Python until the returned attachment is disposed.
+ *
+ * Each call of this library attaches by itself for its own length, which costs about as much as a small allocation.
+ * Across a hot loop, attach once. Attachments nest, and may be disposed in any order; disposing one twice does nothing.
+ *
+ * While a thread is attached it holds the GIL, on builds of Python that have one: no other thread runs Python code, and
+ * no other thread can attach. So don't `await` and don't wait for another thread while attached: a Worker that you wait
+ * for may be waiting for the GIL. An attachment that is never disposed lasts until its thread ends.
+ *
+ * @returns The attachment; `using` disposes it at the end of the scope.
+ * @throws {LibraryError} If Python is ending in this process.
+ *
+ * @example
+ * ```ts
+ * import { attach, raw } from "@oneheap/oneheap";
+ *
+ * using _attached = attach();
+ * for (let index = 0; index < 1_000; index++) {
+ *   raw.free(raw.malloc(64));
+ * }
+ * ```
+ */
+export function attach(): Disposable {
+  const code = symbols.oneheap_attach();
+  if (code !== 1) throw failure(code, 0);
+  return new Attachment();
+}

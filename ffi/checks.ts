@@ -1,0 +1,46 @@
+/** Checking arguments before they cross, and telling what a code means that came back. */
+
+import { AllocationError, LibraryError } from "./errors.ts";
+import { CODE } from "./symbols.ts";
+import { describe } from "./types.ts";
+
+/** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
+export function whole(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `The ${what} must be a number; ${describe(value)} was given`,
+    );
+  }
+  throw new RangeError(
+    `The ${what} must be a whole number from 0 to 2^53 - 1; ${value} was given`,
+  );
+}
+
+/** The error for a code that came back where an address should have. */
+export function failure(code: number, requested: number): Error {
+  switch (code) {
+    case CODE.outOfMemory:
+      return new AllocationError(
+        requested,
+        "Python's allocator is out of memory",
+      );
+    case CODE.misaligned:
+      return new AllocationError(
+        requested,
+        "an allocator hook in this process gives addresses that are no multiple of 16",
+      );
+    case CODE.noPython:
+      return new LibraryError(
+        "Python is ending or has ended in this process; it can't be attached to any more",
+      );
+    case CODE.subinterpreter:
+      return new LibraryError(
+        "This thread is attached to a subinterpreter, whose memory must not meet the main interpreter's. Detach it first",
+      );
+    default:
+      return new RangeError(
+        `The library refused the arguments of a request for ${requested} bytes`,
+      );
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Opens the Rust library and starts Python, once per process, when it is imported.
+ *
+ * All of it is synchronous: a Worker that awaited here would lose the messages that are posted to it meanwhile.
+ */
+
+import process from "node:process";
+import { type Attempt, LibraryError } from "./errors.ts";
+import { environment } from "./permissions.ts";
+import { type Loader, PLATFORM } from "./platform.ts";
+import { besideLibrary, findPython, type FoundPython } from "./python.ts";
+import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
+
+/** The functions of the Rust library. */
+export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** The Python that is embedded in this process. */
+export interface Python {
+  /** Its version, as `3.13.0`. */
+  readonly version: string;
+  /** The path of its shared library. */
+  readonly library: string;
+  /** Its `sys.executable`. */
+  readonly executable: string;
+  /** Its `sys.prefix`: the virtual environment's folder, if it was found by one. */
+  readonly prefix: string;
+}
+
+const path = findLibrary();
+
+/** The functions of the Rust library. */
+export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
+
+/**
+ * The Python that is embedded in this process. It was started when this library was imported first.
+ *
+ * @example
+ * ```ts
+ * import { python } from "@oneheap/oneheap";
+ *
+ * console.log(`Python ${python.version} from ${python.library}`);
+ * ```
+ */
+export const python: Python = Object.freeze(describePython(symbols));
+
+/** The functions that come by Node-API. */
+export const napi: NodeApi = openNodeApi(path);
+
+function findLibrary(): string {
+  const named = environment("ONEHEAP_LIBRARY");
+  if (named !== undefined) return named;
+  const url = new URL(
+    `../rust/target/release/${PLATFORM.libraryName}`,
+    import.meta.url,
+  );
+  return decodeURIComponent(url.pathname);
+}
+
+/** The library as another thread of this process opened it: nothing has to be found, and nothing started. */
+function openStarted(library: string): Symbols | undefined {
+  let opened;
+  try {
+    opened = Deno.dlopen(library, ABI_SYMBOL);
+  } catch {
+    // Its symbols are not bound until libpython is here. Whatever else is wrong comes up again when it is opened then.
+    return undefined;
+  }
+  try {
+    if (opened.symbols.oneheap_abi() !== ABI) return undefined;
+    const { symbols } = Deno.dlopen(library, SYMBOLS);
+    return symbols.oneheap_python(null, 0) > 0 ? symbols : undefined;
+  } finally {
+    opened.close();
+  }
+}
+
+/** Opens libpython, then the library, whose symbols are bound to it, and starts Python. */
+function openAndStart(library: string): Symbols {
+  const tried: Attempt[] = [];
+  const found = findPython(tried);
+  const loader = attempt(
+    found.library,
+    library,
+    () => PLATFORM.openLoader(found.library),
+  );
+  const python = agree(loader, found);
+  attempt(python.library, library, () => loader.openGlobally(python.library));
+  attempt(library, python.library, () => loader.pin(library));
+  loader.close();
+  const symbols = openChecked(library, python.library);
+  start(symbols, python);
+  return symbols;
+}
+
+/**
+ * Two libpythons in one process crash it, so one that is here already is taken, unless another was asked for by name.
+ * The loader lists the libraries in the order in which they came, and `found` among them.
+ */
+function agree(loader: Loader, found: FoundPython): FoundPython {
+  const [first, ...others] = loader.loaded().filter(PLATFORM.isPythonLibrary);
+  if (first === undefined) return found;
+  if (others.length === 0) {
+    return { library: first, executable: found.executable };
+  }
+  if (environment("ONEHEAP_PYTHON") === undefined) {
+    return { library: first, executable: besideLibrary(first) };
+  }
+  loader.close();
+  throw new LibraryError(
+    `Another Python is in this process already, and two would crash it. Set ONEHEAP_PYTHON to ${first} or unset it.`,
+    [{
+      subject: found.library,
+      reason: `asked for by ONEHEAP_PYTHON, while ${first} is loaded`,
+    }],
+  );
+}
+
+/** Opens the library once it is known to speak this boundary. */
+function openChecked(library: string, pythonLibrary: string): Symbols {
+  const opened = attempt(
+    library,
+    pythonLibrary,
+    () => Deno.dlopen(library, ABI_SYMBOL),
+  );
+  const abi = opened.symbols.oneheap_abi();
+  opened.close();
+  if (abi !== ABI) {
+    throw new LibraryError(
+      `${library} was built for another version of oneheap: it speaks boundary ${abi}, this version needs ${ABI}. ` +
+        "Build it again (deno task build), or unset ONEHEAP_LIBRARY.",
+      [{ subject: library, reason: `its boundary is ${abi}, not ${ABI}` }],
+    );
+  }
+  return attempt(library, pythonLibrary, () => Deno.dlopen(library, SYMBOLS))
+    .symbols;
+}
+
+/** Does one step of opening; what goes wrong in it becomes a `LibraryError` that says what to do. */
+function attempt<Result>(
+  file: string,
+  other: string,
+  step: () => Result,
+): Result {
+  try {
+    return step();
+  } catch (error) {
+    const reason = (error as Error).message;
+    const tried = [{ subject: file, reason }];
+    if (error instanceof Deno.errors.NotCapable) {
+      throw new LibraryError(
+        `The permission "ffi" is missing for ${file}. Run with --allow-ffi, or with --allow-ffi=${file},${other}.`,
+        tried,
+        error,
+      );
+    }
+    throw new LibraryError(explain(file, reason), tried, error);
+  }
+}
+
+/** What is wrong with a file that could not be opened, as far as the system's words tell. */
+function explain(file: string, reason: string): string {
+  if (/oneheap_/.test(reason)) {
+    return `${file} is no library of oneheap's, or of another version. Unset ONEHEAP_LIBRARY or build it again (deno task build).`;
+  }
+  if (!/No such file/.test(reason)) {
+    return `${file} can't be opened as a library.`;
+  }
+  if (PLATFORM.isPythonLibrary(file)) {
+    return `${file} is not there. Set ONEHEAP_PYTHON to a Python executable or to its shared library.`;
+  }
+  return `The Rust library is not at ${file}. Build it (deno task build), or set ONEHEAP_LIBRARY to where it is.`;
+}
+
+function start(symbols: Symbols, { library, executable }: FoundPython): void {
+  const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
+  const code = symbols.oneheap_start(paths, paths.length);
+  if (code === 1) return;
+  const why = code === CODE.subinterpreter
+    ? "this thread is attached to a subinterpreter of it"
+    : "it is ending or has ended in this process, or no thread could be made for it";
+  throw new LibraryError(`Python (${library}) can't be used: ${why}.`, [{
+    subject: library,
+    reason: why,
+  }]);
+}
+
+function describePython(symbols: Symbols): Python {
+  const description = new Uint8Array(symbols.oneheap_python(null, 0));
+  symbols.oneheap_python(description, description.length);
+  const [version, library, executable, prefix] = new TextDecoder().decode(
+    description,
+  ).split("\0");
+  return { version, library, executable, prefix };
+}
+
+function openNodeApi(library: string): NodeApi {
+  const module = { exports: {} };
+  attempt(library, python.library, () => process.dlopen(module, library));
+  return module.exports as NodeApi;
+}

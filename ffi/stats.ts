@@ -1,0 +1,39 @@
+/** What the process has allocated. */
+
+import { symbols } from "./library.ts";
+
+/** Process-wide counts, over all threads, as {@linkcode stats} gives them. */
+export interface Stats {
+  /** Blocks alive, chunks of arenas among them, memory of `raw` not. A block ends when its last holder lets go. */
+  blocks: number;
+  /** Their size in bytes, as it was asked for. */
+  bytes: number;
+  /** The most that `bytes` has ever been. */
+  peakBytes: number;
+  /** Blocks that ended without a `free`: lost ones that were collected, and those whose memory was transferred away. */
+  reclaimed: number;
+  /** Frees of Python's memory that a thread which was not attached left to one that is, ever. */
+  deferred: number;
+  /** Allocations of the Rust library that the system gave, since the thread was not attached, ever. */
+  system: number;
+}
+
+const COUNTS = new Float64Array(6);
+
+/**
+ * Counts of the blocks in this process and of the allocator's slow paths.
+ *
+ * @example
+ * ```ts
+ * import { alloc, stats } from "@oneheap/oneheap";
+ *
+ * const before = stats().bytes;
+ * using block = alloc(Float64Array, 1_000);
+ * console.log(stats().bytes - before); // 8000
+ * ```
+ */
+export function stats(): Stats {
+  symbols.oneheap_stats(COUNTS);
+  const [blocks, bytes, peakBytes, reclaimed, deferred, system] = COUNTS;
+  return { blocks, bytes, peakBytes, reclaimed, deferred, system };
+}

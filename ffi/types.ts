@@ -1,0 +1,65 @@
+/** The typed arrays, and what the functions that take their constructors accept. */
+
+/** A typed array over memory of this library's. */
+export type TypedArray =
+  | Int8Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint8ClampedArray<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Float16Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>;
+
+/** The constructor of a typed array, as `Float64Array`. */
+export interface TypedArrayConstructor<A extends TypedArray> {
+  /** The size of an element in bytes. */
+  readonly BYTES_PER_ELEMENT: number;
+  /** The constructor's name. */
+  readonly name: string;
+  /** Makes a typed array of `length` elements over a buffer. */
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): A;
+}
+
+/** What an element of a typed array is in JavaScript: `number` or `bigint`. */
+export type Element<A extends TypedArray> = A[number];
+
+/** The size of an element in bytes, told by the constructor. What isn't in here is no typed array's constructor. */
+const ELEMENT_BYTES: ReadonlyMap<unknown, number> = new Map([
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float16Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+].map((type) => [type, type.BYTES_PER_ELEMENT]));
+
+/** The size of an element in bytes; a `TypeError` for what is no constructor of typed arrays. */
+export function elementBytes(type: unknown): number {
+  const bytes = ELEMENT_BYTES.get(type);
+  if (bytes !== undefined) return bytes;
+  const given = typeof type === "function" ? type.name : describe(type);
+  throw new TypeError(
+    `The type must be a TypedArray constructor, as Float64Array; ${given} was given`,
+  );
+}
+
+/** A value as an error message shows it. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "object" && value !== null) {
+    return `an object (${value.constructor?.name ?? "no class"})`;
+  }
+  if (typeof value === "bigint") return `${value}n`;
+  return String(value);
+}

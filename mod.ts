@@ -1,0 +1,42 @@
+/**
+ * One heap for TypeScript, Rust and Python.
+ *
+ * Importing this starts the Python that is found on the machine, in this process. What {@linkcode alloc} gives is memory
+ * of that Python's allocator, typed, freed by `using`, and safe after `free`.
+ *
+ * @example
+ * ```ts
+ * import { alloc } from "@oneheap/oneheap";
+ *
+ * using block = alloc(Float64Array, 1_000);
+ * block.view.fill(1.5);
+ * console.log(block.view[999], block.byteLength);
+ * ```
+ *
+ * @module
+ */
+
+export { Arena, type ArenaOptions } from "./ffi/arena.ts";
+export { attach } from "./ffi/attach.ts";
+export {
+  alloc,
+  type AllocOptions,
+  Block,
+  free,
+  realloc,
+  type ReallocOptions,
+} from "./ffi/block.ts";
+export {
+  AllocationError,
+  type Attempt,
+  FreedError,
+  LibraryError,
+} from "./ffi/errors.ts";
+export { type Python, python } from "./ffi/library.ts";
+export { type Raw, raw } from "./ffi/raw.ts";
+export { type Stats, stats } from "./ffi/stats.ts";
+export type {
+  Element,
+  TypedArray,
+  TypedArrayConstructor,
+} from "./ffi/types.ts";

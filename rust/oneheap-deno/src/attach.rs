@@ -1,0 +1,165 @@
+//! Attachment of threads to Python: for the length of a call ([`Scope`]) or until it is disposed ([`hold`]).
+//!
+//! A thread's first attachment makes its Python thread state; the thread keeps it until it ends, for making one costs
+//! many times what restoring it does.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::null_mut;
+
+use oneheap::{PyMemAllocator, Standing};
+use pyo3_ffi::{
+    PyEval_RestoreThread, PyEval_SaveThread, PyGILState_Ensure, PyGILState_GetThisThreadState,
+    PyGILState_Release, PyGILState_STATE, PyThreadState, PyThreadState_Get,
+};
+
+use crate::code::Code;
+use crate::python;
+
+/// How a thread came to be attached, and so how it is detached again.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// It was attached already, by somebody else.
+    Found,
+    /// Its own kept thread state was restored.
+    Restored,
+    /// Somebody else owns the thread's state; it is borrowed as `PyGILState_Ensure` does.
+    Ensured(PyGILState_STATE),
+}
+
+/// One attachment that really changed the thread, made when `depth` others were held.
+struct Level {
+    depth: u32,
+    entry: Entry,
+}
+
+/// What a thread remembers of its attachments.
+struct Thread {
+    /// The thread state that this library made for the thread, null until the first attachment.
+    state: Cell<*mut PyThreadState>,
+    /// How many attachments are held.
+    depth: Cell<u32>,
+    /// More than one only where Python code let the thread go and called back into JavaScript, which attached again.
+    levels: RefCell<Vec<Level>>,
+}
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread { state: Cell::new(null_mut()), depth: Cell::new(0), levels: RefCell::new(Vec::new()) }
+    };
+}
+
+impl Drop for Thread {
+    /// A Worker may end attached, by `close()`, an error or `terminate()`: the GIL must not end with it.
+    fn drop(&mut self) {
+        if self.state.get().is_null() || !python::running() {
+            return;
+        }
+        if PyMemAllocator::standing() != Standing::Attached {
+            // SAFETY: Python runs, the state is this thread's own and kept alive by the count that `enter` took.
+            unsafe { PyEval_RestoreThread(self.state.get()) };
+        }
+        // SAFETY: attached with the state whose count `enter` took; this gives the count back, which deletes the state.
+        unsafe { PyGILState_Release(PyGILState_STATE::PyGILState_UNLOCKED) };
+    }
+}
+
+/// Attaches the calling thread, whatever it is. The caller has seen that it isn't attached to the main interpreter.
+fn enter(thread: &Thread) -> Result<Entry, Code> {
+    if !python::running() {
+        return Err(Code::NoPython);
+    }
+    if python::current_thread_state_is_foreign() {
+        return Err(Code::Subinterpreter);
+    }
+    let kept = thread.state.get();
+    let entry = if !kept.is_null() {
+        // SAFETY: Python runs, the thread is detached, and the state is its own.
+        unsafe { PyEval_RestoreThread(kept) };
+        Entry::Restored
+    } else {
+        // SAFETY: Python runs; the call reads a thread-local.
+        let owned_elsewhere = !unsafe { PyGILState_GetThisThreadState() }.is_null();
+        // SAFETY: Python runs and the thread is detached, so this attaches it.
+        let gil = unsafe { PyGILState_Ensure() };
+        if owned_elsewhere {
+            Entry::Ensured(gil)
+        } else {
+            // The count that this `Ensure` took is given back when the thread ends.
+            // SAFETY: the thread is attached.
+            thread.state.set(unsafe { PyThreadState_Get() });
+            Entry::Restored
+        }
+    };
+    if PyMemAllocator::waiting() {
+        python::drain();
+    }
+    Ok(entry)
+}
+
+/// Undoes one [`enter`].
+fn leave(entry: Entry) {
+    match entry {
+        Entry::Found => {}
+        // SAFETY: attached by the `enter` that this undoes; the state stays in `Thread::state`.
+        Entry::Restored => {
+            unsafe { PyEval_SaveThread() };
+        }
+        // SAFETY: the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
+        Entry::Ensured(gil) => unsafe { PyGILState_Release(gil) },
+    }
+}
+
+/// The thread is attached to the main interpreter while this lives.
+pub struct Scope(Entry);
+
+impl Scope {
+    /// Attaches the thread unless it is attached: then this costs only the look.
+    #[inline]
+    pub fn enter() -> Result<Self, Code> {
+        if PyMemAllocator::standing() == Standing::Attached {
+            return Ok(Self(Entry::Found));
+        }
+        Self::enter_detached()
+    }
+
+    #[inline(never)]
+    fn enter_detached() -> Result<Self, Code> {
+        THREAD.try_with(enter).unwrap_or(Err(Code::NoPython)).map(Self)
+    }
+}
+
+impl Drop for Scope {
+    #[inline]
+    fn drop(&mut self) {
+        leave(self.0);
+    }
+}
+
+/// Attaches the thread until as many [`release`] calls came. Attachments nest, in any order of disposal.
+pub fn hold() -> Result<(), Code> {
+    THREAD.try_with(|thread| {
+        let depth = thread.depth.get();
+        let attached = PyMemAllocator::standing() == Standing::Attached;
+        if depth == 0 || !attached {
+            let entry = if attached { Entry::Found } else { enter(thread)? };
+            thread.levels.borrow_mut().push(Level { depth, entry });
+        }
+        thread.depth.set(depth + 1);
+        Ok(())
+    })
+    .unwrap_or(Err(Code::NoPython))
+}
+
+/// Gives one [`hold`] back; the one that brings the depth to where the thread was detached, detaches it.
+pub fn release() -> Result<(), Code> {
+    THREAD.try_with(|thread| {
+        let depth = thread.depth.get().checked_sub(1).ok_or(Code::Invalid)?;
+        thread.depth.set(depth);
+        let level = thread.levels.borrow_mut().pop_if(|level| level.depth == depth);
+        if let Some(level) = level {
+            leave(level.entry);
+        }
+        Ok(())
+    })
+    .unwrap_or(Err(Code::NoPython))
+}

@@ -1,0 +1,44 @@
+//! What a function of the boundary answers instead of an address.
+
+/// Why a call gave no memory. The numbers stand in `ffi/symbols.ts` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Code {
+    /// The allocator is out of memory; nothing was touched.
+    OutOfMemory = 0,
+    /// An argument that TypeScript's checks should have caught.
+    Invalid = -1,
+    /// Python is not running: not started, ending or ended.
+    NoPython = -2,
+    /// An allocator hook of Python's gave an address that is no multiple of 16.
+    Misaligned = -3,
+    /// The thread is attached to a subinterpreter, whose memory must not meet the main interpreter's.
+    Subinterpreter = -4,
+}
+
+impl Code {
+    /// The code as it crosses the boundary where an address would.
+    pub fn as_address(self) -> f64 {
+        f64::from(self as i32)
+    }
+}
+
+/// The largest integer that a double holds exactly with all below it (2^53 - 1), as `Number.MAX_SAFE_INTEGER`.
+const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// A count or address that crossed as a double; TypeScript has checked it, and this doesn't trust that.
+pub fn whole(number: f64) -> Result<usize, Code> {
+    let integer = number as usize;
+    if integer as f64 == number && number <= MAX_SAFE_INTEGER {
+        return Ok(integer);
+    }
+    Err(Code::Invalid)
+}
+
+/// An address, or the code in its place, as it crosses the boundary.
+pub fn crossing(result: Result<*mut u8, Code>) -> f64 {
+    match result {
+        Ok(pointer) => pointer.addr() as f64,
+        Err(code) => code.as_address(),
+    }
+}

@@ -1,0 +1,315 @@
+//! Python in this process: starting it, asking whether it runs, and its orderly end.
+//!
+//! Python starts on a thread of its own that lives as long as the process, so it is Python's main thread, and no
+//! Worker's end takes that away. The same thread frees what the deferred list piles up while nobody attaches, and
+//! flushes Python's output when the process ends.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
+
+use oneheap::{PyMemAllocator, Standing};
+use pyo3_ffi::{
+    Py_CompileString, Py_DecRef, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input,
+    PyDict_New, PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins,
+    PyEval_RestoreThread, PyEval_SaveThread, PyGILState_GetThisThreadState, PyObject, PySys_GetObject,
+    PyThreadState, PyUnicode_AsUTF8AndSize,
+};
+
+use crate::attach::Scope;
+use crate::code::Code;
+
+/// Python code recurses on the stack of its thread; less than this lets a recursive sort key kill the process.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
+/// allocates and frees, and so empties the list itself, wakes nobody.
+const DEFERRED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
+const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Signals stay Deno's, so Python's `threading` has to learn here which thread is the main one. Output is line-buffered:
+/// Deno's own lines and Python's come in the order in which they were written.
+const AFTER_START: &CStr = c"
+import sys, threading
+for stream in (sys.stdout, sys.stderr):
+    if stream is not None:
+        stream.reconfigure(line_buffering=True)
+";
+
+/// What an orderly end runs: Python is never finalised.
+const BEFORE_EXIT: &CStr = c"
+import atexit, sys
+atexit._run_exitfuncs()
+for stream in (sys.stdout, sys.stderr):
+    if stream is not None:
+        stream.flush()
+";
+
+/// Python's own thread.
+static KEEPER: OnceLock<Thread> = OnceLock::new();
+
+/// Bytes put on the deferred list since it was emptied, or Python's own thread woken, last.
+static DEFERRED: AtomicUsize = AtomicUsize::new(0);
+
+/// The process is ending; Python's own thread has one thing left to do.
+static ENDING: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
+
+/// Tells Python's own thread to look at `ENDING`, which it needn't lock otherwise.
+static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Whether Python runs: neither before its start nor ending nor ended.
+pub fn running() -> bool {
+    // SAFETY: callable at any time, on any thread.
+    let initialized = unsafe { Py_IsInitialized() } != 0;
+    initialized && !finalizing() && PyMemAllocator::standing() != Standing::Finalised
+}
+
+/// Whether the thread is attached with a thread state that isn't the main interpreter's. The caller has seen that it
+/// isn't attached to that.
+pub fn current_thread_state_is_foreign() -> bool {
+    type Current = unsafe extern "C" fn() -> *mut PyThreadState;
+    static CURRENT: OnceLock<Option<(Current, bool)>> = OnceLock::new();
+    let found = CURRENT.get_or_init(|| {
+        let unchecked = symbol(c"PyThreadState_GetUnchecked");
+        let address = unchecked.or_else(|| symbol(c"_PyThreadState_UncheckedGet"))?;
+        // SAFETY: both functions have this signature.
+        let current = unsafe { std::mem::transmute::<*mut c_void, Current>(address) };
+        // SAFETY: callable at any time; a static string.
+        let version = unsafe { CStr::from_ptr(Py_GetVersion()) };
+        Some((current, version.to_bytes().starts_with(b"3.11.")))
+    });
+    let Some((current, process_wide)) = *found else { return false };
+    // SAFETY: Python runs.
+    let state = unsafe { current() };
+    // On 3.11 the current thread state may be another thread's.
+    // SAFETY: Python runs; the call reads a thread-local.
+    !state.is_null() && (!process_wide || state == unsafe { PyGILState_GetThisThreadState() })
+}
+
+fn finalizing() -> bool {
+    type IsFinalizing = unsafe extern "C" fn() -> c_int;
+    static FUNCTION: OnceLock<Option<IsFinalizing>> = OnceLock::new();
+    let function = FUNCTION.get_or_init(|| {
+        let address = symbol(c"Py_IsFinalizing").or_else(|| symbol(c"_Py_IsFinalizing"))?;
+        // SAFETY: both functions have this signature.
+        Some(unsafe { std::mem::transmute::<*mut c_void, IsFinalizing>(address) })
+    });
+    // SAFETY: callable at any time, on any thread.
+    function.is_some_and(|function| unsafe { function() } != 0)
+}
+
+/// A symbol of libpython that the stable ABI lacks.
+fn symbol(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: a NUL-terminated name.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!address.is_null()).then_some(address)
+}
+
+/// Memory of `bytes` bytes went by the deferred list on a thread that can't attach. If it is worth it, Python's own
+/// thread is woken. Takes no lock.
+pub fn deferred(bytes: usize) {
+    if DEFERRED.fetch_add(bytes, Ordering::Relaxed) + bytes < DEFERRED_BYTES {
+        return;
+    }
+    DEFERRED.store(0, Ordering::Relaxed);
+    if let Some(thread) = KEEPER.get() {
+        thread.unpark();
+    }
+}
+
+/// Frees a portion of the deferred list. The thread is attached.
+pub fn drain() {
+    PyMemAllocator::drain();
+    if !PyMemAllocator::waiting() {
+        DEFERRED.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What is known of the Python that was started here: version, library, executable, prefix, each closed by a NUL.
+pub fn description() -> Option<&'static [u8]> {
+    Some(STARTED.get()?.as_ref().ok()?)
+}
+
+/// What the one start of the process came to: Python's description, or why it didn't start.
+static STARTED: OnceLock<Result<Vec<u8>, Code>> = OnceLock::new();
+
+/// Starts Python, once per process; a thread that comes while another starts it waits for the outcome. `paths` is the
+/// library and the executable, each closed by a NUL.
+pub fn start(paths: &[u8]) -> Result<(), Code> {
+    let started = STARTED.get_or_init(|| {
+        let mut parts = paths.split(|&byte| byte == 0);
+        let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
+            return Err(Code::Invalid);
+        };
+        // SAFETY: callable at any time.
+        if unsafe { Py_IsInitialized() } != 0 {
+            let _attached = Scope::enter()?;
+            return Ok(describe(library));
+        }
+        launch(library.to_vec(), wide(executable))
+    });
+    started.as_ref().map(|_| ()).map_err(|&code| code)
+}
+
+/// Starts Python on a thread of its own and waits until it runs.
+fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, Code> {
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new()
+        .name("oneheap-python".into())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
+            unsafe { initialize(executable) };
+            let description = describe(&library);
+            // SAFETY: attached by the start of Python.
+            let state = unsafe { PyEval_SaveThread() };
+            let _ = sender.send(description);
+            keep(state);
+        })
+        .map_err(|_| Code::NoPython)?;
+    let description = receiver.recv().map_err(|_| Code::NoPython)?;
+    let _ = KEEPER.set(thread.thread().clone());
+    // SAFETY: the handler is a plain function of a library that is never unmapped.
+    unsafe { libc::atexit(end) };
+    Ok(description)
+}
+
+/// Starts Python and leaves the thread attached.
+///
+/// # Safety
+/// Python hasn't started, and nobody else starts it.
+unsafe fn initialize(executable: Vec<libc::wchar_t>) {
+    if let Some(utf8_mode) = symbol(c"Py_UTF8Mode") {
+        // SAFETY: an `int` of the stable ABI, read when Python starts.
+        unsafe { utf8_mode.cast::<c_int>().write(1) };
+    }
+    if executable.len() > 1 {
+        // Python keeps the pointer for as long as it runs.
+        let program_name = Vec::leak(executable);
+        // SAFETY: NUL-terminated and never freed. Deprecated in favour of a call that the stable ABI lacks.
+        #[allow(deprecated)]
+        unsafe {
+            pyo3_ffi::Py_SetProgramName(program_name.as_ptr())
+        };
+    }
+    // SAFETY: as the caller vouches. 0: no signal handlers.
+    unsafe { Py_InitializeEx(0) };
+    // SAFETY: the thread is attached now.
+    unsafe { run(AFTER_START) };
+}
+
+/// What Python's own thread does for the rest of the process.
+fn keep(mut state: *mut PyThreadState) {
+    loop {
+        std::thread::park();
+        if !running() {
+            return;
+        }
+        while PyMemAllocator::waiting() {
+            // SAFETY: Python runs, and the state is this thread's own. Detached again after each portion, so that
+            // others get at the GIL.
+            unsafe {
+                PyEval_RestoreThread(state);
+                drain();
+                state = PyEval_SaveThread();
+            }
+        }
+        if !ENDS.load(Ordering::Acquire) {
+            continue;
+        }
+        // SAFETY: as above.
+        unsafe {
+            PyEval_RestoreThread(state);
+            run(BEFORE_EXIT);
+            state = PyEval_SaveThread();
+        }
+        // Dropping the sender tells the thread that ends the process.
+        drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
+    }
+}
+
+/// The process ends: Python's own thread flushes Python's output and runs its exit functions.
+extern "C" fn end() {
+    let Some(thread) = KEEPER.get() else { return };
+    let (sender, done): (SyncSender<()>, Receiver<()>) = sync_channel(1);
+    if let Ok(mut ending) = ENDING.lock() {
+        *ending = Some(sender);
+    }
+    // The thread that ends the process may be attached, and won't need to be again.
+    // SAFETY: attached to a live Python, so it can detach.
+    if running() && PyMemAllocator::standing() == Standing::Attached {
+        unsafe { PyEval_SaveThread() };
+    }
+    ENDS.store(true, Ordering::Release);
+    thread.unpark();
+    let _ = done.recv_timeout(EXIT_DEADLINE);
+}
+
+/// Runs Python code for its effects; an error in it is dropped.
+///
+/// # Safety
+/// The thread is attached.
+unsafe fn run(code: &CStr) {
+    // SAFETY: attached; each object is released once, and null is passed on to no call that can't take it.
+    unsafe {
+        let globals = PyDict_New();
+        let compiled = Py_CompileString(code.as_ptr(), c"<oneheap>".as_ptr(), Py_file_input);
+        let builtins = PyEval_GetBuiltins();
+        if !globals.is_null() && !compiled.is_null() {
+            if !builtins.is_null() {
+                PyDict_SetItemString(globals, c"__builtins__".as_ptr(), builtins);
+            }
+            Py_DecRef(PyEval_EvalCode(compiled, globals, globals));
+        }
+        Py_DecRef(compiled);
+        Py_DecRef(globals);
+        PyErr_Clear();
+    }
+}
+
+/// Version, library, executable and prefix of the Python that runs. The thread is attached.
+fn describe(library: &[u8]) -> Vec<u8> {
+    // SAFETY: a static string.
+    let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
+    let version = version.split(|&byte| byte == b' ').next().unwrap_or(version);
+    let mut description = Vec::new();
+    for part in [version, library, &system_string(c"executable"), &system_string(c"prefix")] {
+        description.extend_from_slice(part);
+        description.push(0);
+    }
+    description
+}
+
+/// A string of Python's `sys`, empty if it is none. The thread is attached.
+fn system_string(name: &CStr) -> Vec<u8> {
+    let mut length = 0;
+    // SAFETY: attached; the object is borrowed from `sys`, which keeps it.
+    let text: *const c_char = unsafe {
+        let object: *mut PyObject = PySys_GetObject(name.as_ptr());
+        if object.is_null() { null_mut() } else { PyUnicode_AsUTF8AndSize(object, &mut length) }
+    };
+    if text.is_null() {
+        // SAFETY: attached.
+        unsafe { PyErr_Clear() };
+        return Vec::new();
+    }
+    // SAFETY: valid for its length as long as `sys` keeps the string; copied at once.
+    unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length as usize) }.to_vec()
+}
+
+/// A path for Python's wide-character calls. What is no UTF-8 becomes lone surrogates, as `os.fsdecode` has it.
+fn wide(path: &[u8]) -> Vec<libc::wchar_t> {
+    let mut wide = Vec::with_capacity(path.len() + 1);
+    for chunk in path.utf8_chunks() {
+        wide.extend(chunk.valid().chars().map(|character| character as libc::wchar_t));
+        wide.extend(chunk.invalid().iter().map(|&byte| 0xDC00 + libc::wchar_t::from(byte)));
+    }
+    wide.push(0);
+    wide
+}

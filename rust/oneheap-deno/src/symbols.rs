@@ -1,0 +1,169 @@
+//! Every function that TypeScript calls, as `ffi/symbols.ts` declares it; a test compares the two lists.
+//!
+//! Numbers cross as doubles: TypeScript has checked them to be safe integers, and the functions here don't trust that.
+//! None of them unwinds: the library is built with `panic = "abort"`. A *slot* is an address that `slot(keeper)` gave.
+
+use std::ffi::c_void;
+
+use crate::block::{pointer, slot};
+use crate::code::{Code, crossing, whole};
+use crate::{attach, python, raw, stats};
+
+/// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
+const ABI: u32 = 1;
+
+/// The number of the boundary that this library speaks.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_abi() -> u32 {
+    ABI
+}
+
+/// Starts Python unless it runs. `library` and `executable` are `length` bytes together with their closing NULs,
+/// UTF-8. 1: it runs now; otherwise a code.
+///
+/// # Safety
+/// `paths` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
+    if paths.is_null() {
+        return Code::Invalid as i32;
+    }
+    // SAFETY: as the caller vouches.
+    let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
+    python::start(paths).map_or_else(|code| code as i32, |()| 1)
+}
+
+/// Writes what is known of the Python that runs (version, library, executable, prefix, each closed by a NUL, UTF-8) and
+/// answers its length in bytes: 0 if none was started here, more than `capacity` if there was no room.
+///
+/// # Safety
+/// `buffer` is writable for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
+    let Some(description) = python::description() else { return 0 };
+    if !buffer.is_null() && description.len() <= capacity as usize {
+        // SAFETY: as the caller vouches, and there is room.
+        unsafe { buffer.copy_from_nonoverlapping(description.as_ptr(), description.len()) };
+    }
+    description.len() as u32
+}
+
+/// Attaches the thread until the matching `oneheap_detach`. 1, or a code.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_attach() -> i32 {
+    attach::hold().map_or_else(|code| code as i32, |()| 1)
+}
+
+/// Gives one `oneheap_attach` of this thread back.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_detach() -> i32 {
+    attach::release().map_or_else(|code| code as i32, |()| 1)
+}
+
+/// The same address as a pointer object.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_pointer(address: f64) -> *mut c_void {
+    pointer(address).cast()
+}
+
+/// `PyMem_Malloc`: an address, or a code.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_raw_malloc(bytes: f64) -> f64 {
+    crossing(whole(bytes).and_then(raw::malloc))
+}
+
+/// `PyMem_Calloc`: an address, or a code.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_raw_calloc(count: f64, bytes: f64) -> f64 {
+    crossing(whole(count).and_then(|count| raw::calloc(count, whole(bytes)?)))
+}
+
+/// `PyMem_Realloc`: an address, or a code and the block as it was.
+///
+/// # Safety
+/// The address is 0 or a live `PyMem` block's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
+    // SAFETY: as the caller vouches.
+    crossing(whole(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }))
+}
+
+/// `PyMem_Free`, at once or by the deferred list.
+///
+/// # Safety
+/// The address is 0 or a live `PyMem` block's that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_raw_free(address: f64) {
+    // SAFETY: as the caller vouches.
+    unsafe { raw::free(pointer(address)) };
+}
+
+/// Allocates a block into an empty slot: its address, or a code.
+///
+/// # Safety
+/// The slot is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_alloc(at: f64, bytes: f64, align: f64, zeroed: u8) -> f64 {
+    // SAFETY: as the caller vouches.
+    crossing(unsafe { slot(at) }.and_then(|slot| {
+        slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0)
+    }))
+}
+
+/// Resizes a slot's block, over which no view is: its address, or a code and the block as it was.
+///
+/// # Safety
+/// The slot is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_realloc(at: f64, bytes: f64, zeroed: u8) -> f64 {
+    // SAFETY: as the caller vouches.
+    crossing(unsafe { slot(at) }.and_then(|slot| slot.reallocate(whole(bytes)?, zeroed != 0)))
+}
+
+/// Frees a slot's block; one with a view is marked as freed, and detaching the view lets go of it.
+///
+/// # Safety
+/// The slot is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_free(at: f64) {
+    // SAFETY: as the caller vouches.
+    if let Ok(slot) = unsafe { slot(at) } {
+        slot.free();
+    }
+}
+
+/// The slot's view holds its memory; takes a hold beside it, so that the memory outlives the view's detaching.
+///
+/// # Safety
+/// The slot is live, and the buffer of its view is not detached.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_hold(at: f64) {
+    // SAFETY: as the caller vouches.
+    if let Ok(slot) = unsafe { slot(at) } {
+        slot.hold();
+    }
+}
+
+/// The slot's view was transferred away: empties the slot.
+///
+/// # Safety
+/// The slot is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_forget(at: f64) {
+    // SAFETY: as the caller vouches.
+    if let Ok(slot) = unsafe { slot(at) } {
+        slot.forget();
+    }
+}
+
+/// Writes the process-wide counts as doubles, in the order of `ffi/stats.ts`.
+///
+/// # Safety
+/// `counts` is writable for six doubles.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_stats(counts: *mut f64) {
+    if !counts.is_null() {
+        // SAFETY: as the caller vouches.
+        unsafe { counts.cast::<[f64; stats::FIELDS]>().write_unaligned(stats::read()) };
+    }
+}

@@ -1,0 +1,167 @@
+//! The public type: the heap over the CPython of this process.
+
+use std::alloc::{GlobalAlloc, Layout};
+
+use crate::cpython::CPython;
+use crate::heap::{Counters, Heap};
+use crate::standing::Standing;
+
+/// One for each shared library that this crate is linked into: each has its own deferred list and its own exit callback.
+static HEAP: Heap<CPython> = Heap::new(CPython::new(finalise));
+
+extern "C" fn finalise() {
+    HEAP.finalise();
+}
+
+/// A global allocator whose memory is Python's wherever the calling thread may ask Python for memory.
+///
+/// It takes no lock and no GIL, and may be called on every thread in every state of the interpreter; see the [crate's
+/// documentation](crate) for what comes from where.
+///
+/// # Examples
+///
+/// ```
+/// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+/// #[global_allocator]
+/// static GLOBAL: oneheap::PyMemAllocator = oneheap::PyMemAllocator;
+///
+/// // In a process where Python has not been started, the memory is the system's:
+/// let before = oneheap::PyMemAllocator::counters().system;
+/// let numbers = vec![1.0f64; 1000];
+/// assert_eq!(oneheap::PyMemAllocator::counters().system, before + 1);
+/// # drop(numbers);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PyMemAllocator;
+
+impl PyMemAllocator {
+    /// How the calling thread stands to Python, and so where its next allocation comes from.
+    ///
+    /// The answer `Attached` holds until the thread detaches. The first call on an attached thread registers the
+    /// callback that tells of Python's end (`Py_AtExit`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// use oneheap::{PyMemAllocator, Standing};
+    ///
+    /// if PyMemAllocator::standing() == Standing::Attached {
+    ///     println!("a vector made here is Python's memory");
+    /// }
+    /// ```
+    #[inline]
+    pub fn standing() -> Standing {
+        HEAP.standing()
+    }
+
+    /// Frees up to 256 blocks of the deferred list if the calling thread is attached, and returns how many it freed.
+    ///
+    /// Allocating and freeing on an attached thread does so too; call this where a thread attaches and may not
+    /// allocate for long. It returns 0 on a thread that is not attached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// use oneheap::PyMemAllocator;
+    ///
+    /// // To free all that waits, on an attached thread:
+    /// while PyMemAllocator::drain() > 0 {}
+    /// ```
+    pub fn drain() -> usize {
+        HEAP.drain()
+    }
+
+    /// Frees a block of Python's on any thread, by way of the deferred list. After finalisation the block leaks.
+    ///
+    /// This is for memory that was allocated by `PyMem_Malloc`, `PyMem_Calloc` or `PyMem_Realloc` directly. The list
+    /// owns the block from now on.
+    ///
+    /// # Safety
+    ///
+    /// `pointer` is a live block of `PyMem`'s, of at least one word and aligned to a word, allocated in the main
+    /// interpreter, and nobody uses it any more.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use oneheap::{PyMemAllocator, Standing};
+    /// use pyo3_ffi::PyMem_Free;
+    ///
+    /// /// # Safety
+    /// /// `block` is a block of at least 16 bytes from `PyMem_Malloc` that nobody uses any more.
+    /// unsafe fn free_anywhere(block: *mut u8) {
+    ///     match PyMemAllocator::standing() {
+    ///         Standing::Attached => unsafe { PyMem_Free(block.cast()) },
+    ///         _ => unsafe { PyMemAllocator::defer(block) },
+    ///     }
+    /// }
+    /// ```
+    pub unsafe fn defer(pointer: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { HEAP.defer(pointer) }
+    }
+
+    /// How often the allocator went its slow ways since the library was loaded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// use oneheap::PyMemAllocator;
+    ///
+    /// let before = PyMemAllocator::counters();
+    /// // … the work of a request …
+    /// let after = PyMemAllocator::counters();
+    /// println!("{} allocations were not Python's", after.system - before.system);
+    /// ```
+    pub fn counters() -> Counters {
+        HEAP.counters()
+    }
+
+    /// Whether blocks wait on the deferred list. One relaxed load: what another thread pushes just now may be missed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// use oneheap::PyMemAllocator;
+    ///
+    /// if PyMemAllocator::waiting() {
+    ///     PyMemAllocator::drain();
+    /// }
+    /// ```
+    #[inline]
+    pub fn waiting() -> bool {
+        HEAP.is_waiting()
+    }
+}
+
+// SAFETY: `Heap` keeps the contract: blocks are as long and as aligned as their layout asks, disjoint, and live until
+// they are given back; nothing unwinds.
+unsafe impl GlobalAlloc for PyMemAllocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { HEAP.alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { HEAP.alloc_zeroed(layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { HEAP.realloc(pointer, layout, bytes) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { HEAP.dealloc(pointer, layout) }
+    }
+}

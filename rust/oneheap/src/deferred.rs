@@ -1,0 +1,140 @@
+//! The deferred list: Python's blocks that were dropped where they can't be freed, until an attached thread frees them.
+//!
+//! A lock-free stack (Treiber's) through the blocks' own first word. Blocks are pushed one by one, and only ever taken
+//! all at once, so no compare-and-swap depends on a block that somebody else may have freed: there is no ABA problem.
+
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// A block on the list: the link lies in its first word.
+pub struct Link {
+    next: *mut Link,
+}
+
+/// The atomic word that holds the list. `loom`'s tests have a cell of their own.
+pub trait Head {
+    /// The first block, for a look only.
+    fn peek(&self) -> *mut Link;
+    /// Takes all: leaves null; what the blocks' links were written with is visible.
+    fn take(&self) -> *mut Link;
+    /// Puts `new` in the place of `old` and publishes what was written before; or answers what is there instead.
+    fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link>;
+}
+
+impl Head for AtomicPtr<Link> {
+    #[inline]
+    fn peek(&self) -> *mut Link {
+        self.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> *mut Link {
+        self.swap(null_mut(), Ordering::Acquire)
+    }
+
+    fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link> {
+        self.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
+            .map(drop)
+    }
+}
+
+/// The list.
+pub struct Deferred<H> {
+    head: H,
+}
+
+impl<H: Head> Deferred<H> {
+    /// A list over a head that is null.
+    pub const fn new(head: H) -> Self {
+        Self { head }
+    }
+
+    /// Whether something is on the list: one relaxed load. What a thread has pushed itself it sees; what others push
+    /// meanwhile, perhaps the next time.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        !self.head.peek().is_null()
+    }
+
+    /// Puts a block on the list.
+    ///
+    /// # Safety
+    /// `block` is aligned to a word and at least a word long, and belongs to the list from now on.
+    pub unsafe fn push(&self, block: *mut u8) {
+        let link: *mut Link = block.cast();
+        let mut head = self.head.peek();
+        loop {
+            // SAFETY: the block is the list's, and nobody else has it before `replace` publishes it.
+            unsafe { link.write(Link { next: head }) };
+            match self.head.replace(head, link) {
+                Ok(()) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Takes up to `most` blocks off the list, which belong to the caller from now on.
+    ///
+    /// The rest is back on the list before this returns, so a caller that is held up frees nobody else's share.
+    pub fn take(&self, most: usize) -> Portion {
+        let first = self.head.take();
+        // SAFETY: the blocks from `first` on are this thread's alone.
+        let rest = unsafe { cut(first, most) };
+        self.put_back(rest);
+        Portion { next: first }
+    }
+
+    /// Puts a chain of blocks that this thread has alone back on the list. Where blocks have arrived meanwhile, those are
+    /// taken onto the chain, for they are few and the chain may be millions long.
+    fn put_back(&self, mut chain: *mut Link) {
+        while !chain.is_null() && self.head.replace(null_mut(), chain).is_err() {
+            let mut arrived = self.head.take();
+            while !arrived.is_null() {
+                // SAFETY: what `take` gave is this thread's alone.
+                let next = unsafe { (*arrived).next };
+                // SAFETY: as above.
+                unsafe { (*arrived).next = chain };
+                chain = arrived;
+                arrived = next;
+            }
+        }
+    }
+}
+
+/// Ends a chain after its first `most` blocks (at least one) and answers what came behind.
+///
+/// # Safety
+/// `first` is null or starts a chain that is this thread's alone.
+unsafe fn cut(first: *mut Link, most: usize) -> *mut Link {
+    let mut last = first;
+    for _ in 1..most {
+        if last.is_null() {
+            break;
+        }
+        // SAFETY: a block of the chain.
+        last = unsafe { (*last).next };
+    }
+    if last.is_null() {
+        return null_mut();
+    }
+    // SAFETY: a block of the chain.
+    unsafe { std::mem::replace(&mut (*last).next, null_mut()) }
+}
+
+/// Blocks that were taken off the list, one after the other.
+pub struct Portion {
+    next: *mut Link,
+}
+
+impl Iterator for Portion {
+    type Item = *mut u8;
+
+    fn next(&mut self) -> Option<*mut u8> {
+        let link = self.next;
+        if link.is_null() {
+            return None;
+        }
+        // SAFETY: a block of the portion that was not handed out yet, so its link stands.
+        self.next = unsafe { (*link).next };
+        Some(link.cast())
+    }
+}

@@ -1,0 +1,358 @@
+//! The allocator itself: which memory a thread gets, and who gets it back.
+
+use std::alloc::Layout;
+use std::ptr::{copy_nonoverlapping, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+
+use crate::deferred::{Deferred, Link};
+use crate::interpreter::Interpreter;
+use crate::placement::{self, LEAST_BYTES, Origin};
+use crate::standing::{Life, Standing};
+
+/// How many deferred blocks are freed at a time: two million at once would hold a thread up for 131 ms (measured).
+pub const PORTION: usize = 256;
+
+/// How often the allocator went its slow ways, since the library was loaded.
+///
+/// The two are counted on their own, without order between them.
+///
+/// # Examples
+///
+/// ```
+/// let counters = oneheap::Counters::default();
+/// assert_eq!((counters.deferred, counters.system), (0, 0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Blocks ever put on the deferred list.
+    pub deferred: u64,
+    /// Allocations ever taken from the system.
+    pub system: u64,
+}
+
+/// What an allocation's bytes are to begin with.
+#[derive(Clone, Copy)]
+enum Contents {
+    Uninitialised,
+    Zeroed,
+}
+
+/// The allocator over an interpreter. It takes no lock and no GIL, and holds nothing across a call into Python.
+pub struct Heap<I> {
+    interpreter: I,
+    life: Life,
+    /// Python has once answered with an address that is no multiple of 16.
+    misaligns: AtomicBool,
+    deferred: Deferred<AtomicPtr<Link>>,
+    deferred_count: AtomicU64,
+    system_count: AtomicU64,
+}
+
+impl<I: Interpreter> Heap<I> {
+    pub const fn new(interpreter: I) -> Self {
+        Self {
+            interpreter,
+            life: Life::new(),
+            misaligns: AtomicBool::new(false),
+            deferred: Deferred::new(AtomicPtr::new(null_mut())),
+            deferred_count: AtomicU64::new(0),
+            system_count: AtomicU64::new(0),
+        }
+    }
+
+    /// How the calling thread stands to Python.
+    #[inline]
+    pub fn standing(&self) -> Standing {
+        self.life.standing(&self.interpreter)
+    }
+
+    /// What the interpreter calls when its memory can't be used any more.
+    pub fn finalise(&self) {
+        self.life.finalise();
+    }
+
+    pub fn counters(&self) -> Counters {
+        Counters {
+            deferred: self.deferred_count.load(Ordering::Relaxed),
+            system: self.system_count.load(Ordering::Relaxed),
+        }
+    }
+
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.deferred.is_waiting()
+    }
+
+    /// As [`GlobalAlloc::alloc`](std::alloc::GlobalAlloc::alloc).
+    ///
+    /// # Safety
+    /// `layout` has a size that is not zero.
+    #[inline]
+    pub unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.allocate(layout, Contents::Uninitialised) }
+    }
+
+    /// As [`GlobalAlloc::alloc_zeroed`](std::alloc::GlobalAlloc::alloc_zeroed).
+    ///
+    /// # Safety
+    /// `layout` has a size that is not zero.
+    #[inline]
+    pub unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.allocate(layout, Contents::Zeroed) }
+    }
+
+    /// As [`GlobalAlloc::dealloc`](std::alloc::GlobalAlloc::dealloc), on any thread.
+    ///
+    /// # Safety
+    /// `pointer` is a live allocation of this heap's with `layout`.
+    #[inline]
+    pub unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        let (origin, base) = unsafe { placement::locate(pointer, layout) };
+        if origin == Origin::System {
+            // SAFETY: the block was allocated with this layout, so there is one.
+            let layout = unsafe { placement::system_layout(layout).unwrap_unchecked() };
+            // SAFETY: as above, and the caller gives it up.
+            unsafe { self.interpreter.system_free(base, layout) };
+            return;
+        }
+        match self.arrive() {
+            // SAFETY: attached; a block of Python's in this life, for there is no other.
+            Standing::Attached => unsafe { self.interpreter.free(base) },
+            // SAFETY: `base` is a block of Python's, and the caller gives it up.
+            Standing::Detached => unsafe { self.push(base) },
+            Standing::Finalised => {}
+        }
+    }
+
+    /// As [`GlobalAlloc::realloc`](std::alloc::GlobalAlloc::realloc), on any thread.
+    ///
+    /// A block stays with its giver and may grow in place if the calling thread would allocate there; else, and for
+    /// alignments above 8, it is copied.
+    ///
+    /// If memory is out this answers null, and the block is as it was. There is one exception: Python moves the block
+    /// to an address that is no multiple of 16, which no allocator of CPython's does and a hook might; the old block is
+    /// gone then, and if neither the system nor Python gives another one to copy to, the process is aborted. This can
+    /// happen once: after the first misaligned answer, blocks are copied before they are freed.
+    ///
+    /// # Safety
+    /// `pointer` is a live allocation of this heap's with `layout`; `bytes` is not zero and a valid size for the
+    /// alignment of `layout`.
+    #[inline]
+    pub unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        if !placement::is_headed(layout) {
+            // SAFETY: the caller's promise.
+            let (origin, base) = unsafe { placement::locate(pointer, layout) };
+            match (origin, self.arrive()) {
+                (Origin::Python, Standing::Attached) if !self.misaligns.load(Ordering::Relaxed) => {
+                    // SAFETY: attached, a block of Python's, which has no header and so starts at the pointer.
+                    return unsafe { self.realloc_python(base, layout, bytes) };
+                }
+                (Origin::System, Standing::Detached | Standing::Finalised) => {
+                    // SAFETY: a block of the system's without a header.
+                    return unsafe { self.realloc_system(base, layout, bytes) };
+                }
+                _ => {}
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.realloc_by_copy(pointer, layout, bytes) }
+    }
+
+    /// Puts a block on the deferred list; after finalisation it leaks.
+    ///
+    /// # Safety
+    /// `base` is a live block of Python's, of at least a word, that nobody uses any more.
+    pub unsafe fn defer(&self, base: *mut u8) {
+        if self.standing() != Standing::Finalised {
+            // SAFETY: the caller's promise.
+            unsafe { self.push(base) };
+        }
+    }
+
+    /// Frees up to [`PORTION`] deferred blocks if the thread is attached, and answers how many.
+    pub fn drain(&self) -> usize {
+        if self.standing() != Standing::Attached {
+            return 0;
+        }
+        // SAFETY: attached.
+        unsafe { self.free_portion() }
+    }
+
+    /// How the thread stands; an attached one frees a portion of the deferred list in passing.
+    #[inline]
+    fn arrive(&self) -> Standing {
+        let standing = self.standing();
+        if standing == Standing::Attached && self.is_waiting() {
+            // SAFETY: attached.
+            unsafe { self.free_portion() };
+        }
+        standing
+    }
+
+    /// # Safety
+    /// The thread is attached.
+    #[cold]
+    unsafe fn free_portion(&self) -> usize {
+        let mut freed = 0;
+        for block in self.deferred.take(PORTION) {
+            // SAFETY: attached. The list holds Python's blocks of this life: `Life` is final, so blocks of another one
+            // are never reached.
+            unsafe { self.interpreter.free(block) };
+            freed += 1;
+        }
+        freed
+    }
+
+    /// # Safety
+    /// `base` is a block of Python's that nobody uses any more.
+    #[cold]
+    unsafe fn push(&self, base: *mut u8) {
+        self.deferred_count.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: Python's blocks are at least LEAST_BYTES long and aligned to 16.
+        unsafe { self.deferred.push(base) };
+    }
+
+    /// # Safety
+    /// `layout` has a size that is not zero.
+    #[inline]
+    unsafe fn allocate(&self, layout: Layout, contents: Contents) -> *mut u8 {
+        if self.arrive() == Standing::Attached {
+            let Some(bytes) = placement::python_bytes(layout) else {
+                return null_mut();
+            };
+            // SAFETY: attached.
+            let base = unsafe {
+                match contents {
+                    Contents::Uninitialised => self.interpreter.malloc(bytes),
+                    Contents::Zeroed => self.interpreter.calloc(bytes),
+                }
+            };
+            if base.is_null() {
+                // Python's limits count: the system is no way around them.
+                return base;
+            }
+            if placement::is_base(base) {
+                // SAFETY: aligned, and as long as `python_bytes` said.
+                return unsafe { placement::place(base, layout, Origin::Python) };
+            }
+            // SAFETY: attached, and nobody has seen the block.
+            unsafe { self.give_back(base) };
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.allocate_system(layout, contents) }
+    }
+
+    /// # Safety
+    /// `layout` has a size that is not zero.
+    #[cold]
+    unsafe fn allocate_system(&self, layout: Layout, contents: Contents) -> *mut u8 {
+        let Some(whole) = placement::system_layout(layout) else {
+            return null_mut();
+        };
+        // SAFETY: more than the caller's layout, so not zero.
+        let base = unsafe {
+            match contents {
+                Contents::Uninitialised => self.interpreter.system_alloc(whole),
+                Contents::Zeroed => self.interpreter.system_alloc_zeroed(whole),
+            }
+        };
+        if base.is_null() {
+            return base;
+        }
+        self.system_count.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the system aligned it as `whole` asks and made it that long.
+        unsafe { placement::place(base, layout, Origin::System) }
+    }
+
+    /// Returns a misaligned block to Python and remembers that there are such.
+    ///
+    /// # Safety
+    /// Attached; `base` is a live block of Python's that nobody uses any more.
+    #[cold]
+    unsafe fn give_back(&self, base: *mut u8) {
+        self.misaligns.store(true, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.interpreter.free(base) };
+    }
+
+    /// # Safety
+    /// Attached; `base` is a live block of Python's with the unheaded `layout`.
+    #[inline]
+    unsafe fn realloc_python(&self, base: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        let moved = unsafe { self.interpreter.realloc(base, bytes.max(LEAST_BYTES)) };
+        if moved.is_null() || placement::is_base(moved) {
+            return moved;
+        }
+        // SAFETY: Python moved the block of `layout` here, for `bytes` bytes.
+        unsafe { self.rescue(moved, layout, bytes) }
+    }
+
+    /// Copies a block that Python moved to a misaligned address to a good one, or ends the process.
+    ///
+    /// # Safety
+    /// Attached; `moved` is a live, misaligned block of Python's for `bytes` bytes, which were `layout` before.
+    #[cold]
+    unsafe fn rescue(&self, moved: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        self.misaligns.store(true, Ordering::Relaxed);
+        // SAFETY: `bytes` is a valid size for this alignment, as the caller of `realloc` promised.
+        let wanted = unsafe { Layout::from_size_align_unchecked(bytes, layout.align()) };
+        // SAFETY: `bytes` is not zero.
+        let mut copy = unsafe { self.allocate_system(wanted, Contents::Uninitialised) };
+        if copy.is_null() {
+            // SAFETY: `bytes` is not zero.
+            copy = unsafe { self.alloc(wanted) };
+        }
+        if copy.is_null() {
+            self.interpreter.abort();
+        }
+        // SAFETY: both blocks are at least that long, and distinct. `moved` is nobody's but ours.
+        unsafe {
+            copy_nonoverlapping(moved, copy, layout.size().min(bytes));
+            self.interpreter.free(moved);
+        }
+        copy
+    }
+
+    /// # Safety
+    /// `base` is a live block of the system's with the unheaded `layout`; `bytes` is valid for its alignment, not zero.
+    unsafe fn realloc_system(&self, base: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the block was allocated with this layout, so there is one.
+        let old = unsafe { placement::system_layout(layout).unwrap_unchecked() };
+        let new = Layout::from_size_align(bytes, layout.align())
+            .ok()
+            .and_then(placement::system_layout);
+        let Some(new) = new else {
+            return null_mut();
+        };
+        // SAFETY: the block's own layout; the new size is valid for its alignment.
+        let moved = unsafe { self.interpreter.system_realloc(base, old, new.size()) };
+        if moved.is_null() {
+            return moved;
+        }
+        // SAFETY: the system kept the alignment of `old`, which is that of `new`, and made it as long as `new`.
+        unsafe { placement::place(moved, layout, Origin::System) }
+    }
+
+    /// # Safety
+    /// As [`realloc`](Self::realloc).
+    unsafe fn realloc_by_copy(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        let Ok(wanted) = Layout::from_size_align(bytes, layout.align()) else {
+            return null_mut();
+        };
+        // SAFETY: `bytes` is not zero.
+        let copy = unsafe { self.alloc(wanted) };
+        if copy.is_null() {
+            return copy;
+        }
+        // SAFETY: both are live, distinct and at least that long; the old one is given up.
+        unsafe {
+            copy_nonoverlapping(pointer, copy, layout.size().min(bytes));
+            self.dealloc(pointer, layout);
+        }
+        copy
+    }
+}

@@ -1,0 +1,104 @@
+//! How a thread stands to Python, and the life of Python as this library sees it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::interpreter::Interpreter;
+
+/// How the calling thread stands to Python, which decides where its allocations come from.
+///
+/// # Examples
+///
+/// ```
+/// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+/// use oneheap::{PyMemAllocator, Standing};
+///
+/// // In a process where Python has not been started:
+/// assert_eq!(PyMemAllocator::standing(), Standing::Detached);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Attached to the main interpreter (and holding its GIL, on builds that have one), which will tell before it
+    /// ends. Allocations are Python's.
+    Attached,
+    /// Not attached, attached to a subinterpreter, or Python is not started. Allocations are the system's; Python's
+    /// blocks are put on the deferred list when they are freed.
+    Detached,
+    /// Python was finalised, for good even if it is started again. Allocations are the system's; Python's blocks leak
+    /// when they are freed, because the allocator that gave them is gone.
+    Finalised,
+}
+
+/// No thread has met a running interpreter yet.
+const UNSET: u8 = 0;
+/// One thread is registering the exit callback. The others go on as detached rather than wait for it.
+const REGISTERING: u8 = 1;
+/// The exit callback is registered.
+const READY: u8 = 2;
+/// The interpreter takes no exit callback, so nothing would tell when its memory ends: it is never used.
+const NO_SLOT: u8 = 3;
+/// The exit callback was called.
+const FINALISED: u8 = 4;
+
+/// Where the interpreter is in its life: one word, which only ever goes up.
+///
+/// No window is left open:
+/// - *While Python starts*, [`Interpreter::found`] says no until its allocators are set up.
+/// - *While one thread registers*, the others are `Detached`, which is right in every state of Python.
+/// - *While Python ends*, the finalising thread is attached up to a point, and no other thread can be: a build with a
+///   GIL gives it to nobody else, a free-threaded one stops the others first. Python's memory works for as long as
+///   that thread is attached; after, it is `Detached` until the callback comes. A thread that has found itself
+///   attached keeps Python from ending until it detaches, so what `standing` answered holds while the allocator acts
+///   on it.
+/// - *After*, the word is final. A second life of Python has other pools (on 3.12, freeing a block of the first life in
+///   it is a double free), and a block doesn't tell which life it is from.
+/// - *In a forked child* the word and the thread's state are those of the thread that forked. A child forked while
+///   another thread was registering stays `Detached` for ever: slower, and right.
+pub struct Life(AtomicU8);
+
+impl Life {
+    pub const fn new() -> Self {
+        Self(AtomicU8::new(UNSET))
+    }
+
+    /// How the calling thread stands now.
+    #[inline]
+    pub fn standing(&self, interpreter: &impl Interpreter) -> Standing {
+        // Acquire: what `Interpreter::found` stored before the release of READY is visible.
+        match self.0.load(Ordering::Acquire) {
+            // SAFETY: READY is only set after `found` has said yes, and the load synchronised with that.
+            READY if unsafe { interpreter.attached() } => Standing::Attached,
+            UNSET => self.first_use(interpreter),
+            FINALISED => Standing::Finalised,
+            _ => Standing::Detached,
+        }
+    }
+
+    /// Nobody is registered for the interpreter's end yet: does it, if the calling thread can.
+    #[cold]
+    fn first_use(&self, interpreter: &impl Interpreter) -> Standing {
+        // SAFETY: `found` has just said yes on this thread.
+        if !interpreter.found() || !unsafe { interpreter.attached() } {
+            return Standing::Detached;
+        }
+        if self
+            .0
+            .compare_exchange(UNSET, REGISTERING, Ordering::Relaxed, Ordering::Relaxed)
+            .is_err()
+        {
+            return Standing::Detached;
+        }
+        // SAFETY: the thread is attached to the main interpreter.
+        if !unsafe { interpreter.register_exit() } {
+            self.0.store(NO_SLOT, Ordering::Relaxed);
+            return Standing::Detached;
+        }
+        // The callback can't have come yet: this thread is attached.
+        self.0.store(READY, Ordering::Release);
+        Standing::Attached
+    }
+
+    /// The interpreter's memory can't be used from now on.
+    pub fn finalise(&self) {
+        self.0.store(FINALISED, Ordering::Release);
+    }
+}

@@ -1,0 +1,221 @@
+//! Random histories by several threads, against a model: each block holds bytes that are known.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use fastrand::Rng;
+
+use super::simulated::{Block, LARGEST, Simulated, SimulatedHeap, layout};
+use crate::standing::Standing;
+
+const THREADS: usize = if cfg!(miri) { 3 } else { 8 };
+const OPERATIONS: usize = if cfg!(miri) { 150 } else { 8_000 };
+/// How many blocks a thread keeps at most.
+const KEPT: usize = 40;
+
+/// One thread's part of a history.
+struct Actor<'a> {
+    python: &'a Simulated,
+    heap: &'a SimulatedHeap,
+    /// Where threads leave blocks for each other.
+    shared: &'a Mutex<Vec<Block>>,
+    random: Rng,
+    attached: bool,
+    blocks: Vec<Block>,
+}
+
+impl Actor<'_> {
+    fn step(&mut self) {
+        match self.random.u32(0..100) {
+            0..5 => self.change_place(),
+            5..7 => drop(self.heap.drain()),
+            7..40 => self.alloc(),
+            40..60 => self.realloc(),
+            60..75 => self.free(),
+            75..90 => self.give(),
+            _ => self.receive(),
+        }
+    }
+
+    fn change_place(&mut self) {
+        if self.attached {
+            self.python.detach();
+            self.attached = false;
+            return;
+        }
+        self.attached = match self.random.u32(0..5) {
+            0 => self.python.attach_to_subinterpreter(),
+            _ => self.python.attach(),
+        };
+    }
+
+    /// 1 B to 1 MiB, each order of magnitude as likely as the next.
+    fn size(&mut self) -> usize {
+        let bits = self.random.u32(0..=LARGEST.ilog2());
+        self.random.usize(1..=1 << bits)
+    }
+
+    fn alloc(&mut self) {
+        if self.blocks.len() >= KEPT {
+            return self.free();
+        }
+        let align = 1 << self.random.u32(0..=12);
+        let layout = layout(self.size(), align);
+        let (zeroed, seed) = (self.random.bool(), self.random.usize(..));
+        self.blocks
+            .push(Block::alloc(self.heap, layout, zeroed, seed).expect("memory is there"));
+    }
+
+    fn realloc(&mut self) {
+        let size = self.size();
+        if let Some(block) = self.random.choice(self.blocks.iter_mut()) {
+            assert!(block.realloc(self.heap, size));
+        }
+    }
+
+    fn any_block(&mut self) -> Option<Block> {
+        if self.blocks.is_empty() {
+            return None;
+        }
+        let index = self.random.usize(..self.blocks.len());
+        Some(self.blocks.swap_remove(index))
+    }
+
+    fn free(&mut self) {
+        if let Some(block) = self.any_block() {
+            block.free(self.heap);
+        }
+    }
+
+    fn give(&mut self) {
+        if let Some(block) = self.any_block() {
+            self.shared.lock().unwrap().push(block);
+        }
+    }
+
+    fn receive(&mut self) {
+        let block = self.shared.lock().unwrap().pop();
+        if let Some(block) = block {
+            block.check();
+            self.blocks.push(block);
+        }
+    }
+
+    fn finish(mut self) {
+        while !self.blocks.is_empty() {
+            if self.random.u32(0..20) == 0 {
+                self.change_place();
+            }
+            self.free();
+        }
+        if self.attached {
+            self.python.detach();
+        }
+    }
+}
+
+/// Runs the threads; `meanwhile` runs on the calling thread and may wait for the number of operations done.
+fn history(
+    python: &Simulated,
+    heap: &SimulatedHeap,
+    seed: u64,
+    meanwhile: impl FnOnce(&AtomicUsize),
+) {
+    let shared = Mutex::new(Vec::new());
+    let done = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for index in 0..THREADS {
+            let (shared, done) = (&shared, &done);
+            scope.spawn(move || {
+                let random = Rng::with_seed(seed * 1000 + index as u64);
+                let mut actor = Actor {
+                    python,
+                    heap,
+                    shared,
+                    random,
+                    attached: false,
+                    blocks: Vec::new(),
+                };
+                for _ in 0..OPERATIONS {
+                    actor.step();
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                actor.finish();
+            });
+        }
+        meanwhile(&done);
+    });
+    for block in shared.into_inner().unwrap() {
+        block.free(heap);
+    }
+}
+
+fn wait_until(done: &AtomicUsize, percent: usize) {
+    while done.load(Ordering::Relaxed) < THREADS * OPERATIONS * percent / 100 {
+        thread::yield_now();
+    }
+}
+
+/// All that waits is freed, and with that all blocks are gone.
+fn assert_all_freed(python: &Simulated, heap: &SimulatedHeap) {
+    assert!(
+        heap.counters().deferred > 0 && heap.counters().system > 0,
+        "the slow paths were taken"
+    );
+    assert!(python.attach());
+    while heap.drain() > 0 {}
+    python.detach();
+    assert_eq!((python.python_blocks(), python.system_blocks()), (0, 0));
+}
+
+#[test]
+fn each_block_is_kept_and_goes_back_to_its_giver_once() {
+    for (seed, simulated) in [Simulated::new(), Simulated::new().free_threaded()]
+        .into_iter()
+        .enumerate()
+    {
+        let (python, heap) = simulated.heap();
+        python.start();
+        history(&python, &heap, seed as u64, |_| {});
+        assert_all_freed(&python, &heap);
+    }
+}
+
+#[test]
+fn python_may_start_meanwhile() {
+    let (python, heap) = Simulated::new().free_threaded().heap();
+    history(&python, &heap, 2, |done| {
+        wait_until(done, 30);
+        python.start();
+    });
+    assert_all_freed(&python, &heap);
+}
+
+#[test]
+fn python_may_end_and_start_again_meanwhile() {
+    for (seed, simulated) in [Simulated::new(), Simulated::new().free_threaded()]
+        .into_iter()
+        .enumerate()
+    {
+        let (python, heap) = simulated.heap();
+        python.start();
+        history(&python, &heap, 3 + seed as u64, |done| {
+            wait_until(done, 40);
+            assert!(python.attach());
+            python.finalise(&heap, || {}, || thread::yield_now());
+            wait_until(done, 70);
+            python.start();
+        });
+        assert_eq!(heap.standing(), Standing::Finalised);
+        assert_eq!(
+            python.system_blocks(),
+            0,
+            "each of the system's blocks was freed"
+        );
+        assert!(
+            python.python_blocks() > 0,
+            "what Python's end overtook has leaked"
+        );
+    }
+}
