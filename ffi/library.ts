@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import { type Attempt, LibraryError } from "./errors.ts";
+import { locateLibrary } from "./location.ts";
 import { environment } from "./permissions.ts";
 import { type Loader, PLATFORM } from "./platform.ts";
 import { besideLibrary, findPython, type FoundPython } from "./python.ts";
@@ -26,7 +27,7 @@ export interface Python {
   readonly prefix: string;
 }
 
-const path = findLibrary();
+const path = locateLibrary();
 
 /** The functions of the Rust library. */
 export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
@@ -45,16 +46,6 @@ export const python: Python = Object.freeze(describePython(symbols));
 
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
-
-function findLibrary(): string {
-  const named = environment("ONEHEAP_LIBRARY");
-  if (named !== undefined) return named;
-  const url = new URL(
-    `../rust/target/release/${PLATFORM.libraryName}`,
-    import.meta.url,
-  );
-  return decodeURIComponent(url.pathname);
-}
 
 /** The library as another thread of this process opened it: nothing has to be found, and nothing started. */
 function openStarted(library: string): Symbols | undefined {
