@@ -15,7 +15,18 @@ const FIRST_CHUNK_BYTES = 64 * 1024;
 /** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
 const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** What an {@linkcode Arena} can be told. */
+/**
+ * What an {@linkcode Arena} can be told.
+ *
+ * @example
+ * ```ts
+ * import { Arena, type ArenaOptions } from "@oneheap/oneheap";
+ *
+ * const options: ArenaOptions = { chunkBytes: 1 << 20 };
+ * using arena = new Arena(options);
+ * console.log(arena.alloc(Int32Array, 4));
+ * ```
+ */
 export interface ArenaOptions {
   /** The size of the first chunk in bytes; 64 KiB by default. Later ones double up to 4 MiB. */
   chunkBytes?: number;

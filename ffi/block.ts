@@ -18,7 +18,18 @@ const LARGEST_ALIGN = 4096;
 /** A view's memory up to this size may be freed later; above it the thread attaches and frees at once. As in Rust. */
 const DEFERRED_FREE_BYTES = 64 * 1024;
 
-/** What {@linkcode alloc} can be told besides type and length. */
+/**
+ * What {@linkcode alloc} can be told besides type and length.
+ *
+ * @example
+ * ```ts
+ * import { alloc, type AllocOptions } from "@oneheap/oneheap";
+ *
+ * const forVectors: AllocOptions = { zeroed: false, align: 64 };
+ * using block = alloc(Float32Array, 1_024, forVectors);
+ * console.log(block.address % 64); // 0
+ * ```
+ */
 export interface AllocOptions {
   /** Whether every byte is zero to begin with. Without it the contents are arbitrary, and large blocks come faster. */
   zeroed?: boolean;
@@ -26,7 +37,18 @@ export interface AllocOptions {
   align?: number;
 }
 
-/** What {@linkcode realloc} can be told besides block and length. */
+/**
+ * What {@linkcode realloc} can be told besides block and length.
+ *
+ * @example
+ * ```ts
+ * import { alloc, realloc, type ReallocOptions } from "@oneheap/oneheap";
+ *
+ * const uninitialised: ReallocOptions = { zeroed: false };
+ * using block = alloc(Uint8Array, 1_024);
+ * console.log(realloc(block, 4_096, uninitialised).length); // 4096
+ * ```
+ */
 export interface ReallocOptions {
   /** Whether the bytes of new elements are zero. Without it their contents are arbitrary. */
   zeroed?: boolean;

@@ -1,6 +1,20 @@
 /** The errors of this library. Bad arguments are `RangeError` and `TypeError`, as everywhere. */
 
-/** Python's allocator did not give the memory. Nothing was changed: a block that was to be resized is as it was. */
+/**
+ * Python's allocator did not give the memory. Nothing was changed: a block that was to be resized is as it was.
+ *
+ * @example
+ * ```ts
+ * import { alloc, AllocationError } from "@oneheap/oneheap";
+ *
+ * try {
+ *   alloc(Uint8Array, 2 ** 50);
+ * } catch (error) {
+ *   if (!(error instanceof AllocationError)) throw error;
+ *   console.log(error.requested); // 1125899906842624
+ * }
+ * ```
+ */
 export class AllocationError extends Error {
   /** How many bytes were asked for. */
   readonly requested: number;
@@ -13,7 +27,22 @@ export class AllocationError extends Error {
   }
 }
 
-/** A block was used, resized or freed after it was freed, or after its view's memory was transferred away. */
+/**
+ * A block was used, resized or freed after it was freed, or after its view's memory was transferred away.
+ *
+ * @example
+ * ```ts
+ * import { alloc, FreedError } from "@oneheap/oneheap";
+ *
+ * const block = alloc(Float64Array, 3);
+ * block.free();
+ * try {
+ *   block.free();
+ * } catch (error) {
+ *   console.log(error instanceof FreedError); // true
+ * }
+ * ```
+ */
 export class FreedError extends Error {
   /** Makes the error with its message. */
   constructor(message: string) {
@@ -22,7 +51,17 @@ export class FreedError extends Error {
   }
 }
 
-/** One place that was looked at, and why it was not taken. */
+/**
+ * One place that was looked at, and why it was not taken.
+ *
+ * @example
+ * ```ts
+ * import type { Attempt } from "@oneheap/oneheap";
+ *
+ * const show = ({ subject, reason }: Attempt) => `${subject}: ${reason}`;
+ * console.log(show({ subject: "python3", reason: "there is none" }));
+ * ```
+ */
 export interface Attempt {
   /** The file, the command or the setting that was tried. */
   readonly subject: string;
@@ -30,7 +69,20 @@ export interface Attempt {
   readonly reason: string;
 }
 
-/** Python or the Rust library could not be found or opened. */
+/**
+ * Python or the Rust library could not be found or opened. Importing the module throws it; so do calls that come after
+ * Python has ended.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   const { python } = await import("@oneheap/oneheap");
+ *   console.log(python.version);
+ * } catch (error) {
+ *   console.error((error as Error).message); // says what was tried, and what to do
+ * }
+ * ```
+ */
 export class LibraryError extends Error {
   /** What was tried, in order, and why each was not taken. */
   readonly tried: readonly Attempt[];

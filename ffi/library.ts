@@ -15,7 +15,17 @@ import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
 /** The functions of the Rust library. */
 export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** The Python that is embedded in this process. */
+/**
+ * The Python that is embedded in this process.
+ *
+ * @example
+ * ```ts
+ * import { type Python, python } from "@oneheap/oneheap";
+ *
+ * const describe = ({ version, prefix }: Python) => `Python ${version} of ${prefix}`;
+ * console.log(describe(python));
+ * ```
+ */
 export interface Python {
   /** Its version, as `3.13.0`. */
   readonly version: string;

@@ -3,7 +3,17 @@
 import { failure, whole } from "./checks.ts";
 import { symbols } from "./library.ts";
 
-/** Allocation by address, as {@linkcode raw} offers it. Sizes are in bytes, addresses are numbers. */
+/**
+ * Allocation by address, as {@linkcode raw} offers it. Sizes are in bytes, addresses are numbers.
+ *
+ * @example
+ * ```ts
+ * import { type Raw, raw } from "@oneheap/oneheap";
+ *
+ * const allocateZeroes = (allocator: Raw, bytes: number) => allocator.calloc(1, bytes);
+ * raw.free(allocateZeroes(raw, 256));
+ * ```
+ */
 export interface Raw {
   /** Allocates `size` bytes, uninitialised, and returns their address, a multiple of 16. */
   malloc(size: number): number;

@@ -2,7 +2,17 @@
 
 import { symbols } from "./library.ts";
 
-/** Process-wide counts, over all threads, as {@linkcode stats} gives them. */
+/**
+ * Process-wide counts, over all threads, as {@linkcode stats} gives them.
+ *
+ * @example
+ * ```ts
+ * import { type Stats, stats } from "@oneheap/oneheap";
+ *
+ * const average = ({ bytes, blocks }: Stats) => blocks === 0 ? 0 : bytes / blocks;
+ * console.log(average(stats()));
+ * ```
+ */
 export interface Stats {
   /** Blocks alive, chunks of arenas among them, memory of `raw` not. A block ends when its last holder lets go. */
   blocks: number;

@@ -1,6 +1,16 @@
 /** The typed arrays, and what the functions that take their constructors accept. */
 
-/** A typed array over memory of this library's. */
+/**
+ * A typed array over memory of this library's.
+ *
+ * @example
+ * ```ts
+ * import { alloc, type Block, type TypedArray } from "@oneheap/oneheap";
+ *
+ * const freeAll = (blocks: Block<TypedArray>[]) => blocks.forEach((block) => block.free());
+ * freeAll([alloc(Float64Array, 1), alloc(BigInt64Array, 1)]);
+ * ```
+ */
 export type TypedArray =
   | Int8Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>
@@ -15,7 +25,18 @@ export type TypedArray =
   | BigInt64Array<ArrayBuffer>
   | BigUint64Array<ArrayBuffer>;
 
-/** The constructor of a typed array, as `Float64Array`. */
+/**
+ * The constructor of a typed array, as `Float64Array`.
+ *
+ * @example
+ * ```ts
+ * import { alloc, type TypedArray, type TypedArrayConstructor } from "@oneheap/oneheap";
+ *
+ * const ofOne = <A extends TypedArray>(type: TypedArrayConstructor<A>) => alloc(type, 1);
+ * using block = ofOne(Float32Array);
+ * console.log(block.byteLength); // 4
+ * ```
+ */
 export interface TypedArrayConstructor<A extends TypedArray> {
   /** The size of an element in bytes. */
   readonly BYTES_PER_ELEMENT: number;
@@ -25,7 +46,17 @@ export interface TypedArrayConstructor<A extends TypedArray> {
   new (buffer: ArrayBuffer, byteOffset?: number, length?: number): A;
 }
 
-/** What an element of a typed array is in JavaScript: `number` or `bigint`. */
+/**
+ * What an element of a typed array is in JavaScript: `number` or `bigint`.
+ *
+ * @example
+ * ```ts
+ * import type { Element } from "@oneheap/oneheap";
+ *
+ * const large: Element<BigInt64Array<ArrayBuffer>> = 2n ** 60n;
+ * console.log(large);
+ * ```
+ */
 export type Element<A extends TypedArray> = A[number];
 
 /** The size of an element in bytes, told by the constructor. What isn't in here is no typed array's constructor. */
