@@ -107,6 +107,7 @@ export class Arena implements Disposable {
     if (this.#chunks === undefined) return;
     this.#freeChunks(this.#chunks);
     this.#chunks = undefined;
+    this.#capacity = -1; // Not even an array of no elements fits any more.
   }
 
   #live(): Disposable[] {

@@ -4,6 +4,7 @@ import { failure, whole } from "./checks.ts";
 import { FreedError } from "./errors.ts";
 import { type Keeper, returnKeeper, takeKeeper } from "./keeper.ts";
 import { napi, symbols } from "./library.ts";
+import { freed, grew, seen, unviewed } from "./pressure.ts";
 import {
   describe,
   type Element,
@@ -103,6 +104,7 @@ export class Block<A extends TypedArray> implements Disposable {
         returnKeeper(keeper);
         throw failure(address, bytes);
       }
+      grew(bytes);
       return new Block(type, elementSize, length, address, keeper);
     };
   }
@@ -166,14 +168,16 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** Changes the block's length to `length` elements, as {@linkcode realloc} does. */
   realloc(length: number, options?: ReallocOptions): Block<A> {
-    const bytes = byteLength(this.#elementSize, whole("length", length));
+    const newLength = whole("length", length);
+    const bytes = byteLength(this.#elementSize, newLength);
     const zeroed = options?.zeroed ?? true;
     const { slot } = this.#live();
     this.#detachForResizing(slot);
     const address = symbols.oneheap_block_realloc(slot, bytes, zeroed ? 1 : 0);
     if (address <= 0) throw failure(address, bytes);
+    grew(bytes - this.#length * this.#elementSize);
     this.#address = address;
-    this.#length = length;
+    this.#length = newLength;
     return this;
   }
 
@@ -182,8 +186,11 @@ export class Block<A extends TypedArray> implements Disposable {
     const keeper = this.#live();
     const view = this.#view;
     this.#keeper = this.#view = undefined;
+    const bytes = this.#length * this.#elementSize;
     symbols.oneheap_block_free(keeper.slot);
-    if (view !== undefined) detach(view.buffer);
+    freed(bytes);
+    if (view === undefined) seen(bytes);
+    else detach(view.buffer);
     returnKeeper(keeper);
   }
 
@@ -216,6 +223,7 @@ export class Block<A extends TypedArray> implements Disposable {
 
   #makeView(): A {
     const buffer = napi.view(this.#keeper!.slot)!;
+    seen(buffer.byteLength);
     return new this.type(buffer, 0, this.#length);
   }
 
@@ -225,6 +233,7 @@ export class Block<A extends TypedArray> implements Disposable {
     if (view === undefined) return;
     symbols.oneheap_block_hold(slot);
     this.#view = undefined;
+    unviewed(view.buffer.byteLength);
     view.buffer.transfer(0);
   }
 }
@@ -306,13 +315,10 @@ export function alloc<A extends TypedArray>(
 }
 
 function checkedAlign(align: number): number {
-  if (
-    align >= 1 && align <= LARGEST_ALIGN && Number.isInteger(Math.log2(align))
-  ) return align;
+  const log = Math.log2(whole("align", align));
+  if (Number.isInteger(log) && align <= LARGEST_ALIGN) return align;
   throw new RangeError(
-    `The align must be a power of two from 1 to ${LARGEST_ALIGN} bytes; ${
-      describe(align)
-    } was given`,
+    `The align must be a power of two from 1 to ${LARGEST_ALIGN} bytes; ${align} was given`,
   );
 }
 
@@ -324,6 +330,9 @@ function checkedElements<E>(source: ArrayLike<E> | Iterable<E>): ArrayLike<E> {
   if (typeof source === "object" && source !== null) {
     if (Array.isArray(source)) return source;
     if (Symbol.iterator in source) return Array.from(source);
+    if (source instanceof Block) {
+      throw new TypeError("A block was given as the source. Give its view");
+    }
     if (typeof (source as ArrayLike<E>).length === "number") {
       return source as ArrayLike<E>;
     }

@@ -6,7 +6,7 @@ import { describe } from "./types.ts";
 
 /** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
 export function whole(what: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
+  if (Number.isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
   if (typeof value !== "number") {
     throw new TypeError(
       `The ${what} must be a number; ${describe(value)} was given`,

@@ -1,15 +1,21 @@
 /**
  * Opens the Rust library and starts Python, once per process, when it is imported.
  *
- * All of it is synchronous: a Worker that awaited here would lose the messages that are posted to it meanwhile.
+ * All of it is synchronous, but for unpacking a packaged library: a Worker that waits here loses the messages that are
+ * posted to it meanwhile.
  */
 
 import process from "node:process";
-import { type Attempt, LibraryError } from "./errors.ts";
-import { locateLibrary } from "./location.ts";
+import { LibraryError } from "./errors.ts";
+import { locateLibrary, locatePackagedLibrary } from "./location.ts";
 import { environment } from "./permissions.ts";
 import { type Loader, PLATFORM } from "./platform.ts";
-import { besideLibrary, findPython, type FoundPython } from "./python.ts";
+import {
+  executableOf,
+  findPython,
+  type FoundPython,
+  unsupported,
+} from "./python.ts";
 import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
 
 /** The functions of the Rust library. */
@@ -37,7 +43,7 @@ export interface Python {
   readonly prefix: string;
 }
 
-const path = locateLibrary();
+const path = locateLibrary() ?? await locatePackagedLibrary();
 
 /** The functions of the Rust library. */
 export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
@@ -77,17 +83,20 @@ function openStarted(library: string): Symbols | undefined {
 
 /** Opens libpython, then the library, whose symbols are bound to it, and starts Python. */
 function openAndStart(library: string): Symbols {
-  const tried: Attempt[] = [];
-  const found = findPython(tried);
+  const found = findPython();
   const loader = attempt(
     found.library,
     library,
     () => PLATFORM.openLoader(found.library),
   );
-  const python = agree(loader, found);
-  attempt(python.library, library, () => loader.openGlobally(python.library));
-  attempt(library, python.library, () => loader.pin(library));
-  loader.close();
+  let python: FoundPython;
+  try {
+    python = agree(loader, found);
+    attempt(python.library, library, () => loader.openGlobally(python.library));
+    attempt(library, python.library, () => loader.pin(library));
+  } finally {
+    loader.close();
+  }
   const symbols = openChecked(library, python.library);
   start(symbols, python);
   return symbols;
@@ -95,24 +104,31 @@ function openAndStart(library: string): Symbols {
 
 /**
  * Two libpythons in one process crash it, so one that is here already is taken, unless another was asked for by name.
- * The loader lists the libraries in the order in which they came, and `found` among them.
+ * The one that was found is here by now too, and comes last.
  */
 function agree(loader: Loader, found: FoundPython): FoundPython {
   const [first, ...others] = loader.loaded().filter(PLATFORM.isPythonLibrary);
-  if (first === undefined) return found;
   if (others.length === 0) {
-    return { library: first, executable: found.executable };
+    const isPath = first === undefined || found.library.startsWith("/");
+    const library = isPath ? found.library : first;
+    return { library, executable: found.executable || executableOf(library) };
   }
-  if (environment("ONEHEAP_PYTHON") === undefined) {
-    return { library: first, executable: besideLibrary(first) };
+  if (environment("ONEHEAP_PYTHON") !== undefined) {
+    throw new LibraryError(
+      `Another Python is in this process already, and two would crash it. Set ONEHEAP_PYTHON to ${first} or unset it.`,
+      [{
+        subject: found.library,
+        reason: `asked for by ONEHEAP_PYTHON, while ${first} is loaded`,
+      }],
+    );
   }
-  loader.close();
+  const reason = unsupported(first);
+  if (reason === undefined) {
+    return { library: first, executable: executableOf(first) };
+  }
   throw new LibraryError(
-    `Another Python is in this process already, and two would crash it. Set ONEHEAP_PYTHON to ${first} or unset it.`,
-    [{
-      subject: found.library,
-      reason: `asked for by ONEHEAP_PYTHON, while ${first} is loaded`,
-    }],
+    "Another Python is in this process already, and it can't be used:",
+    [{ subject: first, reason }],
   );
 }
 
@@ -154,16 +170,19 @@ function attempt<Result>(
         error,
       );
     }
-    throw new LibraryError(explain(file, reason), tried, error);
+    throw new LibraryError(explain(file, other, reason), tried, error);
   }
 }
 
 /** What is wrong with a file that could not be opened, as far as the system's words tell. */
-function explain(file: string, reason: string): string {
-  if (/oneheap_/.test(reason)) {
+function explain(file: string, other: string, reason: string): string {
+  if (/symbol:? oneheap_/.test(reason)) {
     return `${file} is no library of oneheap's, or of another version. Unset ONEHEAP_LIBRARY or build it again (deno task build).`;
   }
-  if (!/No such file/.test(reason)) {
+  if (/undefined symbol: _?Py/.test(reason)) {
+    return `${file} needs functions of Python that ${other} doesn't have.`;
+  }
+  if (!reason.includes(`${file}: cannot open`)) {
     return `${file} can't be opened as a library.`;
   }
   if (PLATFORM.isPythonLibrary(file)) {

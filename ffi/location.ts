@@ -1,15 +1,78 @@
-/** Where the Rust library is. */
+/**
+ * Where the Rust library is: the file that `ONEHEAP_LIBRARY` names, else the checkout's own build, else the library that
+ * the package carries, unpacked.
+ */
 
-import { environment } from "./permissions.ts";
-import { PLATFORM } from "./platform.ts";
+import { cached } from "./cache.ts";
+import { LibraryError } from "./errors.ts";
+import { packagedLibraries, unpackLibrary } from "./packaged.ts";
+import { environment, granted } from "./permissions.ts";
+import { ABI } from "./symbols.ts";
+import { libraryName, TARGETS } from "./target.ts";
 
-/** The file that `ONEHEAP_LIBRARY` names, else the checkout's own build, whether or not it is there. */
-export function locateLibrary(): string {
+/** The file that was named, or that was built in this checkout; none if this is no checkout, or nothing was built. */
+export function locateLibrary(): string | undefined {
   const named = environment("ONEHEAP_LIBRARY");
   if (named !== undefined) return named;
-  const url = new URL(
-    `../rust/target/release/${PLATFORM.libraryName}`,
-    import.meta.url,
+  const built = builtLibrary();
+  return built !== undefined && mayBeFile(built) ? built : undefined;
+}
+
+/** The library that the package has for this target, unpacked to the user's cache. */
+export async function locatePackagedLibrary(): Promise<string> {
+  const libraries = await packagedLibraries().catch((error) => {
+    throw notBuilt() ?? error;
+  });
+  const target = TARGETS.find((target) => target === Deno.build.target);
+  const packaged = target && libraries[target];
+  if (target === undefined || packaged === undefined) {
+    throw notBuilt() ?? notReleased(Object.keys(libraries));
+  }
+  const { abi, version, sha256 } = packaged;
+  if (abi !== ABI) {
+    throw new LibraryError(
+      `The packaged library speaks boundary ${abi}, this version needs ${ABI}. Package it again (deno task package).`,
+    );
+  }
+  return await cached(
+    `${version}-${sha256}-${libraryName(target)}`,
+    sha256,
+    () => unpackLibrary(target),
   );
-  return decodeURIComponent(url.pathname);
+}
+
+/** Where cargo puts the library in this checkout. A package that came from a registry is none. */
+function builtLibrary(): string | undefined {
+  const name = libraryName(Deno.build.target);
+  const url = new URL(`../rust/target/release/${name}`, import.meta.url);
+  if (url.protocol !== "file:") return undefined;
+  return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
+}
+
+/** Whether the file is there, as far as looking is allowed. */
+function mayBeFile(path: string): boolean {
+  if (!granted({ name: "read", path })) return true;
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** What to do in a checkout; none if this is a package from a registry. */
+function notBuilt(): LibraryError | undefined {
+  const built = builtLibrary();
+  return built === undefined ? undefined : new LibraryError(
+    `The Rust library is not at ${built}. Build it (deno task build), or set ONEHEAP_LIBRARY to where it is.`,
+  );
+}
+
+/** What to do with a package that has libraries for other targets only. */
+function notReleased(targets: string[]): LibraryError {
+  return new LibraryError(
+    `This release of oneheap has no library for ${Deno.build.target}, only for ${
+      targets.join(", ")
+    }. Build it in a checkout of ` +
+      "oneheap (deno task build), and set ONEHEAP_LIBRARY to where it is.",
+  );
 }

@@ -1,67 +1,117 @@
 /** Finding the Python to embed: its executable, and the shared library that is the interpreter. */
 
 import { type Attempt, LibraryError } from "./errors.ts";
+import {
+  installationOf,
+  isFile,
+  libraryPlaces,
+  locate,
+  whyNotLocated,
+} from "./installation.ts";
 import { environment, granted } from "./permissions.ts";
 import { PLATFORM } from "./platform.ts";
 
 /** A Python that can be embedded. */
 export interface FoundPython {
-  /** The shared library. */
+  /** The shared library: a path, or a name that the system's loader knows. */
   readonly library: string;
-  /** The executable whose prefix and packages the embedded Python takes; empty to let Python find its own. */
+  /** The executable whose prefix and packages the embedded Python takes; empty if only the library is known. */
   readonly executable: string;
 }
 
 /** The oldest Python that is supported. */
 const OLDEST_MINOR = 11;
 
-/** The newest that is looked for by name where no Python may be asked. A newer one is found by asking it. */
+/** The newest that is looked for by name where nothing else is allowed. A newer one is found by asking it. */
 const NEWEST_MINOR = 15;
 
 /**
  * Tells, a line each: implementation, version, executable, and the shared library, if there is one. Debian's Python
- * names a library that is another package's, so it is looked for.
+ * names a library that is another package's, so it is looked for. `sysconfig` takes several milliseconds to import, so
+ * it is asked only where the library has no usual place.
  */
 const QUESTION = `
-import os, sys, sysconfig
-of = sysconfig.get_config_var
+import os, sys
+def first(name, folders):
+    paths = [os.path.join(folder, name) for folder in folders if folder]
+    return next((path for path in paths if os.path.isfile(path) and not path.endswith(".a")), "")
 root = sys.base_prefix
-name = of("INSTSONAME") or of("LDLIBRARY") or ""
-places = [of("LIBDIR"), os.path.join(of("LIBDIR") or root, of("MULTIARCH") or "."), os.path.join(root, "lib"),
-    of("PYTHONFRAMEWORKPREFIX"), root]
+version = "%d.%d" % sys.version_info[:2]
 if os.name == "nt":
-    name = "python3%d.dll" % sys.version_info[1]
-paths = [os.path.join(place, name) for place in places if place]
-shared = [path for path in paths if os.path.isfile(path) and not path.endswith(".a")]
-print(sys.implementation.name, "%d.%d" % sys.version_info[:2], sys.executable, shared[0] if shared else "", sep="\\n")
+    name, folders = "python%d%d.dll" % sys.version_info[:2], [root]
+else:
+    name = "libpython" + version + getattr(sys, "abiflags", "") + ".so.1.0"
+    multiarch = getattr(sys.implementation, "_multiarch", "")
+    places = [getattr(sys, "platlibdir", "lib"), "lib", os.path.join("lib", multiarch)]
+    folders = [os.path.join(root, place) for place in places]
+library = first(name, folders)
+if not library:
+    from sysconfig import get_config_var as of
+    library = first(of("INSTSONAME") or of("LDLIBRARY") or "", [of("LIBDIR"), of("PYTHONFRAMEWORKPREFIX")] + folders)
+print(sys.implementation.name, version, sys.executable, library, sep="\\n")
 `;
+
+/** What a program that is no Python says of the question may be long. */
+const LONGEST_REASON = 120;
+
+/** A Python's answer to the question. */
+const ANSWER = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
 
 /**
  * Finds the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else the active
  * virtual environment's, else `python3` on the `PATH`. Adds to `tried` what was not taken.
+ *
+ * @throws {LibraryError} If there is none; it lists what was tried, and the permissions that would have let it do more.
  */
-export function findPython(tried: Attempt[]): FoundPython {
+export function findPython(tried: Attempt[] = []): FoundPython {
   const named = environment("ONEHEAP_PYTHON");
   if (named !== undefined) return fromSetting(named, tried);
   const root = environment("VIRTUAL_ENV");
-  if (root !== undefined) {
-    const found = fromExecutable(`${root}/${PLATFORM.executable}`, tried);
-    if (found !== undefined) return found;
+  const found = (root !== undefined &&
+    fromExecutable(`${root}/${PLATFORM.executable}`, tried)) ||
+    fromExecutable("python3", tried);
+  if (found) return found;
+  const unreadable = ["ONEHEAP_PYTHON", "VIRTUAL_ENV"].filter((variable) =>
+    !granted({ name: "env", variable })
+  );
+  for (const variable of unreadable) {
+    refuse(tried, variable, `it may not be read (--allow-env=${variable})`);
   }
-  const found = fromExecutable("python3", tried) ?? fromWellKnownNames(tried);
-  if (found !== undefined) return found;
   throw new LibraryError(
     "No Python to embed was found. Install Python 3.11 or later with its shared library, or set ONEHEAP_PYTHON to an " +
-      "executable or a libpython. Tried:",
+      "executable or a libpython. Tried (and the flags that would allow more):",
     tried,
   );
 }
 
+/** Why the Python of a library can't be used, as far as its name tells. */
+export function unsupported(library: string): string | undefined {
+  const version = versionOf(library);
+  return version === undefined ? undefined : tooOld(version);
+}
+
+/** The executable that a library comes with; empty if it is seen not to be there: then Python finds one by itself. */
+export function executableOf(library: string): string {
+  const root = library.replace(/(lib(64)?\/([^/]*-linux-gnu\/)?)?[^/]*$/, "");
+  const executable = `${root}${PLATFORM.executable}.${versionOf(library)}`;
+  const readable = granted({ name: "read", path: executable });
+  return readable && !isFile(executable) ? "" : executable;
+}
+
+/** Which Python 3 a library is, as `11` or `13t`. */
+function versionOf(library: string): string | undefined {
+  return library.match(/^.*(?:python|Versions\/)3\.?(\d+[a-z]*)[./]/)?.[1];
+}
+
+function tooOld(version: string): string | undefined {
+  if (parseInt(version) >= OLDEST_MINOR) return undefined;
+  return `it is Python 3.${version}; 3.${OLDEST_MINOR} or later is needed`;
+}
+
 function fromSetting(named: string, tried: Attempt[]): FoundPython {
-  if (PLATFORM.isPythonLibrary(named)) {
-    return { library: named, executable: besideLibrary(named) };
-  }
-  const found = fromExecutable(named, tried);
+  const found = PLATFORM.isPythonLibrary(named)
+    ? fromLibrary(named, tried)
+    : fromExecutable(named, tried);
   if (found !== undefined) return found;
   throw new LibraryError(
     `ONEHEAP_PYTHON names ${named}, which can't be embedded:`,
@@ -69,29 +119,59 @@ function fromSetting(named: string, tried: Attempt[]): FoundPython {
   );
 }
 
-/** The executable of an installation whose library is known; empty if that can't be seen. */
-export function besideLibrary(library: string): string {
-  const root = library.replace(/[^/\\]*[/\\]?[^/\\]*$/, "");
-  const executable = `${root}${PLATFORM.executable}`;
-  return isFile(executable) ? executable : "";
+function fromLibrary(
+  library: string,
+  tried: Attempt[],
+): FoundPython | undefined {
+  const reason = unsupported(library);
+  return reason === undefined
+    ? { library, executable: "" }
+    : refuse(tried, library, reason);
 }
 
-/** Asks a Python for its library; where none may be run, tells it from its file name. */
-function fromExecutable(
+/** Asks a Python for its library; where it may not be run, the files around it tell. */
+export function fromExecutable(
   executable: string,
   tried: Attempt[],
 ): FoundPython | undefined {
   if (!granted({ name: "run", command: executable })) {
-    tried.push({
-      subject: executable,
-      reason: `it may not be asked; --allow-run=${executable} would let it`,
-    });
-    return fromFileName(executable, tried);
+    return fromFiles(executable, `--allow-run=${executable}`, tried);
   }
-  const answer = ask(executable, tried);
-  if (answer === undefined) return undefined;
-  const [implementation, version, path, library] = answer;
-  const minor = Number(version.split(".")[1]);
+  let output;
+  try {
+    output = new Deno.Command(executable, {
+      args: ["-I", "-S", "-X", "utf8", "-c", QUESTION],
+      stdin: "null",
+    }).outputSync();
+  } catch (error) {
+    // Where LD_LIBRARY_PATH or the like is set, which can make any command another, Deno lets any be run or none.
+    if (error instanceof Deno.errors.NotCapable) {
+      return fromFiles(executable, "--allow-run", tried);
+    }
+    const missing = error instanceof Deno.errors.NotFound;
+    return refuse(tried, executable, missing ? "there is none" : String(error));
+  }
+  const text = new TextDecoder();
+  if (!output.success) {
+    const said = text.decode(output.stderr).trim().split("\n").at(-1)
+      ?.slice(0, LONGEST_REASON);
+    const status = `it ended with status ${output.code}`;
+    return refuse(tried, executable, said ? `${status}: ${said}` : status);
+  }
+  return judge(executable, text.decode(output.stdout), tried);
+}
+
+/** Whether the Python that gave an answer can be embedded. */
+function judge(
+  executable: string,
+  answer: string,
+  tried: Attempt[],
+): FoundPython | undefined {
+  const match = answer.match(ANSWER);
+  if (match === null) {
+    return refuse(tried, executable, "it doesn't answer as a Python 3 does");
+  }
+  const [, implementation, minor, path, library] = match;
   if (implementation !== "cpython") {
     return refuse(
       tried,
@@ -99,109 +179,65 @@ function fromExecutable(
       `it is ${implementation}; CPython is needed`,
     );
   }
-  if (minor < OLDEST_MINOR) {
-    return refuse(
-      tried,
-      executable,
-      `it is Python ${version}; 3.${OLDEST_MINOR} or later is needed`,
-    );
-  }
-  if (library === "") {
-    return refuse(
-      tried,
-      executable,
-      `Python ${version} (${path}) has no shared library; ${
-        PLATFORM.remedy(minor)
-      }`,
-    );
-  }
-  return { library, executable: path };
-}
-
-/** The answer to the question: implementation, version, executable, library. */
-function ask(executable: string, tried: Attempt[]): string[] | undefined {
-  try {
-    const { success, code, stdout, stderr } = new Deno.Command(executable, {
-      args: ["-I", "-S", "-c", QUESTION],
-      stdin: "null",
-    }).outputSync();
-    if (success) return new TextDecoder().decode(stdout).split(/\r?\n/);
-    const said = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
-    return refuse(tried, executable, `it ended with status ${code}: ${said}`);
-  } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound;
-    return refuse(tried, executable, missing ? "there is none" : String(error));
-  }
+  const reason = tooOld(minor);
+  if (reason) return refuse(tried, executable, reason);
+  if (library !== "") return { library, executable: path };
+  return refuse(
+    tried,
+    executable,
+    `Python 3.${minor} (${path}) has no shared library; ${
+      PLATFORM.remedy(minor)
+    }`,
+  );
 }
 
 function refuse(tried: Attempt[], subject: string, reason: string): undefined {
   tried.push({ subject, reason });
 }
 
-/** Follows an executable's links to `python3.N`, whose library lies beside it or where the loader looks. */
-function fromFileName(
+/** Where a Python may not be run without that flag: what its files tell. */
+function fromFiles(
   executable: string,
+  flag: string,
   tried: Attempt[],
 ): FoundPython | undefined {
-  const real = realExecutable(executable);
-  const minor = real?.match(/python3\.(\d+)[a-z]*(\.exe)?$/)?.[1];
-  if (real === undefined || minor === undefined) {
-    return refuse(
-      tried,
-      executable,
-      "its file can't be followed; --allow-read and --allow-env=PATH would let it",
-    );
+  const unasked = `it may not be asked (${flag})`;
+  const path = locate(executable);
+  const installation = path && installationOf(path);
+  if (!path || !installation) {
+    const why = path ? "its name tells no version" : whyNotLocated(executable);
+    refuse(tried, path ?? executable, `${unasked}, and ${why}`);
+    return executable.includes("/") ? undefined : fromKnownNames(tried);
   }
-  if (Number(minor) < OLDEST_MINOR) {
-    return refuse(
-      tried,
-      real,
-      `it is Python 3.${minor}; 3.${OLDEST_MINOR} or later is needed`,
-    );
+  const old = tooOld(installation.version);
+  if (old) return refuse(tried, path, old);
+  const name = PLATFORM.pythonLibraryName(installation.version);
+  const places = libraryPlaces(installation, name);
+  const library = places.find(isFile);
+  if (library !== undefined) return { library, executable: path };
+  if (places.every((path) => granted({ name: "read", path }))) {
+    const remedy = PLATFORM.remedy(installation.version);
+    return refuse(tried, path, `it has no shared library; ${remedy}`);
   }
-  const name = PLATFORM.pythonLibraryName(Number(minor));
-  const beside = real.replace(/bin\/[^/]*$/, `lib/${name}`);
-  const library = isFile(beside) ? beside : name;
-  return { library, executable: executable.includes("/") ? executable : real };
+  const unseen =
+    `its ${name} may not be looked for (--allow-read=${installation.root})`;
+  return refuse(tried, path, `${unasked}, and ${unseen}`);
 }
 
-/** The file that an executable is in the end, as far as reading is allowed. */
-function realExecutable(executable: string): string | undefined {
-  const folders = executable.includes("/")
-    ? [""]
-    : (environment("PATH") ?? "").split(":").map((it) => it + "/");
-  for (const folder of folders) {
-    const path = folder + executable;
-    if (!granted({ name: "read", path })) continue;
-    try {
-      return Deno.realPathSync(path);
-    } catch {
-      // Not in this folder.
-    }
+/** Where no `python3` tells anything: the newest library that the system's loader finds by itself. */
+function fromKnownNames(tried: Attempt[]): FoundPython | undefined {
+  const subject = `libpython3.${OLDEST_MINOR} to libpython3.${NEWEST_MINOR}`;
+  if (!granted({ name: "ffi" })) {
+    return refuse(tried, subject, "may not be tried by name (--allow-ffi)");
   }
-}
-
-function isFile(path: string): boolean {
-  if (!granted({ name: "read", path })) return false;
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** Where neither asking nor reading is allowed: the newest library that the loader finds by itself. */
-function fromWellKnownNames(tried: Attempt[]): FoundPython | undefined {
-  if (
-    granted({ name: "run", command: "python3" }) || !granted({ name: "ffi" })
-  ) return undefined;
   for (let minor = NEWEST_MINOR; minor >= OLDEST_MINOR; minor--) {
-    const library = PLATFORM.pythonLibraryName(minor);
+    const library = PLATFORM.pythonLibraryName(String(minor));
     try {
       Deno.dlopen(library, {}).close();
-      return { library, executable: `python3.${minor}` };
-    } catch (error) {
-      tried.push({ subject: library, reason: (error as Error).message });
+      return { library, executable: "" };
+    } catch {
+      // Not among the system's libraries.
     }
   }
+  return refuse(tried, subject, "the system's loader finds none of them");
 }

@@ -73,4 +73,6 @@ export interface NodeApi {
   slot(keeper: ArrayBuffer): number;
   /** A buffer over the memory of a slot's block, which hands the block's hold over to it; none if there is none. */
   view(slot: number): ArrayBuffer | undefined;
+  /** Tells V8 by how many bytes the memory that it doesn't see has changed on this thread. It may collect garbage. */
+  account(change: number): void;
 }

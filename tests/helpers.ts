@@ -1,6 +1,49 @@
-/** What several tests need: scripts run in a process of their own, and waiting for V8's collector. */
+/** What several tests need: element types, block counts, scripts in a process of their own, and V8's collector. */
+
+import { assertEquals } from "@std/assert";
+import {
+  type Element,
+  type Python,
+  python,
+  stats,
+  type TypedArray,
+  type TypedArrayConstructor,
+} from "../mod.ts";
 
 const ROOT = new URL("../", import.meta.url);
+
+/** The constructors of all typed arrays there are. */
+export const CONSTRUCTORS: readonly TypedArrayConstructor<TypedArray>[] = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float16Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+];
+
+/** Numbers as elements of a typed array: bigints where it has those. */
+export function elements<A extends TypedArray>(
+  type: TypedArrayConstructor<A>,
+  ...numbers: number[]
+): Element<A>[] {
+  return type.name.startsWith("Big") ? numbers.map(BigInt) : numbers;
+}
+
+/** Runs a function, and fails unless as many blocks and bytes are alive after it as before. */
+export function leavesNothing(run: () => void): void {
+  const before = stats();
+  run();
+  const after = stats();
+  assertEquals(after.blocks, before.blocks);
+  assertEquals(after.bytes, before.bytes);
+}
 
 /** How a script is run: the flags of `deno run` (all permissions by default), and environment variables. */
 export interface RunOptions {
@@ -16,7 +59,13 @@ export interface RunResult {
   stderr: string;
 }
 
-/** Runs TypeScript in a Deno of its own. In it `@oneheap/oneheap` is this checkout's `mod.ts`. */
+/** A script that takes longer is killed: it hangs. */
+const DEADLINE_MILLISECONDS = 60_000;
+
+/**
+ * Runs TypeScript in a Deno of its own. In it `@oneheap/oneheap` is this checkout's `mod.ts`, and `@oneheap/interpreter`
+ * its `tasks/interpreter.ts`.
+ */
 export async function run(
   source: string,
   { flags = ["-A"], env = {} }: RunOptions = {},
@@ -25,9 +74,14 @@ export async function run(
   try {
     await Deno.writeTextFile(
       file,
-      source.replaceAll("@oneheap/oneheap", new URL("mod.ts", ROOT).href),
+      source
+        .replaceAll("@oneheap/oneheap", new URL("mod.ts", ROOT).href)
+        .replaceAll(
+          "@oneheap/interpreter",
+          new URL("tasks/interpreter.ts", ROOT).href,
+        ),
     );
-    const output = await new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "--no-prompt",
@@ -39,7 +93,15 @@ export async function run(
       ],
       env: { NO_COLOR: "1", ...env },
       stdin: "null",
-    }).output();
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const deadline = setTimeout(
+      () => child.kill("SIGKILL"),
+      DEADLINE_MILLISECONDS,
+    );
+    const output = await child.output();
+    clearTimeout(deadline);
     const { code, signal } = output;
     const decoder = new TextDecoder();
     return {
@@ -51,6 +113,69 @@ export async function run(
   } finally {
     await Deno.remove(file);
   }
+}
+
+/** What came of importing the library in a process of its own: a Python, or what Deno printed about the error. */
+export interface Loading {
+  python: Python | undefined;
+  error: string;
+}
+
+/** Imports the library in a process of its own and uses it there. Nothing but `env` tells it where Python is. */
+export async function load(
+  { flags, env }: RunOptions = {},
+): Promise<Loading> {
+  const { stdout, stderr } = await run(
+    `
+    import { alloc, python } from "@oneheap/oneheap";
+    using block = alloc(Float64Array, 8);
+    block.view.fill(1.5);
+    if (block.realloc(16).view[7] === 1.5) console.log(JSON.stringify(python));
+    `,
+    { flags, env: { ONEHEAP_PYTHON: "", VIRTUAL_ENV: "", ...env } },
+  );
+  const python = stdout === "" ? undefined : JSON.parse(stdout);
+  return { python, error: stderr };
+}
+
+/** The file of a library that this process has opened, told by how its path ends. */
+export function openedLibrary(name: string): string {
+  const files = Deno.readTextFileSync("/proc/self/maps").split("\n")
+    .filter((line) => line.endsWith(name))
+    .map((line) => line.slice(line.indexOf("/")));
+  if (files.length === 0) throw new Error(`${name} is not open`);
+  return files[0];
+}
+
+/** Gives the function a temporary folder, whose name is not all ASCII and which is removed in the end. */
+export async function inFolder(
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "oneheap ünï 日本 " });
+  try {
+    await use(await Deno.realPath(folder));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * Writes an executable `python3` into a folder and returns its path: the embedded Python's, but `prelude` runs before
+ * what it is asked. It adds a line to `python3.log` beside it each time that it is started.
+ */
+export async function writePython3(
+  folder: string,
+  prelude = "",
+): Promise<string> {
+  const path = `${folder}/python3`;
+  const script = `#!/bin/sh
+echo started >> "$0.log"
+for question; do :; done
+exec '${python.executable}' -I -S -X utf8 -c "${prelude}
+$question"
+`;
+  await Deno.writeTextFile(path, script, { mode: 0o755 });
+  return path;
 }
 
 /** Collects all garbage now; the tests run with `--expose-gc`. */

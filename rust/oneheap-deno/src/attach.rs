@@ -50,8 +50,11 @@ thread_local! {
 
 impl Drop for Thread {
     /// A Worker may end attached, by `close()`, an error or `terminate()`: the GIL must not end with it.
+    ///
+    /// The process's main thread ends with the process, by `exit`, which comes here first. It must not wait for the GIL:
+    /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
     fn drop(&mut self) {
-        if self.state.get().is_null() || !python::running() {
+        if self.state.get().is_null() || is_main_thread() || !python::running() {
             return;
         }
         if PyMemAllocator::standing() != Standing::Attached {
@@ -61,6 +64,12 @@ impl Drop for Thread {
         // SAFETY: attached with the state whose count `enter` took; this gives the count back, which deletes the state.
         unsafe { PyGILState_Release(PyGILState_STATE::PyGILState_UNLOCKED) };
     }
+}
+
+/// Whether the calling thread is the one that the process started with.
+fn is_main_thread() -> bool {
+    // SAFETY: both only answer a number, and can't fail.
+    unsafe { libc::gettid() == libc::getpid() }
 }
 
 /// Attaches the calling thread, whatever it is. The caller has seen that it isn't attached to the main interpreter.

@@ -291,17 +291,23 @@ impl Slot {
         Some(holding)
     }
 
-    /// The block was lost: lets go of what it held. The thread must not wait.
-    pub fn collect(&mut self) {
+    /// The block was lost: lets go of what it held, and answers how many bytes that were. The thread must not wait.
+    pub fn collect(&mut self) -> usize {
         match std::mem::replace(self, Self::Empty) {
-            Self::Empty | Self::Viewed(_) => {}
+            Self::Empty | Self::Viewed(_) => 0,
             Self::Held(memory) => {
                 stats::reclaimed();
                 // SAFETY: the block alone held the memory.
                 unsafe { memory.free_collected() };
+                memory.bytes
             }
-            // SAFETY: the block has a hold, and gives it up.
-            Self::Shared(holding) => unsafe { Holding::let_go_collected(holding) },
+            Self::Shared(holding) => {
+                // SAFETY: the block's own hold keeps the record alive.
+                let bytes = unsafe { holding.as_ref() }.memory.bytes;
+                // SAFETY: the block has a hold, and gives it up.
+                unsafe { Holding::let_go_collected(holding) };
+                bytes
+            }
         }
     }
 }

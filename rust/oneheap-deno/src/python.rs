@@ -33,10 +33,13 @@ const DEFERRED_BYTES: usize = 16 * 1024 * 1024;
 /// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Signals stay Deno's, so Python's `threading` has to learn here which thread is the main one. Output is line-buffered:
-/// Deno's own lines and Python's come in the order in which they were written.
+/// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
+/// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
+/// line-buffered: Deno's own lines and Python's come in the order in which they were written.
 const AFTER_START: &CStr = c"
-import sys, threading
+import _signal, sys, threading
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 for stream in (sys.stdout, sys.stderr):
     if stream is not None:
         stream.reconfigure(line_buffering=True)

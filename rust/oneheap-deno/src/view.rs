@@ -5,11 +5,12 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{NonNull, null_mut};
-use std::sync::Once;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Once};
 
 use napi_sys::{
-    Status, napi_callback, napi_callback_info, napi_create_double, napi_create_external_arraybuffer,
-    napi_create_function, napi_env, napi_get_cb_info, napi_get_value_double,
+    Status, napi_adjust_external_memory, napi_callback, napi_callback_info, napi_create_double,
+    napi_create_external_arraybuffer, napi_create_function, napi_env, napi_get_cb_info, napi_get_value_double,
     napi_set_named_property, napi_value,
 };
 
@@ -17,6 +18,21 @@ use crate::block::{Holding, Slot, slot, slot_address};
 
 /// The size of a keeper's buffer, which JavaScript never looks into.
 const KEEPER_BYTES: usize = 1;
+
+/// What a keeper's buffer owns.
+#[repr(C)]
+struct Keeper {
+    /// First, so that its address is the keeper's.
+    slot: Slot,
+    /// Its thread's [`COLLECTED`].
+    collected: Arc<AtomicI64>,
+}
+
+thread_local! {
+    /// Bytes of lost blocks without a view that were freed since V8 was told last. One for each isolate, which has its
+    /// thread to itself; finalisers add to it from other threads.
+    static COLLECTED: Arc<AtomicI64> = Arc::default();
+}
 
 /// Node-API's entry: each thread that opens the library gets functions of its own.
 ///
@@ -29,7 +45,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
     });
-    for (name, callback) in [(c"keeper", keeper as CallbackFn), (c"slot", slot_of), (c"view", view)] {
+    for (name, callback) in [(c"keeper", keeper as CallbackFn), (c"slot", slot_of), (c"view", view), (c"account", account)] {
         // SAFETY: env and exports are live for the length of this call.
         unsafe { export(env, exports, name, Some(callback)) };
     }
@@ -77,9 +93,25 @@ unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value
 /// # Safety
 /// Called by Node-API.
 unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let slot = Box::into_raw(Box::new(Slot::Empty));
-    // SAFETY: the slot lives until the finaliser takes it; it is larger than the buffer's one byte.
-    unsafe { external(env, slot.cast(), KEEPER_BYTES, collect, slot.cast()) }
+    let Ok(collected) = COLLECTED.try_with(Arc::clone) else { return null_mut() };
+    let keeper = Box::into_raw(Box::new(Keeper { slot: Slot::Empty, collected }));
+    // SAFETY: the keeper lives until the finaliser takes it; it is larger than the buffer's one byte.
+    unsafe { external(env, keeper.cast(), KEEPER_BYTES, collect, keeper.cast()) }
+}
+
+/// `account(change)`: tells V8 by how many bytes the memory that it doesn't see has changed on this thread, less what was
+/// collected of it since. V8 may collect garbage before this returns.
+///
+/// # Safety
+/// Called by Node-API.
+unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_value {
+    // SAFETY: Node-API's own handles.
+    let Some(change) = (unsafe { number_argument(env, info) }) else { return null_mut() };
+    let collected = COLLECTED.try_with(|collected| collected.swap(0, Ordering::Relaxed)).unwrap_or(0);
+    let mut total = 0;
+    // SAFETY: the environment is live, and the result has its place.
+    unsafe { napi_adjust_external_memory(env, change as i64 - collected, &mut total) };
+    null_mut()
 }
 
 /// `slot(keeper)`: the address of a keeper's slot.
@@ -151,9 +183,10 @@ unsafe extern "C" fn let_go(_env: napi_env, _data: *mut c_void, hint: *mut c_voi
 /// A keeper was collected, and so was the block that referred to it, if there was one.
 ///
 /// # Safety
-/// The hint is the keeper's slot; this runs once.
+/// The hint is the [`Keeper`]; this runs once.
 unsafe extern "C" fn collect(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: made by `Box::into_raw` in `keeper`, and nobody refers to the keeper any more.
-    let mut slot = unsafe { Box::from_raw(hint.cast::<Slot>()) };
-    slot.collect();
+    let mut keeper = unsafe { Box::from_raw(hint.cast::<Keeper>()) };
+    let bytes = keeper.slot.collect();
+    keeper.collected.fetch_add(bytes as i64, Ordering::Relaxed);
 }

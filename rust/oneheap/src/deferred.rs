@@ -11,31 +11,41 @@ pub struct Link {
     next: *mut Link,
 }
 
-/// The atomic word that holds the list. `loom`'s tests have a cell of their own.
+/// The atomic word that holds the list.
 pub trait Head {
     /// The first block, for a look only.
     fn peek(&self) -> *mut Link;
     /// Takes all: leaves null; what the blocks' links were written with is visible.
     fn take(&self) -> *mut Link;
-    /// Puts `new` in the place of `old` and publishes what was written before; or answers what is there instead.
+    /// Puts `new` in the place of `old` and publishes what was written before; or answers what is there instead, which
+    /// may be `old` all the same.
     fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link>;
 }
 
-impl Head for AtomicPtr<Link> {
-    #[inline]
-    fn peek(&self) -> *mut Link {
-        self.load(Ordering::Relaxed)
-    }
+/// Implements [`Head`] for an atomic pointer: the real one, and `loom`'s, with the same memory orders.
+macro_rules! implement_head {
+    ($pointer:ty) => {
+        impl $crate::deferred::Head for $pointer {
+            #[inline]
+            fn peek(&self) -> *mut Link {
+                self.load(Ordering::Relaxed)
+            }
 
-    fn take(&self) -> *mut Link {
-        self.swap(null_mut(), Ordering::Acquire)
-    }
+            fn take(&self) -> *mut Link {
+                self.swap(null_mut(), Ordering::Acquire)
+            }
 
-    fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link> {
-        self.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
-            .map(drop)
-    }
+            fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link> {
+                self.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
+                    .map(drop)
+            }
+        }
+    };
 }
+
+implement_head!(AtomicPtr<Link>);
+#[cfg(all(test, not(miri)))]
+pub(crate) use implement_head;
 
 /// The list.
 pub struct Deferred<H> {

@@ -30,14 +30,13 @@ pub enum Standing {
 
 /// No thread has met a running interpreter yet.
 const UNSET: u8 = 0;
-/// One thread is registering the exit callback. The others go on as detached rather than wait for it.
+/// One thread is registering the exit callback, and the others go on as detached rather than wait for it. It stays so
+/// if the interpreter takes no callback: nothing would tell when its memory ends, so it is never used.
 const REGISTERING: u8 = 1;
 /// The exit callback is registered.
 const READY: u8 = 2;
-/// The interpreter takes no exit callback, so nothing would tell when its memory ends: it is never used.
-const NO_SLOT: u8 = 3;
 /// The exit callback was called.
-const FINALISED: u8 = 4;
+const FINALISED: u8 = 3;
 
 /// Where the interpreter is in its life: one word, which only ever goes up.
 ///
@@ -89,7 +88,6 @@ impl Life {
         }
         // SAFETY: the thread is attached to the main interpreter.
         if !unsafe { interpreter.register_exit() } {
-            self.0.store(NO_SLOT, Ordering::Relaxed);
             return Standing::Detached;
         }
         // The callback can't have come yet: this thread is attached.

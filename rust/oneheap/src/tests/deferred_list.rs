@@ -8,31 +8,14 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicPtr;
 use loom::thread;
 
-use crate::deferred::{Deferred, Head, Link};
+use crate::deferred::{Deferred, Link, implement_head};
 
-/// The same operations as on the real cell, with the same orders.
-struct LoomHead(AtomicPtr<Link>);
+implement_head!(AtomicPtr<Link>);
 
-impl Head for LoomHead {
-    fn peek(&self) -> *mut Link {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn take(&self) -> *mut Link {
-        self.0.swap(null_mut(), Ordering::Acquire)
-    }
-
-    fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link> {
-        self.0
-            .compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
-            .map(drop)
-    }
-}
-
-type List = Deferred<LoomHead>;
+type List = Deferred<AtomicPtr<Link>>;
 
 fn empty() -> Arc<List> {
-    Arc::new(Deferred::new(LoomHead(AtomicPtr::new(null_mut()))))
+    Arc::new(Deferred::new(AtomicPtr::new(null_mut())))
 }
 
 /// A block whose contents `loom` watches: whoever reads them must have synchronised with whoever wrote them.

@@ -23,10 +23,13 @@ struct Actor<'a> {
     random: Rng,
     attached: bool,
     blocks: Vec<Block>,
+    /// How many operations all threads have done.
+    done: &'a AtomicUsize,
 }
 
 impl Actor<'_> {
     fn step(&mut self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
         match self.random.u32(0..100) {
             0..5 => self.change_place(),
             5..7 => drop(self.heap.drain()),
@@ -115,6 +118,19 @@ impl Actor<'_> {
     }
 }
 
+impl Drop for Actor<'_> {
+    /// A failed thread is in nobody's way.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        self.done.fetch_add(OPERATIONS, Ordering::Relaxed);
+        if self.attached {
+            self.python.detach();
+        }
+    }
+}
+
 /// Runs the threads; `meanwhile` runs on the calling thread and may wait for the number of operations done.
 fn history(
     python: &Simulated,
@@ -136,10 +152,10 @@ fn history(
                     random,
                     attached: false,
                     blocks: Vec::new(),
+                    done,
                 };
                 for _ in 0..OPERATIONS {
                     actor.step();
-                    done.fetch_add(1, Ordering::Relaxed);
                 }
                 actor.finish();
             });
@@ -203,7 +219,7 @@ fn python_may_end_and_start_again_meanwhile() {
         history(&python, &heap, 3 + seed as u64, |done| {
             wait_until(done, 40);
             assert!(python.attach());
-            python.finalise(&heap, || {}, || thread::yield_now());
+            python.finalise(&heap, || {}, thread::yield_now);
             wait_until(done, 70);
             python.start();
         });

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::heap::Heap;
 use crate::interpreter::Interpreter;
@@ -168,7 +168,11 @@ impl Simulated {
     pub fn detach(&self) {
         assert_ne!(PLACE.get(), Place::Outside);
         PLACE.set(Place::Outside);
-        self.world.lock().unwrap().attached -= 1;
+        // A thread that failed detaches too.
+        self.world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .attached -= 1;
         self.changed.notify_all();
     }
 
@@ -316,7 +320,7 @@ impl Drop for Simulated {
     fn drop(&mut self) {
         self.python
             .get_mut()
-            .unwrap_or_else(|error| error.into_inner())
+            .unwrap_or_else(PoisonError::into_inner)
             .drain()
             .for_each(|(_, record)| release(&record));
     }

@@ -1,6 +1,7 @@
 //! Where memory comes from and goes back to, in each state of Python and of the thread.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 
 use super::simulated::{Block, Simulated, SimulatedHeap, layout};
@@ -209,6 +210,7 @@ fn a_second_life_of_python_changes_nothing() {
         .into_iter()
         .chain(second_life)
         .for_each(|block| block.free(&heap));
+    assert_eq!(heap.counters().deferred, 0);
     assert_eq!(heap.drain(), 0);
     assert_eq!((python.python_blocks(), python.system_blocks()), (2, 0));
     python.finalise(&heap, || {}, || {});
@@ -230,13 +232,12 @@ fn without_a_slot_for_the_exit_callback_memory_is_the_systems() {
 fn while_one_thread_registers_the_exit_callback_nobody_waits() {
     let (python, heap) = Simulated::new().free_threaded().heap();
     python.start();
-    let (registering, other_heap) = (python.clone(), std::sync::Arc::downgrade(&heap));
-    let first = std::sync::Once::new();
+    let (registering, other_heap) = (Arc::downgrade(&python), Arc::downgrade(&heap));
+    let first = Once::new();
     python.set_hook(move || {
         first.call_once(|| {
-            let heap = other_heap
-                .upgrade()
-                .expect("the heap lives as long as the test");
+            let registering = registering.upgrade().expect("the test runs");
+            let heap = other_heap.upgrade().expect("the test runs");
             block(&heap, 8).free(&heap);
             thread::scope(|scope| {
                 scope.spawn(|| {
@@ -302,11 +303,10 @@ fn a_hook_may_allocate_through_the_heap_and_detach() {
     let (python, heap) = Simulated::new().free_threaded().heap();
     python.start();
     let hooked = AtomicUsize::new(0);
-    let (in_hook, hook_heap) = (python.clone(), std::sync::Arc::downgrade(&heap));
+    let (in_hook, hook_heap) = (Arc::downgrade(&python), Arc::downgrade(&heap));
     python.set_hook(move || {
-        let heap = hook_heap
-            .upgrade()
-            .expect("the heap lives as long as the test");
+        let in_hook = in_hook.upgrade().expect("the test runs");
+        let heap = hook_heap.upgrade().expect("the test runs");
         let round = hooked.fetch_add(1, Ordering::Relaxed);
         let mut own = block(&heap, ALIGNMENTS[round % 2]);
         in_hook.detach();

@@ -1,0 +1,161 @@
+//! A hook in front of Python's `PyMem` domain that checks who calls it.
+//!
+//! `PYTHONMALLOC=debug` checks that the GIL is held, but no longer once a subinterpreter exists. The hook knows from the
+//! threads themselves what they may do, and so depends on nothing that the allocator under test asks.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::python;
+
+/// What a thread may do, by its own account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Python itself is at work.
+    Anything,
+    /// The thread is attached to the main interpreter.
+    Calls,
+    /// The thread is detached, or attached to a subinterpreter.
+    NoCalls,
+}
+
+thread_local! {
+    static EXPECTED: Cell<Expected> = const { Cell::new(Expected::Anything) };
+}
+
+/// Says what the calling thread may do from now on.
+pub fn expect(expected: Expected) {
+    EXPECTED.set(expected);
+}
+
+/// CPython's `PyMemAllocatorEx`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Allocator {
+    context: *mut c_void,
+    malloc: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
+    calloc: unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void,
+    realloc: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> *mut c_void,
+    free: unsafe extern "C" fn(*mut c_void, *mut c_void),
+}
+
+/// CPython's `PYMEM_DOMAIN_MEM`.
+const MEM_DOMAIN: c_int = 1;
+
+type Access = unsafe extern "C" fn(c_int, *mut Allocator);
+
+static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
+static IS_INSIDE: AtomicBool = AtomicBool::new(false);
+static CHECKED: AtomicU64 = AtomicU64::new(0);
+
+/// Puts the hook in front of `PyMem`'s allocator, for the rest of the process's life.
+///
+/// # Safety
+/// The calling thread is attached, and no other thread is at work yet.
+pub unsafe fn install() {
+    ONE_AT_A_TIME.store(!python::is_free_threaded(), Ordering::Relaxed);
+    // SAFETY: both have this type in every CPython from 3.5 on.
+    let (get, set) = unsafe {
+        (
+            python::function::<Access>(c"PyMem_GetAllocator"),
+            python::function::<Access>(c"PyMem_SetAllocator"),
+        )
+    };
+    let (get, set) = get.zip(set).expect("CPython has both functions");
+    // The original, for as long as the process lives: Python keeps its address.
+    let original: *mut Allocator = Box::into_raw(Box::new(Allocator {
+        context: std::ptr::null_mut(),
+        malloc,
+        calloc,
+        realloc,
+        free,
+    }));
+    let mut hook = Allocator {
+        context: original.cast(),
+        malloc,
+        calloc,
+        realloc,
+        free,
+    };
+    // SAFETY: attached; both structs are whole, and Python copies what it is given.
+    unsafe {
+        get(MEM_DOMAIN, original);
+        set(MEM_DOMAIN, &mut hook);
+    }
+}
+
+/// How many calls were checked.
+pub fn checked() -> u64 {
+    CHECKED.load(Ordering::Relaxed)
+}
+
+/// Runs a call of Python's own allocator, and ends the process if the calling thread should not have made it.
+fn guarded<R>(call: impl FnOnce() -> R) -> R {
+    match EXPECTED.get() {
+        Expected::Anything => call(),
+        Expected::NoCalls => {
+            wrong("PyMem was called on a thread that is not attached to the main interpreter")
+        }
+        Expected::Calls => {
+            CHECKED.fetch_add(1, Ordering::Relaxed);
+            if !ONE_AT_A_TIME.load(Ordering::Relaxed) {
+                return call();
+            }
+            if IS_INSIDE.swap(true, Ordering::Acquire) {
+                wrong("two threads were in PyMem at once");
+            }
+            let result = call();
+            IS_INSIDE.store(false, Ordering::Release);
+            result
+        }
+    }
+}
+
+/// Allocates nothing: this is inside of an allocation.
+fn wrong(message: &'static str) -> ! {
+    for part in ["stress: ", message, "\n"] {
+        // SAFETY: the part is readable.
+        unsafe { libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len()) };
+    }
+    std::process::abort()
+}
+
+/// # Safety
+/// `context` is the original of [`install`].
+unsafe fn original(context: *mut c_void) -> Allocator {
+    // SAFETY: the caller's promise; nobody writes to it any more.
+    unsafe { *context.cast::<Allocator>() }
+}
+
+unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
+    // SAFETY: Python hands the context that it was given, and what its caller gave.
+    guarded(|| unsafe {
+        let original = original(context);
+        (original.malloc)(original.context, size)
+    })
+}
+
+unsafe extern "C" fn calloc(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
+    // SAFETY: as in `malloc`.
+    guarded(|| unsafe {
+        let original = original(context);
+        (original.calloc)(original.context, count, size)
+    })
+}
+
+unsafe extern "C" fn realloc(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
+    // SAFETY: as in `malloc`.
+    guarded(|| unsafe {
+        let original = original(context);
+        (original.realloc)(original.context, block, size)
+    })
+}
+
+unsafe extern "C" fn free(context: *mut c_void, block: *mut c_void) {
+    // SAFETY: as in `malloc`.
+    guarded(|| unsafe {
+        let original = original(context);
+        (original.free)(original.context, block)
+    })
+}

@@ -1,0 +1,149 @@
+/** The boundary is declared twice, once in each language. Here the two declarations are compared. */
+
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { napi } from "../ffi/library.ts";
+import { ABI, CODE, type NodeApi, SYMBOLS } from "../ffi/symbols.ts";
+
+/** A function of the boundary, in Deno's words. */
+interface Declaration {
+  name: string;
+  parameters: string[];
+  result: string;
+}
+
+/** What Deno calls Rust's types, where they stand as a parameter. */
+const PARAMETER_TYPES: Record<string, string> = {
+  "f64": "f64",
+  "u8": "u8",
+  "u32": "u32",
+  "*const u8": "buffer",
+  "*mut u8": "buffer",
+  "*mut f64": "buffer",
+};
+
+/** What Deno calls Rust's types, where they stand as a result. */
+const RESULT_TYPES: Record<string, string> = {
+  "": "void",
+  "f64": "f64",
+  "i32": "i32",
+  "u32": "u32",
+  "*mut c_void": "pointer",
+};
+
+const source = (path: string) =>
+  Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+
+const SYMBOLS_RS = source("rust/oneheap-deno/src/symbols.rs");
+const CODE_RS = source("rust/oneheap-deno/src/code.rs");
+const VIEW_RS = source("rust/oneheap-deno/src/view.rs");
+
+/** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
+function declaredInRust(rust: string): Declaration[] {
+  const functions =
+    /#\[unsafe\(no_mangle\)\]\s*pub (?:unsafe )?extern "C" fn (\w+)\(([^)]*)\)(?:\s*->\s*([^{]+?))?\s*\{/g;
+  return rust.matchAll(functions).map(([, name, parameters, result = ""]) => ({
+    name,
+    parameters: parameters.split(",").map((it) => it.trim()).filter(Boolean)
+      .map((parameter) => parameter.replace(/^\w+:\s*/, ""))
+      .map((type) => PARAMETER_TYPES[type] ?? type),
+    result: RESULT_TYPES[result] ?? result,
+  })).toArray();
+}
+
+function declaredInTypeScript(): Declaration[] {
+  return Object.entries(SYMBOLS).map(([name, { parameters, result }]) => ({
+    name,
+    parameters: [...parameters],
+    result,
+  }));
+}
+
+/** The number of a Rust constant. */
+function constant(rust: string, name: string): number {
+  const [, value] = rust.match(new RegExp(`const ${name}: \\w+ = ([^;]+);`))!;
+  return value.split("*").reduce((product, it) => product * Number(it), 1);
+}
+
+/** The variants of Rust's `Code` and their numbers, named as in TypeScript. */
+function codesInRust(rust: string): Record<string, number> {
+  const [, body] = rust.match(/pub enum Code \{([^}]*)\}/)!;
+  return Object.fromEntries(
+    body.matchAll(/(\w)(\w*) = (-?\d+),/g).map((
+      [, first, rest, number],
+    ) => [first.toLowerCase() + rest, Number(number)]),
+  );
+}
+
+Deno.test("both sides declare the same functions, in the same order, with the same types", () => {
+  assertEquals(declaredInRust(SYMBOLS_RS), declaredInTypeScript());
+});
+
+Deno.test("every exported function of the Rust file was compared", () => {
+  const exported = SYMBOLS_RS.match(/no_mangle/g)!.length;
+  assertEquals(declaredInRust(SYMBOLS_RS).length, exported);
+});
+
+Deno.test("both sides have the same boundary number", () => {
+  assertEquals(constant(SYMBOLS_RS, "ABI"), ABI);
+});
+
+Deno.test("both sides have the same codes", () => {
+  assertEquals(codesInRust(CODE_RS), { ...CODE });
+});
+
+Deno.test("both sides expect as many counts in the statistics", () => {
+  const [, inTypeScript] = source("ffi/stats.ts").match(
+    /new Float64Array\((\d+)\)/,
+  )!;
+  const fields = constant(source("rust/oneheap-deno/src/stats.rs"), "FIELDS");
+  assertEquals(fields, Number(inTypeScript));
+});
+
+Deno.test("both sides defer frees up to the same size", () => {
+  const inTypeScript = source("ffi/block.ts").match(
+    /DEFERRED_FREE_BYTES = ([^;]+);/,
+  )![1].split("*").reduce((product, it) => product * Number(it), 1);
+  const inRust = constant(
+    source("rust/oneheap-deno/src/block.rs"),
+    "DEFERRED_FREE_BYTES",
+  );
+  assertEquals(inRust, inTypeScript);
+});
+
+Deno.test("Node-API exports the functions that TypeScript declares, and no others", () => {
+  const declared: Record<keyof NodeApi, true> = {
+    keeper: true,
+    slot: true,
+    view: true,
+    account: true,
+  };
+  assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());
+  const registered = VIEW_RS.matchAll(/\(c"(\w+)"/g).map(([, name]) => name);
+  assertEquals(registered.toArray().sort(), Object.keys(declared).sort());
+});
+
+/** What somebody might change on one side alone. */
+const CHANGES: [what: string, change: (rust: string) => string][] = [
+  ["a name", (rust) => rust.replace("fn oneheap_raw_free", "fn oneheap_free")],
+  ["a parameter's type", (rust) => rust.replace("count: f64", "count: u32")],
+  ["one more parameter", (rust) => rust.replace("count: f64", "a: u8, b: f64")],
+  ["one less parameter", (rust) => rust.replace("count: f64, ", "")],
+  ["a result's type", (rust) => rust.replace("abi() -> u32", "abi() -> i32")],
+  ["a result left out", (rust) => rust.replace("abi() -> u32", "abi()")],
+  [
+    "the order",
+    (rust) =>
+      rust.replace(
+        /fn oneheap_(at|de)tach/g,
+        (_, syllable) => `fn oneheap_${syllable === "at" ? "de" : "at"}tach`,
+      ),
+  ],
+];
+
+for (const [what, change] of CHANGES) {
+  Deno.test(`a change on Rust's side alone is noticed: ${what}`, () => {
+    const changed = change(SYMBOLS_RS);
+    assertNotEquals(changed, SYMBOLS_RS);
+    assertNotEquals(declaredInRust(changed), declaredInTypeScript());
+  });
+}
