@@ -106,19 +106,29 @@ function demand(folder: string, accesses: ("read" | "write")[]): void {
 
 /** Whether the file is there, right, and safe. A folder that others could write to is an error. */
 function isIntact(folder: string, path: string, sha256: string): boolean {
+  if (!isSafe(folder)) return false;
   try {
-    // A link's mode says nothing; whose it is does.
-    for (const info of [Deno.lstatSync(folder), Deno.statSync(folder)]) {
-      const fault = faultOf(info);
-      if (fault !== undefined) throw refusal(folder, fault);
-    }
     const info = Deno.lstatSync(path);
     return info.isFile && faultOf(info) === undefined &&
       hash(Deno.readFileSync(path)) === sha256;
+  } catch {
+    // It isn't there, or can't be read: whether it can be replaced shows then.
+    return false;
+  }
+}
+
+/** Whether the folder is there. Throws if others could write to it. */
+function isSafe(folder: string): boolean {
+  let fault;
+  try {
+    // Of a link it matters whose it is, too.
+    fault = faultOf(Deno.lstatSync(folder)) ?? faultOf(Deno.statSync(folder));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw error instanceof LibraryError ? error : failure(folder, error);
+    throw failure(folder, error);
   }
+  if (fault === undefined) return true;
+  throw refusal(folder, fault);
 }
 
 /** What lets others than the user change a file or a folder. */

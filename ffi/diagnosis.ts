@@ -9,6 +9,7 @@ import { hash } from "./cache.ts";
 import type { Python } from "./library.ts";
 import { locateLibrary, locatePackagedLibrary } from "./location.ts";
 import { environment, granted } from "./permissions.ts";
+import { PLATFORM } from "./platform.ts";
 import { findPython } from "./python.ts";
 
 /**
@@ -181,8 +182,8 @@ function permissions(): Permission[] {
   const list: [Deno.PermissionDescriptor, string, string, boolean][] = [
     [{ name: "ffi" }, "--allow-ffi", "opening the libraries", false],
     [
-      { name: "run", command: "python3" },
-      "--allow-run=python3",
+      { name: "run", command: PLATFORM.command },
+      `--allow-run=${PLATFORM.command}`,
       "asking Python for its library",
       true,
     ],

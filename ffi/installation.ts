@@ -1,6 +1,7 @@
 /** What an installation's files tell of it, where its Python may not be run. They are read as far as that is allowed. */
 
 import { environment, granted } from "./permissions.ts";
+import { PLATFORM } from "./platform.ts";
 
 /** An installation of Python. */
 export interface Installation {
@@ -18,7 +19,7 @@ export function locate(executable: string): string | undefined {
   if (executable.includes("/")) {
     return isFile(executable) ? executable : undefined;
   }
-  return environment("PATH")?.split(":")
+  return environment("PATH")?.split(PLATFORM.pathSeparator)
     .map((folder) => `${folder}/${executable}`).find(isFile);
 }
 

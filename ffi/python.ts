@@ -69,7 +69,7 @@ export function findPython(tried: Attempt[] = []): FoundPython {
   const root = environment("VIRTUAL_ENV");
   const found = (root !== undefined &&
     fromExecutable(`${root}/${PLATFORM.executable}`, tried)) ||
-    fromExecutable("python3", tried);
+    fromExecutable(PLATFORM.command, tried);
   if (found) return found;
   const unreadable = ["ONEHEAP_PYTHON", "VIRTUAL_ENV"].filter((variable) =>
     !granted({ name: "env", variable })

@@ -1,16 +1,21 @@
 /** macOS. Written after Apple's manual pages, and not yet run: see the README. */
 
-import type { Loader, Platform } from "../platform.ts";
-import { cString, reason } from "./posix.ts";
+import type { Loader, Platform } from "./interface.ts";
+import { withLast } from "./order.ts";
+import { cString, readString, STRING_SYMBOLS } from "./posix.ts";
 
 const LOADER_SYMBOLS = {
+  ...STRING_SYMBOLS,
   dlopen: {
     parameters: [/* path */ "buffer", /* flags */ "i32"],
-    result: "pointer",
+    result: "usize",
   },
-  dlerror: { parameters: [], result: "pointer" },
+  dlerror: { parameters: [], result: "usize" },
   _dyld_image_count: { parameters: [], result: "u32" },
-  _dyld_get_image_name: { parameters: [/* index */ "u32"], result: "pointer" },
+  _dyld_get_image_name: {
+    parameters: [/* index */ "u32"],
+    result: "usize",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The part of an opened library that the loader uses; the tests give one of their own. */
@@ -25,22 +30,23 @@ const RTLD_NODELETE = 0x80;
 
 /** The loader as `dlopen(3)` and `dyld(3)` describe it. */
 export class MacLoader implements Loader {
+  /** The Python library that the loader was reached by. */
+  #path: string;
   #library: MacLibrary;
 
-  /** Takes the library over, and closes it in the end. */
-  constructor(library: MacLibrary) {
+  /** Takes the opened library over, and closes it in the end. */
+  constructor(path: string, library: MacLibrary) {
+    this.#path = path;
     this.#library = library;
   }
 
   loaded(): string[] {
-    const { _dyld_image_count, _dyld_get_image_name } = this.#library.symbols;
-    const names = Array.from(
-      { length: _dyld_image_count() },
-      (_, index) => _dyld_get_image_name(index),
+    const { symbols } = this.#library;
+    const indexes = Array.from({ length: symbols._dyld_image_count() }).keys();
+    const paths = [...indexes].map((index) =>
+      readString(symbols, symbols._dyld_get_image_name(index))
     );
-    return names.filter((name) => name !== null).map((name) =>
-      Deno.UnsafePointerView.getCString(name)
-    );
+    return withLast(paths, (path) => path === this.#path);
   }
 
   openGlobally(path: string): void {
@@ -56,24 +62,24 @@ export class MacLoader implements Loader {
   }
 
   #open(path: string, flags: number): void {
-    const { dlopen, dlerror } = this.#library.symbols;
-    if (dlopen(cString(path), flags) === null) {
-      throw new Error(reason(dlerror(), path));
-    }
+    const { symbols } = this.#library;
+    if (symbols.dlopen(cString(path), flags) !== 0n) return;
+    const reason = readString(symbols, symbols.dlerror());
+    throw new Error(reason || `cannot open ${path}`);
   }
 }
 
 /** macOS, with Python as a framework or as a plain library. */
 export const MACOS: Platform = {
-  libraryName: "liboneheap_deno.dylib",
   command: "python3",
+  pathSeparator: ":",
   executable: "bin/python3",
   isPythonLibrary: (path) =>
     /(^|\/)libpython3\.\d+[a-z]*\.dylib$/.test(path) ||
     /\/PythonT?\.framework\/Versions\/3\.\d+[a-z]*\/PythonT?$/.test(path),
-  pythonLibraryName: (minor) => `libpython3.${minor}.dylib`,
-  remedy: (minor) =>
-    `install one that has (brew install python@3.${minor}, or from python.org), or build Python with --enable-shared`,
+  pythonLibraryName: (version) => `libpython3.${version}.dylib`,
+  remedy: (version) =>
+    `install one that has (brew install python@3.${version}, or from python.org), or build Python with --enable-shared`,
   openLoader: (pythonLibrary) =>
-    new MacLoader(Deno.dlopen(pythonLibrary, LOADER_SYMBOLS)),
+    new MacLoader(pythonLibrary, Deno.dlopen(pythonLibrary, LOADER_SYMBOLS)),
 };

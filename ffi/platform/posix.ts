@@ -1,13 +1,34 @@
 /** What Linux and macOS share. */
 
+/** What reading C strings takes: no pointer that JavaScript would read through, which Deno allows with an unlimited
+ * `ffi` only. */
+export const STRING_SYMBOLS = {
+  strncpy: {
+    parameters: [/* to */ "buffer", /* from */ "usize", /* size */ "usize"],
+    result: "usize",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type StringSymbols = Pick<
+  Deno.DynamicLibrary<typeof STRING_SYMBOLS>,
+  "symbols"
+>["symbols"];
+
+/** The longest string that is read, in bytes. */
+const LONGEST_BYTES = 64 * 1024;
+
 /** A path as C functions take it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
 }
 
-/** What `dlerror` says, or at least which file it was. */
-export function reason(message: Deno.PointerValue, path: string): string {
-  return message === null
-    ? `cannot open ${path}`
-    : Deno.UnsafePointerView.getCString(message);
+/** The C string at an address; empty at 0. */
+export function readString(
+  { strncpy }: StringSymbols,
+  address: bigint,
+): string {
+  if (address === 0n) return "";
+  const bytes = new Uint8Array(LONGEST_BYTES);
+  strncpy(bytes, address, BigInt(LONGEST_BYTES));
+  return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
 }

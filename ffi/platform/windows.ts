@@ -6,25 +6,26 @@
  * first: `python3XX.dll`, which is the interpreter, then the `python3.dll` beside it.
  */
 
-import type { Loader, Platform } from "../platform.ts";
+import type { Loader, Platform } from "./interface.ts";
+import { withLast } from "./order.ts";
 
 const LOADER_SYMBOLS = {
   LoadLibraryExW: {
     parameters: [
       /* path */ "buffer",
-      /* reserved */ "pointer",
+      /* reserved */ "usize",
       /* flags */ "u32",
     ],
-    result: "pointer",
+    result: "usize",
   },
   GetModuleHandleExW: {
     parameters: [/* flags */ "u32", /* path */ "buffer", /* module */ "buffer"],
     result: "i32",
   },
-  GetCurrentProcess: { parameters: [], result: "pointer" },
+  GetCurrentProcess: { parameters: [], result: "usize" },
   K32EnumProcessModules: {
     parameters: [
-      /* process */ "pointer",
+      /* process */ "usize",
       /* modules */ "buffer",
       /* bytes */ "u32",
       /* needed */ "buffer",
@@ -32,11 +33,7 @@ const LOADER_SYMBOLS = {
     result: "i32",
   },
   GetModuleFileNameW: {
-    parameters: [
-      /* module */ "pointer",
-      /* name */ "buffer",
-      /* length */ "u32",
-    ],
+    parameters: [/* module */ "usize", /* name */ "buffer", /* length */ "u32"],
     result: "u32",
   },
   GetLastError: { parameters: [], result: "u32" },
@@ -47,6 +44,9 @@ export type WindowsLibrary = Pick<
   Deno.DynamicLibrary<typeof LOADER_SYMBOLS>,
   "symbols" | "close"
 >;
+
+/** By its full path: under a limited `--allow-ffi` a bare name would be looked for in the current folder. */
+const KERNEL = "C:\\Windows\\System32\\kernel32.dll";
 
 /** Dependencies are looked for beside the library, not beside Deno. */
 const LOAD_WITH_ALTERED_SEARCH_PATH = 0x8;
@@ -62,48 +62,44 @@ const LONGEST_PATH = 32_768;
 
 /** The loader as the documentation of `libloaderapi.h` and `psapi.h` describes it. */
 export class WindowsLoader implements Loader {
+  /** The Python library that was found, which is opened with the loader. */
+  #path: string;
   #library: WindowsLibrary;
 
-  /** Takes the library over, and closes it in the end. */
-  constructor(library: WindowsLibrary) {
+  /** Opens the Python library. Takes the opened `kernel32.dll` over, and closes it in the end. */
+  constructor(path: string, library: WindowsLibrary) {
+    this.#path = path;
     this.#library = library;
+    this.#open(path);
   }
 
   loaded(): string[] {
     const { GetCurrentProcess, K32EnumProcessModules } = this.#library.symbols;
     const modules = new BigUint64Array(MOST_MODULES);
     const needed = new Uint32Array(1);
-    if (
-      !K32EnumProcessModules(
-        GetCurrentProcess(),
-        modules,
-        modules.byteLength,
-        needed,
-      )
-    ) return [];
+    const process = GetCurrentProcess();
+    K32EnumProcessModules(process, modules, modules.byteLength, needed);
     const count = Math.min(needed[0] / modules.BYTES_PER_ELEMENT, MOST_MODULES);
-    return Array.from(
-      modules.subarray(0, count),
-      (module) => this.#path(module),
-    );
+    const paths = Array.from(modules.subarray(0, count), (module) => {
+      return this.#fileName(module);
+    });
+    const own = comparable(this.#path);
+    return withLast(paths, (path) => comparable(path) === own);
   }
 
   openGlobally(path: string): void {
-    this.#open(path);
     this.pin(path);
-    const forwarder = path.replace(/[^\\/]*$/, "python3.dll");
-    this.#open(forwarder);
-    this.pin(forwarder);
+    this.pin(path.replace(/[^\\/]*$/, "python3.dll"));
   }
 
   pin(path: string): void {
     this.#open(path);
+    const flags = GET_MODULE_HANDLE_EX_FLAG_PIN;
+    const module = new BigUint64Array(1);
     const { GetModuleHandleExW } = this.#library.symbols;
-    GetModuleHandleExW(
-      GET_MODULE_HANDLE_EX_FLAG_PIN,
-      wideString(path),
-      new BigUint64Array(1),
-    );
+    if (GetModuleHandleExW(flags, wideString(path), module) === 0) {
+      this.#fail(path);
+    }
   }
 
   close(): void {
@@ -111,42 +107,41 @@ export class WindowsLoader implements Loader {
   }
 
   #open(path: string): void {
-    const { LoadLibraryExW, GetLastError } = this.#library.symbols;
-    if (
-      LoadLibraryExW(wideString(path), null, LOAD_WITH_ALTERED_SEARCH_PATH) !==
-        null
-    ) return;
-    throw new Error(`cannot open ${path}: Windows error ${GetLastError()}`);
+    const { LoadLibraryExW } = this.#library.symbols;
+    const flags = LOAD_WITH_ALTERED_SEARCH_PATH;
+    if (LoadLibraryExW(wideString(path), 0n, flags) === 0n) this.#fail(path);
   }
 
-  #path(module: bigint): string {
+  #fail(path: string): never {
+    const error = this.#library.symbols.GetLastError();
+    throw new Error(`cannot open ${path}: Windows error ${error}`);
+  }
+
+  #fileName(module: bigint): string {
     const name = new Uint16Array(LONGEST_PATH);
     const { GetModuleFileNameW } = this.#library.symbols;
-    const length = GetModuleFileNameW(
-      Deno.UnsafePointer.create(module),
-      name,
-      name.length,
-    );
+    const length = GetModuleFileNameW(module, name, name.length);
     return new TextDecoder("utf-16le").decode(name.subarray(0, length));
   }
 }
 
+/** A path as Windows compares it: without regard to case, and to which slash it has. */
+function comparable(path: string): string {
+  return path.replaceAll("/", "\\").toLowerCase();
+}
+
 /** Windows on x86-64. */
 export const WINDOWS: Platform = {
-  libraryName: "oneheap_deno.dll",
   command: "python",
+  pathSeparator: ";",
   executable: "Scripts/python.exe",
   isPythonLibrary: (path) => /(^|[\\/])python3\d+t?\.dll$/i.test(path),
-  pythonLibraryName: (minor) => `python3${minor}.dll`,
-  remedy: (minor) =>
-    `install Python 3.${minor} from python.org, which has python3${minor}.dll and python3.dll`,
-  openLoader: () => new WindowsLoader(Deno.dlopen(kernel32(), LOADER_SYMBOLS)),
+  pythonLibraryName: (version) => `python3${version}.dll`,
+  remedy: (version) =>
+    `install Python 3.${version} from python.org, which has python3${version}.dll and python3.dll`,
+  openLoader: (pythonLibrary) =>
+    new WindowsLoader(pythonLibrary, Deno.dlopen(KERNEL, LOADER_SYMBOLS)),
 };
-
-/** By its full path: under a limited `--allow-ffi` a bare name would be looked for in the current folder. */
-function kernel32(): string {
-  return "C:\\Windows\\System32\\kernel32.dll";
-}
 
 function wideString(text: string): Uint16Array<ArrayBuffer> {
   const units = { length: text.length + 1 };
