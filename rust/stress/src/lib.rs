@@ -3,6 +3,7 @@
 //! Each scenario checks what its threads own, byte by byte, whenever it changes hands and before it is freed. Python's
 //! own checks come on top (`PYTHONMALLOC=debug`), and in `subinterpreter`, where those no longer see the GIL, a hook.
 
+mod crew;
 mod exchange;
 mod oracle;
 mod plan;
@@ -14,7 +15,7 @@ mod worker;
 use std::time::Instant;
 
 use oneheap::PyMemAllocator;
-use plan::{Plan, Run, Scenario};
+use plan::{Plan, Scenario};
 
 #[global_allocator]
 static GLOBAL: PyMemAllocator = PyMemAllocator;
@@ -49,9 +50,6 @@ pub unsafe extern "C" fn oneheap_stress(plan: Plan) -> i32 {
     );
     0
 }
-
-// What the program calls is what stands above.
-const _: Run = oneheap_stress;
 
 /// A thread that fails would leave the others waiting for it.
 fn end_at_first_panic() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use plan::{Plan, Run, Scenario};
+use plan::{Plan, Scenario};
 
 const USAGE: &str = "\
 usage: stress LIBPYTHON SCENARIO [--operations N] [--threads N] [--seed N]
@@ -25,6 +25,9 @@ usage: stress LIBPYTHON SCENARIO [--operations N] [--threads N] [--seed N]
   --seed N        1 unless given
 
 Set PYTHONMALLOC=debug, so that Python checks each block it gets back.";
+
+/// The library's only function: runs the plan and answers the exit code.
+type Run = unsafe extern "C" fn(Plan) -> i32;
 
 fn main() -> ExitCode {
     let outcome = parse(std::env::args().skip(1)).map_err(|error| format!("{error}\n\n{USAGE}"));

@@ -54,6 +54,3 @@ pub struct Plan {
     /// The same seed gives each thread the same decisions; how the threads interleave is up to the system.
     pub seed: u64,
 }
-
-/// The library's only function: runs the plan and answers the exit code.
-pub type Run = unsafe extern "C" fn(Plan) -> i32;

@@ -4,10 +4,16 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Prints the shared library of the Python that runs this.
+/// Prints the shared library of the Python that runs this, or nothing.
 const FIND_LIBRARY: &str = "
-import sysconfig, os
-print(os.path.join(sysconfig.get_config_var('LIBDIR'), sysconfig.get_config_var('INSTSONAME')))
+import os, sysconfig
+directory, multiarch = (sysconfig.get_config_var(name) or '' for name in ('LIBDIR', 'MULTIARCH'))
+name = 'libpython{}.so.1.0'.format(sysconfig.get_config_var('LDVERSION'))
+for place in (directory, os.path.join(directory, multiarch)):
+    path = os.path.join(place, name)
+    if os.path.exists(path):
+        print(path)
+        break
 ";
 
 fn libpython() -> PathBuf {

@@ -9,10 +9,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use oneheap::{PyMemAllocator, Standing};
 
+use crate::crew::{Share, shares};
 use crate::exchange::Exchange;
 use crate::plan::Plan;
 use crate::python::{self, Attachment};
-use crate::worker::{Share, Worker, shares};
+use crate::worker::Worker;
 
 /// How often Python is started.
 const LIVES: u64 = 4;

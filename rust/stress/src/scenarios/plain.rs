@@ -1,13 +1,13 @@
 //! Threads that attach and detach at random, and exchange what they own.
 
 use crate::plan::Plan;
-use crate::{python, worker};
+use crate::{crew, python};
 
 pub fn run(plan: Plan) -> String {
     let mut main = python::start();
     // SAFETY: Python was started on this thread and ends below.
     unsafe {
-        worker::crew(plan, &mut main, |_, crew| crew.begin());
+        crew::run(plan, &mut main, |_, crew| crew.begin());
         python::finalise(main);
     }
     String::new()

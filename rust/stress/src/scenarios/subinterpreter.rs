@@ -13,10 +13,11 @@ use pyo3_ffi::{
     PyThreadState_Swap,
 };
 
+use crate::crew::{self, Crew, expecting};
 use crate::oracle::{self, Expected};
 use crate::plan::Plan;
 use crate::python::{self, Attachment};
-use crate::worker::{self, Crew, Worker, expecting};
+use crate::worker::Worker;
 
 const CODE: &CStr = c"
 table = {number: str(number) * 20 for number in range(500)}
@@ -31,7 +32,7 @@ pub fn run(plan: Plan) -> String {
         main.attach();
         oracle::install();
         main.detach();
-        worker::crew(plan, &mut main, |main, crew| {
+        crew::run(plan, &mut main, |main, crew| {
             main.attach();
             let state = enter_subinterpreter();
             rounds = work_in_subinterpreter(state, &crew, Rng::with_seed(!plan.seed));
@@ -63,6 +64,7 @@ unsafe fn work_in_subinterpreter(state: *mut PyThreadState, crew: &Crew, random:
         unsafe { PyEval_RestoreThread(state) };
         rounds += 1;
     }
+    expecting(Expected::NoCalls, || drop(worker));
     rounds
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::plan::Plan;
-use crate::{python, worker};
+use crate::{crew, python};
 
 pub fn run(plan: Plan) -> String {
     let mut main = python::start();
@@ -16,7 +16,7 @@ pub fn run(plan: Plan) -> String {
     // SAFETY: Python was started on this thread and ends below. The other threads' states were made before and stay,
     // which CPython needs here.
     unsafe {
-        worker::crew(plan, &mut main, |main, crew| {
+        crew::run(plan, &mut main, |main, crew| {
             crew.begin();
             while crew.is_working() {
                 for code in [
