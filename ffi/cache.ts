@@ -6,7 +6,7 @@
  * is trusted to be the user's own.
  */
 
-import process from "node:process";
+import { createHash } from "node:crypto";
 import { LibraryError } from "./errors.ts";
 import { environment, granted } from "./permissions.ts";
 
@@ -181,9 +181,8 @@ function remove(path: string): void {
   }
 }
 
-/** The SHA-256 in hexadecimal. Node's is synchronous; loading it takes longer than using it, so it is loaded late. */
+/** The SHA-256 in hexadecimal. It is Node's because that one is synchronous. */
 export function hash(contents: Uint8Array): string {
-  const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(contents).digest("hex");
 }
 

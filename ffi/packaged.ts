@@ -4,7 +4,6 @@
  * The specifiers are literals, so that `deno cache`, lock files, vendoring and `deno compile` see them.
  */
 
-import process from "node:process";
 import { LibraryError } from "./errors.ts";
 import type { Target } from "./target.ts";
 
@@ -36,7 +35,7 @@ export async function packagedLibraries(): Promise<
 /** The contents of a packaged library's file. */
 export async function unpackLibrary(target: Target): Promise<Uint8Array> {
   const { LIBRARY } = await whole(importLibrary(target));
-  const { brotliDecompressSync } = process.getBuiltinModule("node:zlib");
+  const { brotliDecompressSync } = await import("node:zlib");
   return brotliDecompressSync(Uint8Array.fromBase64(LIBRARY));
 }
 

@@ -212,7 +212,11 @@ function fromFiles(
   const old = tooOld(installation.version);
   if (old) return refuse(tried, path, old);
   const name = PLATFORM.pythonLibraryName(installation.version);
-  const places = libraryPlaces(installation, name);
+  // A free-threaded build installs itself as `python3.13` too.
+  const freeThreaded = PLATFORM.pythonLibraryName(`${installation.version}t`);
+  const places = [name, freeThreaded].flatMap((name) =>
+    libraryPlaces(installation, name)
+  );
   const library = places.find(isFile);
   if (library !== undefined) return { library, executable: path };
   if (places.every((path) => granted({ name: "read", path }))) {

@@ -13,7 +13,7 @@ use pyo3_ffi::{
 };
 
 use crate::code::Code;
-use crate::python;
+use crate::{python, system};
 
 /// How a thread came to be attached, and so how it is detached again.
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ impl Drop for Thread {
     /// The process's main thread ends with the process, by `exit`, which comes here first. It must not wait for the GIL:
     /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
     fn drop(&mut self) {
-        if self.state.get().is_null() || is_main_thread() || !python::running() {
+        if self.state.get().is_null() || system::ends_with_process() || !python::running() {
             return;
         }
         if PyMemAllocator::standing() != Standing::Attached {
@@ -66,18 +66,12 @@ impl Drop for Thread {
     }
 }
 
-/// Whether the calling thread is the one that the process started with.
-fn is_main_thread() -> bool {
-    // SAFETY: both only answer a number, and can't fail.
-    unsafe { libc::gettid() == libc::getpid() }
-}
-
 /// Attaches the calling thread, whatever it is. The caller has seen that it isn't attached to the main interpreter.
 fn enter(thread: &Thread) -> Result<Entry, Code> {
     if !python::running() {
         return Err(Code::NoPython);
     }
-    if python::current_thread_state_is_foreign() {
+    if PyMemAllocator::attached_elsewhere() {
         return Err(Code::Subinterpreter);
     }
     let kept = thread.state.get();
@@ -109,8 +103,8 @@ fn enter(thread: &Thread) -> Result<Entry, Code> {
 fn leave(entry: Entry) {
     match entry {
         Entry::Found => {}
-        // SAFETY: attached by the `enter` that this undoes; the state stays in `Thread::state`.
         Entry::Restored => {
+            // SAFETY: attached by the `enter` that this undoes; the state stays in `Thread::state`.
             unsafe { PyEval_SaveThread() };
         }
         // SAFETY: the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
@@ -133,7 +127,10 @@ impl Scope {
 
     #[inline(never)]
     fn enter_detached() -> Result<Self, Code> {
-        THREAD.try_with(enter).unwrap_or(Err(Code::NoPython)).map(Self)
+        THREAD
+            .try_with(enter)
+            .unwrap_or(Err(Code::NoPython))
+            .map(Self)
     }
 }
 
@@ -146,29 +143,38 @@ impl Drop for Scope {
 
 /// Attaches the thread until as many [`release`] calls came. Attachments nest, in any order of disposal.
 pub fn hold() -> Result<(), Code> {
-    THREAD.try_with(|thread| {
-        let depth = thread.depth.get();
-        let attached = PyMemAllocator::standing() == Standing::Attached;
-        if depth == 0 || !attached {
-            let entry = if attached { Entry::Found } else { enter(thread)? };
-            thread.levels.borrow_mut().push(Level { depth, entry });
-        }
-        thread.depth.set(depth + 1);
-        Ok(())
-    })
-    .unwrap_or(Err(Code::NoPython))
+    THREAD
+        .try_with(|thread| {
+            let depth = thread.depth.get();
+            let attached = PyMemAllocator::standing() == Standing::Attached;
+            if depth == 0 || !attached {
+                let entry = if attached {
+                    Entry::Found
+                } else {
+                    enter(thread)?
+                };
+                thread.levels.borrow_mut().push(Level { depth, entry });
+            }
+            thread.depth.set(depth + 1);
+            Ok(())
+        })
+        .unwrap_or(Err(Code::NoPython))
 }
 
 /// Gives one [`hold`] back; the one that brings the depth to where the thread was detached, detaches it.
 pub fn release() -> Result<(), Code> {
-    THREAD.try_with(|thread| {
-        let depth = thread.depth.get().checked_sub(1).ok_or(Code::Invalid)?;
-        thread.depth.set(depth);
-        let level = thread.levels.borrow_mut().pop_if(|level| level.depth == depth);
-        if let Some(level) = level {
-            leave(level.entry);
-        }
-        Ok(())
-    })
-    .unwrap_or(Err(Code::NoPython))
+    THREAD
+        .try_with(|thread| {
+            let depth = thread.depth.get().checked_sub(1).ok_or(Code::Invalid)?;
+            thread.depth.set(depth);
+            let level = thread
+                .levels
+                .borrow_mut()
+                .pop_if(|level| level.depth == depth);
+            if let Some(level) = level {
+                leave(level.entry);
+            }
+            Ok(())
+        })
+        .unwrap_or(Err(Code::NoPython))
 }

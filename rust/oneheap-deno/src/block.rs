@@ -65,11 +65,19 @@ impl Memory {
         let _attached = Scope::enter()?;
         // SAFETY: the layout's size is at least 1.
         let pointer = unsafe {
-            if zeroed { PyMemAllocator.alloc_zeroed(layout) } else { PyMemAllocator.alloc(layout) }
+            if zeroed {
+                PyMemAllocator.alloc_zeroed(layout)
+            } else {
+                PyMemAllocator.alloc(layout)
+            }
         };
         let pointer = NonNull::new(pointer).ok_or(Code::OutOfMemory)?;
         if pointer.addr().get().is_multiple_of(align) {
-            return Ok(Self { pointer, bytes, align });
+            return Ok(Self {
+                pointer,
+                bytes,
+                align,
+            });
         }
         // SAFETY: just allocated with this layout, and nobody else has it.
         unsafe { PyMemAllocator.dealloc(pointer.as_ptr(), layout) };
@@ -85,9 +93,14 @@ impl Memory {
         let layout = Self::layout(self.bytes, self.align)?;
         let _attached = Scope::enter()?;
         // SAFETY: live, allocated with this layout; the new size was checked against the same alignment just now.
-        let pointer = unsafe { PyMemAllocator.realloc(self.pointer.as_ptr(), layout, bytes.max(1)) };
+        let pointer =
+            unsafe { PyMemAllocator.realloc(self.pointer.as_ptr(), layout, bytes.max(1)) };
         let pointer = NonNull::new(pointer).ok_or(Code::OutOfMemory)?;
-        let resized = Self { pointer, bytes, ..self };
+        let resized = Self {
+            pointer,
+            bytes,
+            ..self
+        };
         if zeroed {
             // SAFETY: the memory is the caller's alone.
             unsafe { resized.zero_from(self.bytes) };
@@ -102,7 +115,10 @@ impl Memory {
     unsafe fn copy(self, bytes: usize, zeroed: bool) -> Result<Self, Code> {
         let copy = Self::allocate(bytes, self.align, false)?;
         // SAFETY: both are live, of at least that many bytes, and apart.
-        unsafe { self.pointer.copy_to_nonoverlapping(copy.pointer, self.bytes.min(bytes)) };
+        unsafe {
+            self.pointer
+                .copy_to_nonoverlapping(copy.pointer, self.bytes.min(bytes))
+        };
         if zeroed {
             // SAFETY: the copy is new, so nobody else has it.
             unsafe { copy.zero_from(self.bytes) };
@@ -127,7 +143,9 @@ impl Memory {
     /// The memory is live and its last holder gives it up here.
     unsafe fn free(self) {
         stats::ended(self.bytes);
-        let Ok(layout) = Self::layout(self.bytes, self.align) else { return };
+        let Ok(layout) = Self::layout(self.bytes, self.align) else {
+            return;
+        };
         // SAFETY: allocated with this layout, and the caller gives it up.
         unsafe { PyMemAllocator.dealloc(self.pointer.as_ptr(), layout) };
     }
@@ -166,7 +184,8 @@ impl Holding {
         let holders = &unsafe { holding.as_ref() }.holders;
         // Nobody else can add a hold once the caller's is the only one, so the common case needs no locked instruction.
         // Release and acquire as in `Arc`: what the other holders did with the memory comes before its end.
-        let last = holders.load(Ordering::Acquire) == 1 || holders.fetch_sub(1, Ordering::AcqRel) == 1;
+        let last =
+            holders.load(Ordering::Acquire) == 1 || holders.fetch_sub(1, Ordering::AcqRel) == 1;
         // SAFETY: made by `Box::into_raw` in `view`, and this was the last hold.
         last.then(|| unsafe { Box::from_raw(holding.as_ptr()) })
     }
@@ -177,7 +196,9 @@ impl Holding {
     /// As for [`Holding::let_go`].
     pub unsafe fn let_go_collected(holding: NonNull<Self>) {
         // SAFETY: as the caller vouches.
-        let Some(last) = (unsafe { Self::let_go(holding) }) else { return };
+        let Some(last) = (unsafe { Self::let_go(holding) }) else {
+            return;
+        };
         if last.freed.load(Ordering::Relaxed) {
             // Whoever frees on purpose is about to go on, and most often to attach.
             // SAFETY: the last hold was given up.
@@ -208,10 +229,14 @@ impl Slot {
             // SAFETY: the block alone held the memory.
             Self::Held(memory) => unsafe { memory.free_soon() },
             // SAFETY: the view's buffer isn't detached, so V8's hold keeps the record alive.
-            Self::Viewed(holding) => unsafe { holding.as_ref() }.freed.store(true, Ordering::Relaxed),
+            Self::Viewed(holding) => unsafe { holding.as_ref() }
+                .freed
+                .store(true, Ordering::Relaxed),
             Self::Shared(holding) => {
                 // SAFETY: the block's own hold keeps the record alive until it is given up below.
-                unsafe { holding.as_ref() }.freed.store(true, Ordering::Relaxed);
+                unsafe { holding.as_ref() }
+                    .freed
+                    .store(true, Ordering::Relaxed);
                 // SAFETY: the block has a hold, and gives it up.
                 if let Some(last) = unsafe { Holding::let_go(holding) } {
                     // SAFETY: the last hold was given up.
@@ -232,7 +257,9 @@ impl Slot {
     pub fn hold(&mut self) {
         if let Self::Viewed(holding) = *self {
             // SAFETY: the view's buffer isn't detached, so V8's hold keeps the record alive.
-            unsafe { holding.as_ref() }.holders.fetch_add(1, Ordering::Relaxed);
+            unsafe { holding.as_ref() }
+                .holders
+                .fetch_add(1, Ordering::Relaxed);
             *self = Self::Shared(holding);
         }
     }
@@ -252,7 +279,9 @@ impl Slot {
                 let copy = unsafe { memory.copy(bytes, zeroed) }?;
                 stats::began(bytes);
                 // SAFETY: the same hold. The block gave this memory up on purpose, as by a `free`.
-                unsafe { holding.as_ref() }.freed.store(true, Ordering::Relaxed);
+                unsafe { holding.as_ref() }
+                    .freed
+                    .store(true, Ordering::Relaxed);
                 // SAFETY: the block has a hold, and gives it up now that it has the copy.
                 unsafe { Holding::let_go_collected(holding) };
                 *self = Self::Held(copy);
@@ -281,8 +310,11 @@ impl Slot {
         let holding = match *self {
             Self::Empty | Self::Viewed(_) => return None,
             Self::Held(memory) => {
-                let record =
-                    Holding { memory, holders: AtomicUsize::new(1), freed: AtomicBool::new(false) };
+                let record = Holding {
+                    memory,
+                    holders: AtomicUsize::new(1),
+                    freed: AtomicBool::new(false),
+                };
                 NonNull::from(Box::leak(Box::new(record)))
             }
             Self::Shared(holding) => holding,

@@ -11,6 +11,7 @@ mod python;
 mod raw;
 mod stats;
 mod symbols;
+mod system;
 mod view;
 
 #[global_allocator]

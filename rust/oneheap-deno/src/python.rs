@@ -5,23 +5,24 @@
 //! flushes Python's output when the process ends.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_DecRef, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input,
     PyDict_New, PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins,
-    PyEval_RestoreThread, PyEval_SaveThread, PyGILState_GetThisThreadState, PyObject, PySys_GetObject,
-    PyThreadState, PyUnicode_AsUTF8AndSize,
+    PyEval_RestoreThread, PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
 use crate::code::Code;
+use crate::system;
 
 /// Python code recurses on the stack of its thread; less than this lets a recursive sort key kill the process.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -73,45 +74,17 @@ pub fn running() -> bool {
     initialized && !finalizing() && PyMemAllocator::standing() != Standing::Finalised
 }
 
-/// Whether the thread is attached with a thread state that isn't the main interpreter's. The caller has seen that it
-/// isn't attached to that.
-pub fn current_thread_state_is_foreign() -> bool {
-    type Current = unsafe extern "C" fn() -> *mut PyThreadState;
-    static CURRENT: OnceLock<Option<(Current, bool)>> = OnceLock::new();
-    let found = CURRENT.get_or_init(|| {
-        let unchecked = symbol(c"PyThreadState_GetUnchecked");
-        let address = unchecked.or_else(|| symbol(c"_PyThreadState_UncheckedGet"))?;
-        // SAFETY: both functions have this signature.
-        let current = unsafe { std::mem::transmute::<*mut c_void, Current>(address) };
-        // SAFETY: callable at any time; a static string.
-        let version = unsafe { CStr::from_ptr(Py_GetVersion()) };
-        Some((current, version.to_bytes().starts_with(b"3.11.")))
-    });
-    let Some((current, process_wide)) = *found else { return false };
-    // SAFETY: Python runs.
-    let state = unsafe { current() };
-    // On 3.11 the current thread state may be another thread's.
-    // SAFETY: Python runs; the call reads a thread-local.
-    !state.is_null() && (!process_wide || state == unsafe { PyGILState_GetThisThreadState() })
-}
-
 fn finalizing() -> bool {
     type IsFinalizing = unsafe extern "C" fn() -> c_int;
     static FUNCTION: OnceLock<Option<IsFinalizing>> = OnceLock::new();
     let function = FUNCTION.get_or_init(|| {
-        let address = symbol(c"Py_IsFinalizing").or_else(|| symbol(c"_Py_IsFinalizing"))?;
+        let address =
+            python_symbol(c"Py_IsFinalizing").or_else(|| python_symbol(c"_Py_IsFinalizing"))?;
         // SAFETY: both functions have this signature.
-        Some(unsafe { std::mem::transmute::<*mut c_void, IsFinalizing>(address) })
+        Some(unsafe { std::mem::transmute::<NonNull<c_void>, IsFinalizing>(address) })
     });
     // SAFETY: callable at any time, on any thread.
     function.is_some_and(|function| unsafe { function() } != 0)
-}
-
-/// A symbol of libpython that the stable ABI lacks.
-fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: a NUL-terminated name.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!address.is_null()).then_some(address)
 }
 
 /// Memory of `bytes` bytes went by the deferred list on a thread that can't attach. If it is worth it, Python's own
@@ -155,7 +128,7 @@ pub fn start(paths: &[u8]) -> Result<(), Code> {
             let _attached = Scope::enter()?;
             return Ok(describe(library));
         }
-        launch(library.to_vec(), wide(executable))
+        launch(library.to_vec(), system::wide(executable))
     });
     started.as_ref().map(|_| ()).map_err(|&code| code)
 }
@@ -178,8 +151,7 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
         .map_err(|_| Code::NoPython)?;
     let description = receiver.recv().map_err(|_| Code::NoPython)?;
     let _ = KEEPER.set(thread.thread().clone());
-    // SAFETY: the handler is a plain function of a library that is never unmapped.
-    unsafe { libc::atexit(end) };
+    system::at_exit(end);
     Ok(description)
 }
 
@@ -188,7 +160,7 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
 /// # Safety
 /// Python hasn't started, and nobody else starts it.
 unsafe fn initialize(executable: Vec<libc::wchar_t>) {
-    if let Some(utf8_mode) = symbol(c"Py_UTF8Mode") {
+    if let Some(utf8_mode) = python_symbol(c"Py_UTF8Mode") {
         // SAFETY: an `int` of the stable ABI, read when Python starts.
         unsafe { utf8_mode.cast::<c_int>().write(1) };
     }
@@ -245,8 +217,8 @@ extern "C" fn end() {
         *ending = Some(sender);
     }
     // The thread that ends the process may be attached, and won't need to be again.
-    // SAFETY: attached to a live Python, so it can detach.
     if running() && PyMemAllocator::standing() == Standing::Attached {
+        // SAFETY: attached to a live Python, so it can detach.
         unsafe { PyEval_SaveThread() };
     }
     ENDS.store(true, Ordering::Release);
@@ -280,9 +252,17 @@ unsafe fn run(code: &CStr) {
 fn describe(library: &[u8]) -> Vec<u8> {
     // SAFETY: a static string.
     let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
-    let version = version.split(|&byte| byte == b' ').next().unwrap_or(version);
+    let version = version
+        .split(|&byte| byte == b' ')
+        .next()
+        .unwrap_or(version);
     let mut description = Vec::new();
-    for part in [version, library, &system_string(c"executable"), &system_string(c"prefix")] {
+    for part in [
+        version,
+        library,
+        &system_string(c"executable"),
+        &system_string(c"prefix"),
+    ] {
         description.extend_from_slice(part);
         description.push(0);
     }
@@ -295,7 +275,11 @@ fn system_string(name: &CStr) -> Vec<u8> {
     // SAFETY: attached; the object is borrowed from `sys`, which keeps it.
     let text: *const c_char = unsafe {
         let object: *mut PyObject = PySys_GetObject(name.as_ptr());
-        if object.is_null() { null_mut() } else { PyUnicode_AsUTF8AndSize(object, &mut length) }
+        if object.is_null() {
+            null_mut()
+        } else {
+            PyUnicode_AsUTF8AndSize(object, &mut length)
+        }
     };
     if text.is_null() {
         // SAFETY: attached.
@@ -304,15 +288,4 @@ fn system_string(name: &CStr) -> Vec<u8> {
     }
     // SAFETY: valid for its length as long as `sys` keeps the string; copied at once.
     unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length as usize) }.to_vec()
-}
-
-/// A path for Python's wide-character calls. What is no UTF-8 becomes lone surrogates, as `os.fsdecode` has it.
-fn wide(path: &[u8]) -> Vec<libc::wchar_t> {
-    let mut wide = Vec::with_capacity(path.len() + 1);
-    for chunk in path.utf8_chunks() {
-        wide.extend(chunk.valid().chars().map(|character| character as libc::wchar_t));
-        wide.extend(chunk.invalid().iter().map(|&byte| 0xDC00 + libc::wchar_t::from(byte)));
-    }
-    wide.push(0);
-    wide
 }

@@ -40,7 +40,9 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
 /// `buffer` is writable for `capacity` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
-    let Some(description) = python::description() else { return 0 };
+    let Some(description) = python::description() else {
+        return 0;
+    };
     if !buffer.is_null() && description.len() <= capacity as usize {
         // SAFETY: as the caller vouches, and there is room.
         unsafe { buffer.copy_from_nonoverlapping(description.as_ptr(), description.len()) };
@@ -105,9 +107,10 @@ pub unsafe extern "C" fn oneheap_raw_free(address: f64) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_alloc(at: f64, bytes: f64, align: f64, zeroed: u8) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(unsafe { slot(at) }.and_then(|slot| {
-        slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0)
-    }))
+    crossing(
+        unsafe { slot(at) }
+            .and_then(|slot| slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0)),
+    )
 }
 
 /// Resizes a slot's block, over which no view is: its address, or a code and the block as it was.
@@ -164,6 +167,10 @@ pub unsafe extern "C" fn oneheap_block_forget(at: f64) {
 pub unsafe extern "C" fn oneheap_stats(counts: *mut f64) {
     if !counts.is_null() {
         // SAFETY: as the caller vouches.
-        unsafe { counts.cast::<[f64; stats::FIELDS]>().write_unaligned(stats::read()) };
+        unsafe {
+            counts
+                .cast::<[f64; stats::FIELDS]>()
+                .write_unaligned(stats::read())
+        };
     }
 }

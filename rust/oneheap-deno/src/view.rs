@@ -10,8 +10,8 @@ use std::sync::{Arc, Once};
 
 use napi_sys::{
     Status, napi_adjust_external_memory, napi_callback, napi_callback_info, napi_create_double,
-    napi_create_external_arraybuffer, napi_create_function, napi_env, napi_get_cb_info, napi_get_value_double,
-    napi_set_named_property, napi_value,
+    napi_create_external_arraybuffer, napi_create_function, napi_env, napi_get_cb_info,
+    napi_get_value_double, napi_set_named_property, napi_value,
 };
 
 use crate::block::{Holding, Slot, slot, slot_address};
@@ -45,7 +45,12 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
     });
-    for (name, callback) in [(c"keeper", keeper as CallbackFn), (c"slot", slot_of), (c"view", view), (c"account", account)] {
+    for (name, callback) in [
+        (c"keeper", keeper as CallbackFn),
+        (c"slot", slot_of),
+        (c"view", view),
+        (c"account", account),
+    ] {
         // SAFETY: env and exports are live for the length of this call.
         unsafe { export(env, exports, name, Some(callback)) };
     }
@@ -63,7 +68,14 @@ unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi
     let length = name.to_bytes().len() as isize;
     // SAFETY: the name is valid for its length, the result is written only on success.
     let made = unsafe {
-        napi_create_function(env, name.as_ptr(), length, callback, null_mut(), &mut function)
+        napi_create_function(
+            env,
+            name.as_ptr(),
+            length,
+            callback,
+            null_mut(),
+            &mut function,
+        )
     };
     if made == Status::napi_ok {
         // SAFETY: all three are live.
@@ -77,14 +89,24 @@ unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi
 /// Called by Node-API.
 unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
     // SAFETY: Node-API's own handles.
-    let Some(address) = (unsafe { number_argument(env, info) }) else { return null_mut() };
+    let Some(address) = (unsafe { number_argument(env, info) }) else {
+        return null_mut();
+    };
     // SAFETY: the address is from `slot(keeper)`, and the caller keeps the keeper alive across this call.
-    let Some(holding) = unsafe { slot(address) }.ok().and_then(Slot::view) else { return null_mut() };
+    let Some(holding) = unsafe { slot(address) }.ok().and_then(Slot::view) else {
+        return null_mut();
+    };
     // SAFETY: the hold in `holding` keeps the record alive.
     let memory = unsafe { holding.as_ref() }.memory;
     // SAFETY: the memory is live for as long as the hold, which goes to the backing store.
     unsafe {
-        external(env, memory.pointer.as_ptr(), memory.bytes, let_go, holding.as_ptr().cast())
+        external(
+            env,
+            memory.pointer.as_ptr(),
+            memory.bytes,
+            let_go,
+            holding.as_ptr().cast(),
+        )
     }
 }
 
@@ -93,8 +115,13 @@ unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value
 /// # Safety
 /// Called by Node-API.
 unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let Ok(collected) = COLLECTED.try_with(Arc::clone) else { return null_mut() };
-    let keeper = Box::into_raw(Box::new(Keeper { slot: Slot::Empty, collected }));
+    let Ok(collected) = COLLECTED.try_with(Arc::clone) else {
+        return null_mut();
+    };
+    let keeper = Box::into_raw(Box::new(Keeper {
+        slot: Slot::Empty,
+        collected,
+    }));
     // SAFETY: the keeper lives until the finaliser takes it; it is larger than the buffer's one byte.
     unsafe { external(env, keeper.cast(), KEEPER_BYTES, collect, keeper.cast()) }
 }
@@ -106,8 +133,12 @@ unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_va
 /// Called by Node-API.
 unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_value {
     // SAFETY: Node-API's own handles.
-    let Some(change) = (unsafe { number_argument(env, info) }) else { return null_mut() };
-    let collected = COLLECTED.try_with(|collected| collected.swap(0, Ordering::Relaxed)).unwrap_or(0);
+    let Some(change) = (unsafe { number_argument(env, info) }) else {
+        return null_mut();
+    };
+    let collected = COLLECTED
+        .try_with(|collected| collected.swap(0, Ordering::Relaxed))
+        .unwrap_or(0);
     let mut total = 0;
     // SAFETY: the environment is live, and the result has its place.
     unsafe { napi_adjust_external_memory(env, change as i64 - collected, &mut total) };

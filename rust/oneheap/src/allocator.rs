@@ -55,6 +55,21 @@ impl PyMemAllocator {
         HEAP.standing()
     }
 
+    /// Whether the calling thread is attached to a subinterpreter, which [`standing`](Self::standing) calls detached.
+    ///
+    /// Such a thread must not be attached to the main interpreter before it detaches.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// // In a process where Python has not been started:
+    /// assert!(!oneheap::PyMemAllocator::attached_elsewhere());
+    /// ```
+    pub fn attached_elsewhere() -> bool {
+        HEAP.interpreter().attached_elsewhere()
+    }
+
     /// Frees up to 256 blocks of the deferred list if the calling thread is attached, and returns how many it freed.
     ///
     /// Allocating and freeing on an attached thread does so too; call this where a thread attaches and may not

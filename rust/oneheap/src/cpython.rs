@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_void};
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3_ffi::{
@@ -12,6 +12,7 @@ use pyo3_ffi::{
 };
 
 use crate::interpreter::Interpreter;
+use crate::symbol::python_symbol;
 
 /// The thread state of the calling thread, or null.
 type CurrentThreadState = unsafe extern "C" fn() -> *mut PyThreadState;
@@ -43,16 +44,27 @@ impl CPython {
         }
     }
 
+    /// Whether the calling thread is attached to an interpreter that isn't the main one.
+    pub fn attached_elsewhere(&self) -> bool {
+        if !self.found() {
+            return false;
+        }
+        // SAFETY: `found` has said yes.
+        let interpreter = unsafe { self.current_interpreter() };
+        !interpreter.is_null() && interpreter != self.main.load(Ordering::Relaxed)
+    }
+
     /// Looks up what is needed of the running Python. Two threads that do so at once store the same.
     fn look_up(&self) -> bool {
         // 3.13 made it public, under a new name.
-        let current = symbol(c"PyThreadState_GetUnchecked")
-            .or_else(|| symbol(c"_PyThreadState_UncheckedGet"));
-        let (Some(current), Some(main)) = (current, symbol(c"PyInterpreterState_Main")) else {
+        let current = python_symbol(c"PyThreadState_GetUnchecked")
+            .or_else(|| python_symbol(c"_PyThreadState_UncheckedGet"));
+        let (Some(current), Some(main)) = (current, python_symbol(c"PyInterpreterState_Main"))
+        else {
             return false;
         };
         // SAFETY: the function of that name has this type in every CPython.
-        let main = unsafe { std::mem::transmute::<*mut c_void, MainInterpreter>(main) };
+        let main = unsafe { std::mem::transmute::<NonNull<c_void>, MainInterpreter>(main) };
         // SAFETY: Python is initialised; the call reads one word.
         let main = unsafe { main() };
         if main.is_null() {
@@ -62,8 +74,36 @@ impl CPython {
         self.current_is_global
             .store(minor_version() <= LAST_GLOBAL_MINOR, Ordering::Relaxed);
         // Release: whoever sees this sees the two above.
-        self.current.store(current, Ordering::Release);
+        self.current.store(current.as_ptr(), Ordering::Release);
         true
+    }
+
+    /// The interpreter that the calling thread is attached to, or null.
+    ///
+    /// # Safety
+    /// [`Interpreter::found`] has said yes.
+    #[inline]
+    unsafe fn current_interpreter(&self) -> *mut PyInterpreterState {
+        let current = self.current.load(Ordering::Relaxed);
+        // SAFETY: as the caller has seen, this is the function, which has this type in every CPython.
+        let current = unsafe { std::mem::transmute::<*mut c_void, CurrentThreadState>(current) };
+        // SAFETY: it reads one word, thread-local from 3.12 on, and may be called in any state.
+        let state = unsafe { current() };
+        if state.is_null() {
+            return null_mut();
+        }
+        // On 3.11 the word is global, and tells only who holds the GIL. The thread's own state is compared with it,
+        // never looked into before: another thread's state may be deleted at any time. (This trusts, as `PyGILState`
+        // itself does, that nobody deletes the state of another thread that lives.)
+        if self.current_is_global.load(Ordering::Relaxed) {
+            // SAFETY: reads a thread-local; null once Python is ending.
+            let own = unsafe { PyGILState_GetThisThreadState() };
+            if own != state {
+                return null_mut();
+            }
+        }
+        // SAFETY: `state` is the calling thread's and current, so it lives.
+        unsafe { PyThreadState_GetInterpreter(state) }
     }
 }
 
@@ -85,27 +125,8 @@ impl Interpreter for CPython {
 
     #[inline]
     unsafe fn attached(&self) -> bool {
-        let current = self.current.load(Ordering::Relaxed);
-        // SAFETY: the caller has seen `found` say yes, so this is the function, which has this type in every CPython.
-        let current = unsafe { std::mem::transmute::<*mut c_void, CurrentThreadState>(current) };
-        // SAFETY: it reads one word, thread-local from 3.12 on, and may be called in any state.
-        let state = unsafe { current() };
-        if state.is_null() {
-            return false;
-        }
-        // On 3.11 the word is global, and tells only who holds the GIL. The thread's own state is compared with it,
-        // never looked into before: another thread's state may be deleted at any time. (This trusts, as `PyGILState`
-        // itself does, that nobody deletes the state of another thread that lives.)
-        if self.current_is_global.load(Ordering::Relaxed) {
-            // SAFETY: reads a thread-local; null once Python is ending.
-            let own = unsafe { PyGILState_GetThisThreadState() };
-            if own != state {
-                return false;
-            }
-        }
-        // SAFETY: `state` is the calling thread's and current, so it lives.
-        let interpreter = unsafe { PyThreadState_GetInterpreter(state) };
-        interpreter == self.main.load(Ordering::Relaxed)
+        // SAFETY: the caller has seen `found` say yes.
+        unsafe { self.current_interpreter() == self.main.load(Ordering::Relaxed) }
     }
 
     unsafe fn register_exit(&self) -> bool {
@@ -160,13 +181,6 @@ impl Interpreter for CPython {
     fn abort(&self) -> ! {
         std::process::abort()
     }
-}
-
-/// The address of a symbol in this process.
-fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: the name is a C string; `dlsym` may be called at any time.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!address.is_null()).then_some(address)
 }
 
 /// The running Python's minor version: 11 for "3.11.7 (main, …".

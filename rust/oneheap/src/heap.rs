@@ -60,6 +60,11 @@ impl<I: Interpreter> Heap<I> {
         }
     }
 
+    /// What the heap is over.
+    pub fn interpreter(&self) -> &I {
+        &self.interpreter
+    }
+
     /// How the calling thread stands to Python.
     #[inline]
     pub fn standing(&self) -> Standing {

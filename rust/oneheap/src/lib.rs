@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(not(unix))]
-compile_error!("oneheap finds Python's functions with dlsym, so it needs a Unix");
+#[cfg(not(any(unix, windows)))]
+compile_error!(
+    "oneheap finds Python's functions with dlsym or GetProcAddress, so it needs a Unix or Windows"
+);
 
 mod allocator;
 mod cpython;
@@ -10,6 +12,7 @@ mod heap;
 mod interpreter;
 mod placement;
 mod standing;
+mod symbol;
 
 #[cfg(test)]
 mod tests;
@@ -17,3 +20,4 @@ mod tests;
 pub use allocator::PyMemAllocator;
 pub use heap::Counters;
 pub use standing::Standing;
+pub use symbol::python_symbol;

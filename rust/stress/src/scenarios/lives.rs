@@ -40,7 +40,13 @@ pub fn run(plan: Plan) -> String {
                 |percent: u64| plan.operations * ((number - 1) * 100 + percent) / (LIVES * 100);
             // Python starts and ends while threads are at work.
             pace.allow(percent(10));
-            let main = python::start();
+            let mut main = python::start();
+            // The first attached thread registers for Python's end, and others count as detached meanwhile; without a
+            // GIL they could meet that.
+            // SAFETY: this thread started Python and will end it.
+            unsafe { main.attach() };
+            PyMemAllocator::standing();
+            main.detach();
             *life.write().unwrap() = number;
             // In each later life the threads get half of what is left of the first.
             for value in heirlooms.split_off(heirlooms.len() / 2) {
@@ -96,12 +102,11 @@ impl Pace {
 /// One thread's work, attached and detached at random.
 fn work(share: Share, exchange: &Exchange, life: &Life, pace: &Pace) {
     let mut worker = Worker::new(share.random, exchange);
-    let mut attachment = None;
     let mut left = share.operations;
     while left > 0 {
         pace.wait_for_more();
         let operations = match worker.attaches() {
-            true => work_attached(&mut worker, left, life, &mut attachment),
+            true => work_attached(&mut worker, left, life),
             false => worker.stretch(left),
         };
         pace.done.fetch_add(operations, Ordering::Relaxed);
@@ -110,26 +115,15 @@ fn work(share: Share, exchange: &Exchange, life: &Life, pace: &Pace) {
 }
 
 /// Works attached, if Python runs and isn't ending.
-fn work_attached(
-    worker: &mut Worker,
-    most: u64,
-    life: &Life,
-    attachment: &mut Option<(u64, Attachment)>,
-) -> u64 {
+fn work_attached(worker: &mut Worker, most: u64, life: &Life) -> u64 {
     let Ok(life) = life.try_read() else {
         return worker.stretch(most);
     };
     if *life == 0 {
         return worker.stretch(most);
     }
-    // A state of an earlier life went with it.
-    if attachment.as_ref().is_none_or(|(made, _)| *made != *life) {
-        // SAFETY: Python runs and doesn't end while the lock is held; the thread has no state in this life.
-        *attachment = Some((*life, unsafe { Attachment::new() }));
-    }
-    let Some((_, attachment)) = attachment else {
-        unreachable!("made above");
-    };
+    // SAFETY: Python runs and doesn't end while the lock is held; the thread has no state: it ended its last one.
+    let mut attachment = unsafe { Attachment::new() };
     // SAFETY: Python runs, in the life in which the state was made, and doesn't end while the lock is held.
     unsafe { attachment.attach() };
     let expected = if *life == 1 {
@@ -139,6 +133,7 @@ fn work_attached(
     };
     assert_eq!(PyMemAllocator::standing(), expected);
     let operations = worker.stretch(most);
-    attachment.detach();
+    // SAFETY: as above. Python 3.15 doesn't forget the state of a life that is over.
+    unsafe { attachment.end() };
     operations
 }

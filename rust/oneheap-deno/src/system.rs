@@ -1,0 +1,66 @@
+//! What differs between operating systems. What is not Linux has not been run so far.
+
+use libc::wchar_t;
+
+/// A path for Python's wide-character calls, with a closing NUL. What is no UTF-8 becomes lone surrogates, as
+/// `os.fsdecode` has it.
+#[cfg(unix)]
+pub fn wide(path: &[u8]) -> Vec<wchar_t> {
+    let mut wide = Vec::with_capacity(path.len() + 1);
+    for chunk in path.utf8_chunks() {
+        wide.extend(chunk.valid().chars().map(|character| character as wchar_t));
+        wide.extend(
+            chunk
+                .invalid()
+                .iter()
+                .map(|&byte| 0xDC00 + wchar_t::from(byte)),
+        );
+    }
+    wide.push(0);
+    wide
+}
+
+/// A path for Python's wide-character calls, with a closing NUL.
+#[cfg(windows)]
+pub fn wide(path: &[u8]) -> Vec<wchar_t> {
+    String::from_utf8_lossy(path)
+        .encode_utf16()
+        .chain([0])
+        .collect()
+}
+
+/// Has the process call a function when it ends in order.
+#[cfg(unix)]
+pub fn at_exit(function: extern "C" fn()) {
+    // SAFETY: a plain function of a library that is never unmapped.
+    unsafe { libc::atexit(function) };
+}
+
+/// Windows ends all other threads before it tells a library, so nobody is left to do anything in Python then.
+#[cfg(windows)]
+pub fn at_exit(_function: extern "C" fn()) {}
+
+/// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
+#[cfg(target_os = "linux")]
+pub fn ends_with_process() -> bool {
+    // SAFETY: both only answer a number, and can't fail.
+    unsafe { libc::gettid() == libc::getpid() }
+}
+
+/// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
+#[cfg(target_os = "macos")]
+pub fn ends_with_process() -> bool {
+    // SAFETY: only answers a number, and can't fail.
+    unsafe { libc::pthread_main_np() == 1 }
+}
+
+/// Whether the calling thread ends because the process does.
+#[cfg(windows)]
+pub fn ends_with_process() -> bool {
+    #[link(name = "ntdll", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn RtlDllShutdownInProgress() -> u8;
+    }
+    // SAFETY: only answers a flag, and can't fail.
+    unsafe { RtlDllShutdownInProgress() != 0 }
+}
