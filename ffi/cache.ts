@@ -6,7 +6,7 @@
  * is trusted to be the user's own.
  */
 
-import { createHash } from "node:crypto";
+import process from "node:process";
 import { LibraryError } from "./errors.ts";
 import { environment, granted } from "./permissions.ts";
 
@@ -20,7 +20,8 @@ const PLACES: Record<string, [variable: string, path: string][]> = {
 /** In a file's mode: group and others may write. */
 const WRITABLE_BY_OTHERS = 0o022;
 
-const HAS_OWNERS = Deno.build.os !== "windows";
+/** Whether the system tells whose a file is. */
+export const HAS_OWNERS = Deno.build.os !== "windows";
 
 /**
  * The path of the file in the cache that is called `name` and whose contents hash to `sha256`.
@@ -49,7 +50,7 @@ export async function cached(
 }
 
 /** `ONEHEAP_CACHE`, or `oneheap` where the user's caches are. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   const named = environment("ONEHEAP_CACHE");
   if (named !== undefined) {
     if (isAbsolute(named)) return named;
@@ -183,6 +184,8 @@ function remove(path: string): void {
 
 /** The SHA-256 in hexadecimal. It is Node's because that one is synchronous. */
 export function hash(contents: Uint8Array): string {
+  // Loaded when it is needed first: that takes milliseconds, and most imports need none.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(contents).digest("hex");
 }
 

@@ -5,7 +5,7 @@
 
 import metadata from "../deno.json" with { type: "json" };
 import { type Attempt, LibraryError } from "./errors.ts";
-import { hash } from "./cache.ts";
+import { cacheFolder, HAS_OWNERS, hash } from "./cache.ts";
 import type { Python } from "./library.ts";
 import { locateLibrary, locatePackagedLibrary } from "./location.ts";
 import { environment, granted } from "./permissions.ts";
@@ -178,31 +178,65 @@ export async function diagnose(): Promise<Diagnosis> {
   };
 }
 
+type Asked = [
+  descriptor: Deno.PermissionDescriptor,
+  flag: string,
+  purpose: string,
+  optional: boolean,
+];
+
 function permissions(): Permission[] {
-  const list: [Deno.PermissionDescriptor, string, string, boolean][] = [
+  const command = PLATFORM.command;
+  const asked: Asked[] = [
     [{ name: "ffi" }, "--allow-ffi", "opening the libraries", false],
     [
-      { name: "run", command: PLATFORM.command },
-      `--allow-run=${PLATFORM.command}`,
+      { name: "run", command },
+      `--allow-run=${command}`,
       "asking Python for its library",
       true,
     ],
-    [
-      { name: "env" },
-      "--allow-env",
-      "the settings, VIRTUAL_ENV and PATH",
-      true,
-    ],
+    [{ name: "env" }, "--allow-env", "the settings, and PATH", true],
     [
       { name: "read" },
       "--allow-read",
       "following files where Python may not be asked",
       true,
     ],
+    ...(locateLibrary() === undefined ? cachePermissions() : []),
   ];
-  return list.map(([descriptor, flag, purpose, optional]) => {
+  return asked.map(([descriptor, flag, purpose, optional]) => {
     return { flag, purpose, optional, granted: granted(descriptor) };
   });
+}
+
+/** What unpacking the packaged library takes. That there is no folder for it comes up when it is unpacked. */
+function cachePermissions(): Asked[] {
+  let path: string;
+  try {
+    path = cacheFolder();
+  } catch {
+    return [];
+  }
+  const asked: Asked[] = [
+    [
+      { name: "read", path },
+      `--allow-read=${path}`,
+      "checking the unpacked library",
+      false,
+    ],
+    [
+      { name: "write", path },
+      `--allow-write=${path}`,
+      "unpacking the library, once",
+      true,
+    ],
+  ];
+  if (!HAS_OWNERS) return asked;
+  const purpose = "seeing that the cache is your own";
+  return [
+    ...asked,
+    [{ name: "sys", kind: "uid" }, "--allow-sys=uid", purpose, false],
+  ];
 }
 
 function searchForPython(

@@ -182,6 +182,9 @@ function explain(file: string, other: string, reason: string): string {
   if (/undefined symbol: _?Py/.test(reason)) {
     return `${file} needs functions of Python that ${other} doesn't have.`;
   }
+  if (/failed to map segment/.test(reason)) {
+    return `${file} lies where nothing may be executed. Set ONEHEAP_CACHE, or ONEHEAP_LIBRARY, to another folder.`;
+  }
   if (!reason.includes(`${file}: cannot open`)) {
     return `${file} can't be opened as a library.`;
   }

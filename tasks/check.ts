@@ -13,7 +13,14 @@ const checks: [name: string, command: string[], folder: URL][] = [
   ["deno fmt", [deno, "fmt", "--check", "--quiet"], ROOT],
   ["deno lint", [deno, "lint", "--quiet"], ROOT],
   ["deno check", [deno, "check", "--quiet", ...flags], ROOT],
-  ["deno doc --lint", [deno, "doc", "--lint", "--quiet", "mod.ts"], ROOT],
+  ["deno doc --lint", [
+    deno,
+    "doc",
+    "--lint",
+    "--quiet",
+    "mod.ts",
+    "ffi/doctor.ts",
+  ], ROOT],
   [
     "examples in the documentation and the README",
     [

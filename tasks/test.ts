@@ -1,18 +1,28 @@
-/** `deno task test`: builds what is missing, then runs cargo's tests and Deno's, arguments passed on to the latter. */
+/**
+ * `deno task test`: builds what is missing, then runs cargo's tests, Deno's, and the package's as its users would. Its
+ * arguments go to the `deno test` in the middle.
+ */
 
 import { assertionFlags } from "./assertions.ts";
 import { cargo } from "./build.ts";
+import { testPackage } from "./test_package.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-cargo("build", "--release", "--quiet", "--workspace");
-cargo("test", "--quiet", "--workspace");
-const flags = assertionFlags();
-runDenoTests(flags, {});
-console.log("Once more, under Python's debug allocator:");
-runDenoTests(flags, { PYTHONMALLOC: "debug" });
+/** The stress programs open Python as Unix does. */
+const WORKSPACE = Deno.build.os === "windows"
+  ? ["--workspace", "--exclude", "oneheap-stress"]
+  : ["--workspace"];
 
-function runDenoTests(flags: string[], env: Record<string, string>): void {
+cargo("build", "--release", "--quiet", ...WORKSPACE);
+cargo("test", "--quiet", ...WORKSPACE);
+const flags = assertionFlags();
+testDeno(flags, {});
+console.log("Once more, under Python's debug allocator:");
+testDeno(flags, { PYTHONMALLOC: "debug" });
+testPackage();
+
+function testDeno(flags: string[], env: Record<string, string>): void {
   const { code } = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
@@ -25,6 +35,7 @@ function runDenoTests(flags: string[], env: Record<string, string>): void {
     ],
     cwd: ROOT,
     env,
+    stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
   }).outputSync();

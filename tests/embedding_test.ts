@@ -2,13 +2,16 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { inFolder, run } from "./helpers.ts";
 
 Deno.test("lines of Python's and of Deno's come in the order in which they were written", async () => {
-  const { stdout } = await run(`
+  const { stdout } = await run(
+    `
     import { execute } from "@oneheap/interpreter";
     for (let line = 0; line < 5; line++) {
       console.log("Deno", line);
       execute("print('Python', " + line + ")");
     }
-  `);
+    `,
+    { env: { PYTHONUNBUFFERED: "" } },
+  );
   const lines = [0, 1, 2, 3, 4].map((line) => `Deno ${line}\nPython ${line}\n`);
   assertEquals(stdout, lines.join(""));
 });

@@ -4,15 +4,16 @@ import { run, type RunResult } from "./helpers.ts";
 /** Longer than a process needs to end, the two seconds that it may wait for Python among it, and less than for ever. */
 const SOON = 20_000;
 
-/** Runs a script after Python code that leaves a line unfinished and has something to do at the end. */
+/** Runs a script after Python code that leaves its output unfinished and has something to do at the end. */
 async function runToEnd(script: string): Promise<RunResult> {
   const start = performance.now();
-  const result = await run(`
+  const result = await run(
+    `
     import { attach } from "@oneheap/oneheap";
     import { execute } from "@oneheap/interpreter";
     execute(\`
 import atexit, threading, time
-atexit.register(lambda: print("at exit"))
+atexit.register(lambda: print("at exit", end=""))
 print("unfinished", end=" ")
 \`);
     function startWorker(source) {
@@ -27,7 +28,9 @@ print("unfinished", end=" ")
       );
     }
     ${script}
-  `);
+    `,
+    { env: { PYTHONUNBUFFERED: "" } },
+  );
   assert(performance.now() - start < SOON);
   assertEquals(result.signal, null);
   return result;
@@ -36,23 +39,23 @@ print("unfinished", end=" ")
 Deno.test("at a normal end Python's exit functions run, and its output is flushed", async () => {
   const { code, stdout, stderr } = await runToEnd("");
   assertEquals(stderr, "");
-  assertEquals(stdout, "unfinished at exit\n");
+  assertEquals(stdout, "unfinished at exit");
   assertEquals(code, 0);
 });
 
 Deno.test("at Deno.exit() Python's exit functions run, and the code is kept", async () => {
   const { code, stdout } = await runToEnd("Deno.exit(3);");
-  assertEquals(stdout, "unfinished at exit\n");
+  assertEquals(stdout, "unfinished at exit");
   assertEquals(code, 3);
 });
 
 Deno.test("at an uncaught error Python's exit functions run", async () => {
   const thrown = await runToEnd("throw new Error('thrown');");
-  assertEquals(thrown.stdout, "unfinished at exit\n");
+  assertEquals(thrown.stdout, "unfinished at exit");
   assertStringIncludes(thrown.stderr, "Error: thrown");
   assertEquals(thrown.code, 1);
   const rejected = await runToEnd("Promise.reject(new Error('rejected'));");
-  assertEquals(rejected.stdout, "unfinished at exit\n");
+  assertEquals(rejected.stdout, "unfinished at exit");
   assertStringIncludes(rejected.stderr, "Error: rejected");
   assertEquals(rejected.code, 1);
 });
@@ -61,17 +64,17 @@ Deno.test("an exit function that fails prints its exception, and the others run"
   const { code, stdout, stderr } = await runToEnd(
     "execute('atexit.register(lambda: 1 / 0)');",
   );
-  assertEquals(stdout, "unfinished at exit\n");
+  assertEquals(stdout, "unfinished at exit");
   assertStringIncludes(stderr, "ZeroDivisionError: division by zero");
   assertEquals(code, 0);
 });
 
 Deno.test("Python's exit functions run where the thread that ends the process is attached", async () => {
   const ended = await runToEnd("attach();");
-  assertEquals(ended.stdout, "unfinished at exit\n");
+  assertEquals(ended.stdout, "unfinished at exit");
   assertEquals(ended.code, 0);
   const exited = await runToEnd("attach(); attach(); Deno.exit(4);");
-  assertEquals(exited.stdout, "unfinished at exit\n");
+  assertEquals(exited.stdout, "unfinished at exit");
   assertEquals(exited.code, 4);
 });
 
@@ -85,7 +88,7 @@ threading.Thread(target=spin, daemon=True).start()
 threading.Thread(target=time.sleep, args=[1_000]).start()
 \`);
   `);
-  assertEquals(stdout, "unfinished at exit\n");
+  assertEquals(stdout, "unfinished at exit");
   assertEquals(code, 0);
 });
 
@@ -123,7 +126,7 @@ Deno.test("Workers end the process for themselves only, and their exit functions
   assertEquals(stderr, "");
   assertEquals(
     stdout,
-    "unfinished main goes on\nworker 2\nworker 1\nworker 0\nat exit\n",
+    "unfinished main goes on\nworker 2\nworker 1\nworker 0\nat exit",
   );
   assertEquals(code, 0);
 });
@@ -132,7 +135,7 @@ Deno.test("an uncaught error in a Worker ends the process, and Python's exit fun
   const { code, stdout, stderr } = await runToEnd(
     `startWorker("execute('print(1)'); attach(); throw new Error('in Worker');");`,
   );
-  assertEquals(stdout, "unfinished 1\nat exit\n");
+  assertEquals(stdout, "unfinished 1\nat exit");
   assertStringIncludes(stderr, "Error: in Worker");
   assertEquals(code, 1);
 });

@@ -59,7 +59,8 @@ async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<void> {
 
 /** Takes memory that was let go, of the size, and writes all over it. */
 function scribble(bytes: number): Disposable & { untouched(): boolean } {
-  const blocks = Array.from({ length: 300 }, () => alloc(Uint8Array, bytes));
+  const length = bytes > PIPE_BYTES ? 30 : 300;
+  const blocks = Array.from({ length }, () => alloc(Uint8Array, bytes));
   for (const block of blocks) block.view.fill(0xee);
   return {
     untouched: () =>

@@ -1,7 +1,7 @@
 /** Which library is opened: the one that is named, else the checkout's own build, else the packaged one. */
 
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { libraryName } from "../../ffi/target.ts";
 import { LIST, MODULE, published } from "./publication.ts";
@@ -18,13 +18,13 @@ const NOWHERE = "http://127.0.0.1:9/";
 
 /** Writes the package into a folder of the user's, as a checkout in which nothing was built. */
 function checkOut(user: User, without: string[] = []): string {
-  const folder = `${user.home}/checkout`;
+  const folder = `${user.home.replaceAll("\\", "/")}/checkout`;
   for (const [path, contents] of published.files) {
     if (without.includes(path)) continue;
     Deno.mkdirSync(dirname(folder + path), { recursive: true });
     Deno.writeFileSync(folder + path, contents);
   }
-  user.copyPrograms(`${folder}/mod.ts`);
+  user.copyPrograms(pathToFileURL(`${folder}/mod.ts`).href);
   return folder;
 }
 
@@ -62,15 +62,13 @@ Deno.test("a checkout that is neither built nor packaged says how to build", asy
   assertStringIncludes(stderr, "deno task build");
 });
 
-for (const without of [[LIST, MODULE], []]) {
-  const state = without.length > 0 ? "without" : "with";
-  Deno.test(`Deno's tools work in a checkout ${state} packaged libraries`, async () => {
-    using user = new User(NOWHERE);
-    const folder = checkOut(user, without);
-    const config = `--config=${folder}/deno.json`;
-    for (const tool of ["check", "lint", "doc", "cache"]) {
-      output(await user.deno([tool, config, `${folder}/mod.ts`]));
-    }
-    output(await user.deno(["publish", config, "--dry-run", "--allow-dirty"]));
-  });
-}
+Deno.test("Deno's tools work in a checkout without packaged libraries", async () => {
+  using user = new User(NOWHERE);
+  const folder = checkOut(user, [LIST, MODULE]);
+  const config = `--config=${folder}/deno.json`;
+  for (const tool of ["lint", "doc", "cache"]) {
+    output(await user.deno([tool, config, `${folder}/mod.ts`]));
+  }
+  // Checks the types, too.
+  output(await user.deno(["publish", config, "--dry-run", "--allow-dirty"]));
+});

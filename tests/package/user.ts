@@ -7,9 +7,9 @@ const PROGRAMS = new URL("programs/", import.meta.url);
 
 /** Where users have their caches, below their home. */
 const CACHES: Record<string, string> = {
-  darwin: "Library/Caches",
-  windows: ".",
-  linux: ".cache",
+  darwin: "/Library/Caches",
+  windows: "",
+  linux: "/.cache",
 };
 
 /** No command takes nearly as long, unless it hangs. */
@@ -44,7 +44,7 @@ export class User implements Disposable {
   constructor(registry: string) {
     this.home = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oneheap-" }));
     this.project = `${this.home}/project`;
-    this.cache = `${this.home}/${CACHES[Deno.build.os]}/oneheap`;
+    this.cache = `${this.home}${CACHES[Deno.build.os]}/oneheap`;
     this.#denoDir = `${this.home}/deno`;
     this.#env = {
       HOME: this.home,
@@ -111,6 +111,11 @@ export class User implements Disposable {
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
     }
+  }
+
+  /** Empties the package's cache. */
+  forgetUnpacked(): void {
+    for (const name of this.cached()) Deno.removeSync(`${this.cache}/${name}`);
   }
 
   /** Removes what Deno has made of the modules that it has downloaded, as a newer Deno would. */

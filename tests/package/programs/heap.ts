@@ -12,5 +12,5 @@ console.log(JSON.stringify({
   blocks,
   after: stats().blocks,
   freed: block.freed,
-  python: python.version,
+  library: python.library,
 }));

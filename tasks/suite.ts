@@ -1,0 +1,102 @@
+/** What every Python has to pass: the Deno suite, and the stress on Python's debug allocator. */
+
+import { dirname } from "node:path";
+import { type Job, JobError, runCommand } from "./jobs.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+/** How long the suite may take, and each of the stress programs, in seconds: ten times what they need and more. */
+const SUITE_TIMEOUT = 400;
+const STRESS_TIMEOUT = 60;
+
+/** What the stress programs do. */
+const SCENARIOS = ["plain", "tracemalloc", "subinterpreter", "lives"] as const;
+
+/** How many operations each of them does. */
+const OPERATIONS = "200000";
+
+/** A Python that the suite is run on. */
+export interface TestedPython {
+  /** What the table calls it. */
+  readonly name: string;
+  /** Its executable. */
+  readonly executable: string;
+  /** Its shared library. */
+  readonly library: string;
+  /** What is put before a command that is to run where it is. */
+  readonly enter: string[];
+}
+
+/** The Deno suite, without the package's tests: they depend on no Python. `files` are paths in the checkout. */
+export function suiteJob(
+  python: TestedPython,
+  flags: string[],
+  { files = ["tests"], env = {}, activity = "suite" }: {
+    files?: string[];
+    env?: Record<string, string>;
+    activity?: string;
+  } = {},
+): Job {
+  const command = [
+    ...[Deno.execPath(), "test", "--allow-all", "--no-check"],
+    ...["--sanitize-ops", "--sanitize-resources", "--v8-flags=--expose-gc"],
+    ...flags,
+    ...files,
+  ];
+  return {
+    subject: python.name,
+    activity,
+    run: async () =>
+      testSummary(await runWith(python, command, env, SUITE_TIMEOUT)),
+  };
+}
+
+/** The stress programs on the allocator, under `PYTHONMALLOC=debug`: many threads that attach and detach at random. */
+export function stressJob(
+  python: TestedPython,
+  scenarios: readonly string[] = SCENARIOS,
+): Job {
+  const program = new URL("rust/target/release/stress", ROOT).pathname;
+  return {
+    subject: python.name,
+    activity: "stress, PYTHONMALLOC=debug",
+    run: async () => {
+      for (const scenario of scenarios) {
+        await runWith(
+          python,
+          [program, python.library, scenario, "--operations", OPERATIONS],
+          { PYTHONMALLOC: "debug" },
+          STRESS_TIMEOUT,
+        );
+      }
+      return `${scenarios.join(", ")}: ${OPERATIONS} operations each`;
+    },
+  };
+}
+
+/** Runs a command with that Python as the one to embed, and as `python3`; no virtual environment is active. */
+function runWith(
+  { executable, enter }: TestedPython,
+  command: string[],
+  env: Record<string, string>,
+  timeout: number,
+): Promise<string> {
+  return runCommand([...enter, ...command], {
+    cwd: ROOT,
+    env: {
+      NO_COLOR: "1",
+      ONEHEAP_PYTHON: executable,
+      PATH: `${dirname(executable)}:${Deno.env.get("PATH")}`,
+      VIRTUAL_ENV: "",
+      ...env,
+    },
+    timeout,
+  });
+}
+
+/** The last line of a test run. A run in which nothing passed has not passed. */
+function testSummary(output: string): string {
+  const summary = output.match(/^ok \| ([1-9]\d* passed.*?) \(.*\)$/m)?.[1];
+  if (summary === undefined) throw new JobError(`no tests ran\n${output}`);
+  return summary;
+}
