@@ -3,6 +3,7 @@
  * the package carries, unpacked.
  */
 
+import { resolve } from "node:path";
 import { cached } from "./cache.ts";
 import { LibraryError } from "./errors.ts";
 import { packagedLibraries, unpackLibrary } from "./packaged.ts";
@@ -13,7 +14,8 @@ import { libraryName, TARGETS } from "./target.ts";
 /** The file that was named, or that was built in this checkout; none if this is no checkout, or nothing was built. */
 export function locateLibrary(): string | undefined {
   const named = environment("ONEHEAP_LIBRARY");
-  if (named !== undefined) return named;
+  // Deno's two ways to open a library take a relative path for different things.
+  if (named !== undefined) return resolve(named);
   const built = builtLibrary();
   return built !== undefined && mayBeFile(built) ? built : undefined;
 }

@@ -4,7 +4,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { basename } from "node:path";
+import { basename, relative } from "node:path";
 import { python } from "../mod.ts";
 import { inFolder, load, openedLibrary, run, writePython3 } from "./helpers.ts";
 
@@ -383,6 +383,17 @@ Deno.test("a library of another boundary is an error that tells both numbers", (
     );
     assertStringIncludes(error, "deno task build");
   }));
+
+Deno.test("ONEHEAP_LIBRARY may be relative to the current folder", async () => {
+  const library = openedLibrary(LIBRARY_NAME);
+  const env = {
+    ONEHEAP_PYTHON: python.executable,
+    ONEHEAP_LIBRARY: relative(Deno.cwd(), library),
+  };
+  const loading = await load({ env });
+  assertEquals(loading.error, "");
+  assertEquals(loading.python?.version, python.version);
+});
 
 Deno.test("ONEHEAP_LIBRARY that names no library of oneheap's is an error that says so", () =>
   inFolder(async (folder) => {
