@@ -14,11 +14,13 @@ export interface InstalledPython {
   readonly library: string;
 }
 
-/** A folder of folders, and where each of them has its executable; `root` is tried in order. */
+/** Who installs Pythons: each has a folder in the first of the roots that is set, and its executable below that. */
 interface Manager {
-  readonly root: (string | undefined)[];
-  readonly below: string;
+  readonly roots: (string | undefined)[];
+  readonly executables: string[];
 }
+
+const EXECUTABLE = "bin/python3";
 
 /** Finds each Python once, the newest first. Adds to `refused` those that can't be embedded. */
 export function installedPythons(refused: Attempt[]): InstalledPython[] {
@@ -39,13 +41,14 @@ export function installedPythons(refused: Attempt[]): InstalledPython[] {
 
 /** Executables that may be Pythons: those of the version managers, then the one on the `PATH` and the system's. */
 function candidates(): string[] {
-  const paths = managers().flatMap(({ root, below }) => {
-    const folder = root.find((it) => it !== undefined);
-    if (folder === undefined) return [];
-    return entries(folder).map((entry) => `${folder}/${entry}/${below}`)
-      .filter(isFile);
+  const paths = managers().flatMap(({ roots, executables }) => {
+    const root = roots.find((it) => it !== undefined);
+    if (root === undefined) return [];
+    return entries(root).flatMap((name) =>
+      executables.map((executable) => `${root}/${name}/${executable}`)
+    );
   });
-  return [...paths, "python3", ...systemPythons()];
+  return [...paths.filter(isFile), "python3", ...systemPythons()];
 }
 
 function managers(): Manager[] {
@@ -53,36 +56,37 @@ function managers(): Manager[] {
   const data = Deno.env.get("XDG_DATA_HOME") || under(home, ".local/share");
   return [
     { // pyenv
-      root: [
+      roots: [
         under(Deno.env.get("PYENV_ROOT"), "versions"),
         under(home, ".pyenv/versions"),
       ],
-      below: "bin/python3",
+      executables: [EXECUTABLE],
     },
     { // asdf
-      root: [
+      roots: [
         under(Deno.env.get("ASDF_DATA_DIR"), "installs/python"),
         under(home, ".asdf/installs/python"),
       ],
-      below: "bin/python3",
+      executables: [EXECUTABLE],
     },
     { // mise
-      root: [
+      roots: [
         under(Deno.env.get("MISE_DATA_DIR"), "installs/python"),
         under(data, "mise/installs/python"),
       ],
-      below: "bin/python3",
+      executables: [EXECUTABLE],
     },
     { // uv
-      root: [
+      roots: [
         Deno.env.get("UV_PYTHON_INSTALL_DIR") || undefined,
         under(data, "uv/python"),
       ],
-      below: "bin/python3",
+      executables: [EXECUTABLE],
     },
     { // GitHub's runners
-      root: [under(Deno.env.get("RUNNER_TOOL_CACHE"), "Python")],
-      below: `${Deno.build.arch === "x86_64" ? "x64" : "arm64"}/bin/python3`,
+      roots: [under(Deno.env.get("RUNNER_TOOL_CACHE"), "Python")],
+      executables: ["x64", "x64-freethreaded", "arm64", "arm64-freethreaded"]
+        .map((folder) => `${folder}/${EXECUTABLE}`),
     },
   ];
 }

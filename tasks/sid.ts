@@ -1,6 +1,7 @@
 /** Debian's newest Pythons, in a folder of its suite `sid`, and the way into it. Root's, on Debian, only. */
 
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cacheFolder, makeFolder } from "./cache.ts";
 import {
   debianMirror,
@@ -17,7 +18,7 @@ const MINORS = [14, 15];
 /** How long debootstrap may take, in seconds. */
 const TIMEOUT = 600;
 
-const CHECKOUT = decodeURIComponent(new URL("..", import.meta.url).pathname);
+const CHECKOUT = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * Runs a command in the folder, where Deno, its cache and the checkout are put at the paths that they have outside.

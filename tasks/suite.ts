@@ -1,16 +1,20 @@
 /** What every Python has to pass: the Deno suite, and the stress on Python's debug allocator. */
 
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Job, JobError, runCommand } from "./jobs.ts";
 
 const ROOT = new URL("../", import.meta.url);
+
+/** The stress programs; `rust/stress/README.md` tells of them. */
+const STRESS = fileURLToPath(new URL("rust/target/release/stress", ROOT));
 
 /** How long the suite may take, and each of the stress programs, in seconds: ten times what they need and more. */
 const SUITE_TIMEOUT = 400;
 const STRESS_TIMEOUT = 60;
 
 /** What the stress programs do. */
-const SCENARIOS = ["plain", "tracemalloc", "subinterpreter", "lives"] as const;
+const SCENARIOS = ["plain", "tracemalloc", "subinterpreter", "lives"];
 
 /** How many operations each of them does. */
 const OPERATIONS = "200000";
@@ -52,24 +56,20 @@ export function suiteJob(
 }
 
 /** The stress programs on the allocator, under `PYTHONMALLOC=debug`: many threads that attach and detach at random. */
-export function stressJob(
-  python: TestedPython,
-  scenarios: readonly string[] = SCENARIOS,
-): Job {
-  const program = new URL("rust/target/release/stress", ROOT).pathname;
+export function stressJob(python: TestedPython): Job {
   return {
     subject: python.name,
     activity: "stress, PYTHONMALLOC=debug",
     run: async () => {
-      for (const scenario of scenarios) {
+      for (const scenario of SCENARIOS) {
         await runWith(
           python,
-          [program, python.library, scenario, "--operations", OPERATIONS],
+          [STRESS, python.library, scenario, "--operations", OPERATIONS],
           { PYTHONMALLOC: "debug" },
           STRESS_TIMEOUT,
         );
       }
-      return `${scenarios.join(", ")}: ${OPERATIONS} operations each`;
+      return `${SCENARIOS.join(", ")}: ${OPERATIONS} operations each`;
     },
   };
 }

@@ -2,6 +2,7 @@
  * `deno task test:package`: packages the library, and uses the package as its users do. `deno task test` does it too.
  *
  * The tests don't run with the others: they need the package, and what they test depends on no Python.
+ * `ONEHEAP_LIBRARIES` may name a folder of libraries that were built before, as `deno task package` takes it.
  */
 
 import { assertionFlags } from "./assertions.ts";
@@ -21,7 +22,7 @@ const TESTS = [
 
 /** Runs the tests, with further arguments of `deno test`. Ends the process if one fails. */
 export function testPackage(args: string[] = []): void {
-  packageLibraries();
+  packageLibraries(Deno.env.get("ONEHEAP_LIBRARIES"));
   const { code } = new Deno.Command(Deno.execPath(), {
     args: [
       "test",

@@ -269,10 +269,9 @@ Deno.test("a BYOB reader reads into the block's memory, which goes to the one wh
   const reader = stream.getReader({ mode: "byob" });
   const block = alloc(Uint8Array, 5);
   const { address } = block;
-  let value: Uint8Array<ArrayBuffer> | undefined;
   const reading = reader.read(block.view);
   assert(block.freed);
-  ({ value } = await reading);
+  const { value } = await reading;
   assertEquals([...value!], [1, 2, 3]);
   assertEquals(addressOf(value!), address);
   await collectForAWhile();
@@ -487,3 +486,20 @@ for (const viewed of [true, false]) {
     assertGreater(100 * 2 ** 24, peakBytes);
   });
 }
+
+Deno.test("blocks of 4 MiB without a view that grow old before they are lost are freed in time", async () => {
+  const alive = 100;
+  const { code, stdout, stderr } = await run(`
+    import { alloc, stats } from "@oneheap/oneheap";
+    const ring = [];
+    let most = 0;
+    for (let index = 0; index < 1_500; index++) {
+      ring[index % ${alive}] = alloc(Uint8Array, 2 ** 22, { zeroed: false });
+      if (index % 10 === 0) await new Promise((resolve) => setTimeout(resolve));
+      most = Math.max(most, stats().blocks);
+    }
+    console.log(most);
+  `);
+  assertEquals([code, stderr], [0, ""]);
+  assertGreater(3 * alive, Number(stdout));
+});

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 
+use oneheap::PyMemAllocator;
 use pyo3_ffi::{
     Py_CompileString, Py_DecRef, Py_FinalizeEx, Py_GetVersion, Py_InitializeEx, Py_file_input,
     PyDict_New, PyDict_SetItemString, PyErr_Print, PyEval_EvalCode, PyEval_GetBuiltins,
@@ -44,6 +45,9 @@ pub fn start() -> Attachment {
     // SAFETY: Python is not running, and the thread has no thread state; it is attached after.
     let state = unsafe {
         Py_InitializeEx(0);
+        // The first attached thread registers for Python's end. Others count as detached meanwhile, which without a GIL
+        // the scenarios' threads could meet.
+        PyMemAllocator::standing();
         PyEval_SaveThread()
     };
     Attachment {

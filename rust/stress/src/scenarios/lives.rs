@@ -40,13 +40,7 @@ pub fn run(plan: Plan) -> String {
                 |percent: u64| plan.operations * ((number - 1) * 100 + percent) / (LIVES * 100);
             // Python starts and ends while threads are at work.
             pace.allow(percent(10));
-            let mut main = python::start();
-            // The first attached thread registers for Python's end, and others count as detached meanwhile; without a
-            // GIL they could meet that.
-            // SAFETY: this thread started Python and will end it.
-            unsafe { main.attach() };
-            PyMemAllocator::standing();
-            main.detach();
+            let main = python::start();
             *life.write().unwrap() = number;
             // In each later life the threads get half of what is left of the first.
             for value in heirlooms.split_off(heirlooms.len() / 2) {

@@ -1,0 +1,22 @@
+/** Whether a program that replaces one block after the other goes on as it began. */
+
+const PROGRAM = `${import.meta.dirname}/replace_blocks.ts`;
+
+/** What came of it, a number for each tenth of the pairs. */
+export interface SteadyState {
+  /** The time that a pair took. */
+  readonly nanoseconds: number[];
+  /** The process's resident memory at the tenth's end. */
+  readonly residentBytes: number[];
+}
+
+/** Measures it in a process of its own, for it looks at the memory of the whole process. */
+export function measureSteadyState(): SteadyState {
+  const { success, code, stdout } = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", PROGRAM],
+    stdin: "null",
+    stderr: "inherit",
+  }).outputSync();
+  if (!success) Deno.exit(code);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
