@@ -1,6 +1,6 @@
-/** Whether a program that replaces one block after the other goes on as it began. */
+/** Whether a program that allocates and frees beside many blocks that stay goes on as it began. */
 
-const PROGRAM = `${import.meta.dirname}/replace_blocks.ts`;
+const PROGRAM = `${import.meta.dirname}/beside_blocks.ts`;
 
 /** What came of it, a number for each tenth of the pairs. */
 export interface SteadyState {

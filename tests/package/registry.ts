@@ -1,4 +1,4 @@
-/** A JSR registry for one version of one package: what Deno asks of it, as jsr.io answers. */
+/** A JSR registry for one version of one package: what Deno asks of it, as the real one answers. */
 
 import { createHash } from "node:crypto";
 

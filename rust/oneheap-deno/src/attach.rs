@@ -66,9 +66,9 @@ impl Drop for Thread {
     }
 }
 
-/// Attaches the calling thread, whatever it is. The caller has seen that it isn't attached to the main interpreter.
-fn enter(thread: &Thread) -> Result<Entry, Code> {
-    if !python::running() {
+/// Attaches the calling thread, whatever it is. The caller has seen how it stands: not attached to the main interpreter.
+fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
+    if standing == Standing::Finalised || !python::started() {
         return Err(Code::NoPython);
     }
     if PyMemAllocator::attached_elsewhere() {
@@ -119,16 +119,16 @@ impl Scope {
     /// Attaches the thread unless it is attached: then this costs only the look.
     #[inline]
     pub fn enter() -> Result<Self, Code> {
-        if PyMemAllocator::standing() == Standing::Attached {
-            return Ok(Self(Entry::Found));
+        match PyMemAllocator::standing() {
+            Standing::Attached => Ok(Self(Entry::Found)),
+            standing => Self::enter_from(standing),
         }
-        Self::enter_detached()
     }
 
     #[inline(never)]
-    fn enter_detached() -> Result<Self, Code> {
+    fn enter_from(standing: Standing) -> Result<Self, Code> {
         THREAD
-            .try_with(enter)
+            .try_with(|thread| enter(thread, standing))
             .unwrap_or(Err(Code::NoPython))
             .map(Self)
     }
@@ -146,12 +146,11 @@ pub fn hold() -> Result<(), Code> {
     THREAD
         .try_with(|thread| {
             let depth = thread.depth.get();
-            let attached = PyMemAllocator::standing() == Standing::Attached;
-            if depth == 0 || !attached {
-                let entry = if attached {
-                    Entry::Found
-                } else {
-                    enter(thread)?
+            let standing = PyMemAllocator::standing();
+            if depth == 0 || standing != Standing::Attached {
+                let entry = match standing {
+                    Standing::Attached => Entry::Found,
+                    _ => enter(thread, standing)?,
                 };
                 thread.levels.borrow_mut().push(Level { depth, entry });
             }

@@ -69,9 +69,14 @@ static ENDS: AtomicBool = AtomicBool::new(false);
 
 /// Whether Python runs: neither before its start nor ending nor ended.
 pub fn running() -> bool {
+    started() && PyMemAllocator::standing() != Standing::Finalised
+}
+
+/// Whether a Python has started and isn't ending. It may be a second one, after the end of the one whose memory this is.
+pub fn started() -> bool {
     // SAFETY: callable at any time, on any thread.
     let initialized = unsafe { Py_IsInitialized() } != 0;
-    initialized && !finalizing() && PyMemAllocator::standing() != Standing::Finalised
+    initialized && !finalizing()
 }
 
 fn finalizing() -> bool {

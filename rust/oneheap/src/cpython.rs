@@ -46,10 +46,10 @@ impl CPython {
 
     /// Whether the calling thread is attached to an interpreter that isn't the main one.
     pub fn attached_elsewhere(&self) -> bool {
-        if !self.found() {
+        if self.current.load(Ordering::Acquire).is_null() && !self.found() {
             return false;
         }
-        // SAFETY: `found` has said yes.
+        // SAFETY: `found` has said yes, now or before.
         let interpreter = unsafe { self.current_interpreter() };
         !interpreter.is_null() && interpreter != self.main.load(Ordering::Relaxed)
     }
