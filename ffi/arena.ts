@@ -12,6 +12,9 @@ import {
 /** The size of an arena's first chunk unless it is told another. */
 const FIRST_CHUNK_BYTES = 64 * 1024;
 
+/** What an arena has before its first chunk, and what its arrays of no elements are over. */
+const NO_CHUNK = new Uint8Array(0);
+
 /** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
 const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -49,10 +52,14 @@ export interface ArenaOptions {
  * ```
  */
 export class Arena implements Disposable {
-  #buffer = new ArrayBuffer(0);
+  /** The current chunk, whole. */
+  #chunk: Uint8Array<ArrayBuffer> = NO_CHUNK;
+  #buffer: ArrayBuffer = NO_CHUNK.buffer;
   /** How much of the current chunk is handed out, in bytes. */
   #used = 0;
-  #capacity = 0;
+  /** How much was handed out of the chunks before it since the last reset, in bytes. */
+  #usedBefore = 0;
+  #firstChunkBytes: number;
   #nextChunkBytes: number;
   #largestChunkBytes: number;
   /** Every chunk since the last reset; none once the arena is disposed. */
@@ -67,7 +74,7 @@ export class Arena implements Disposable {
     if (whole("chunkBytes", chunkBytes) === 0) {
       throw new RangeError("The chunkBytes must be at least 1; 0 was given");
     }
-    this.#nextChunkBytes = chunkBytes;
+    this.#firstChunkBytes = this.#nextChunkBytes = chunkBytes;
     this.#largestChunkBytes = Math.max(chunkBytes, LARGEST_CHUNK_BYTES);
   }
 
@@ -87,18 +94,22 @@ export class Arena implements Disposable {
     const remainder = this.#used % size;
     const start = remainder === 0 ? this.#used : this.#used + size - remainder;
     const end = start + length * size;
-    if (
-      end <= this.#capacity && length >>> 0 === length && !this.#buffer.detached
-    ) {
+    // A detached chunk has no length, so nothing fits into it.
+    if (end <= this.#chunk.length && length >>> 0 === length && length !== 0) {
       this.#used = end;
       return new type(this.#buffer, start, length);
     }
-    return this.#allocFromNewChunk(type, whole("length", length), size);
+    return this.#allocSlowly(type, whole("length", length), size);
   }
 
-  /** Frees everything that was handed out, and detaches it. The arena can be used on. */
+  /**
+   * Frees everything that was handed out, and detaches it. The arena can be used on: its next chunk is as large as what
+   * was handed out, within the sizes of chunks.
+   */
   reset(): void {
-    this.#freeChunks(this.#live());
+    const chunks = this.#live();
+    this.#nextChunkBytes = this.#chunkBytesFor(this.#usedBefore + this.#used);
+    this.#freeChunks(chunks);
     this.#chunks = [];
   }
 
@@ -107,7 +118,6 @@ export class Arena implements Disposable {
     if (this.#chunks === undefined) return;
     this.#freeChunks(this.#chunks);
     this.#chunks = undefined;
-    this.#capacity = -1; // Not even an array of no elements fits any more.
   }
 
   #live(): Disposable[] {
@@ -115,28 +125,38 @@ export class Arena implements Disposable {
     throw new FreedError("This arena was disposed. Make a new one");
   }
 
+  #chunkBytesFor(bytes: number): number {
+    let chunkBytes = this.#firstChunkBytes;
+    while (chunkBytes < bytes) chunkBytes *= 2;
+    return Math.min(chunkBytes, this.#largestChunkBytes);
+  }
+
   #freeChunks(chunks: Disposable[]): void {
-    this.#used = this.#capacity = 0;
-    this.#buffer = new ArrayBuffer(0);
+    this.#chunk = NO_CHUNK;
+    this.#buffer = NO_CHUNK.buffer;
+    this.#used = this.#usedBefore = 0;
     for (const chunk of chunks) chunk[Symbol.dispose]();
   }
 
-  #allocFromNewChunk<A extends TypedArray>(
+  /** What is empty, or doesn't fit into the chunk. */
+  #allocSlowly<A extends TypedArray>(
     type: TypedArrayConstructor<A>,
     length: number,
     size: number,
   ): A {
     const chunks = this.#live();
     const bytes = length * size;
+    if (bytes === 0) return new type(NO_CHUNK.buffer, 0, 0);
     if (bytes > this.#nextChunkBytes) {
       const own = alloc(type, length);
       chunks.push(own);
       return own.view;
     }
     const chunk = alloc(Uint8Array, this.#nextChunkBytes);
-    this.#buffer = chunk.view.buffer;
     chunks.push(chunk);
-    this.#capacity = this.#nextChunkBytes;
+    this.#usedBefore += this.#used;
+    this.#chunk = chunk.view;
+    this.#buffer = this.#chunk.buffer;
     this.#used = bytes;
     this.#nextChunkBytes = Math.min(
       this.#nextChunkBytes * 2,
