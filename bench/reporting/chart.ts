@@ -1,7 +1,7 @@
 /** The chart of the report: times as bars on a logarithmic scale, with the numbers at their ends. */
 
 import { PAIRS, SMALL_ARRAYS } from "../counts.ts";
-import { medianTime, type Results } from "./results.ts";
+import { type Bench, median, type Results } from "./results.ts";
 
 /** Bars that are compared with each other. */
 interface Comparison {
@@ -10,9 +10,14 @@ interface Comparison {
   readonly group: string;
   /** What an iteration's time is divided by, for the time of one. */
   readonly count: number;
+  /** Which of an iteration's times; see there. */
+  readonly of: (run: Results, bench: Bench) => number;
   /** The benchmarks' names, and what the chart calls them. */
   readonly bars: readonly (readonly [name: string, label: string])[];
 }
+
+const average = (run: Results, bench: Bench) => run.time(bench);
+const fastest = (run: Results, bench: Bench) => run.fastest(bench);
 
 const TYPED_BLOCK = [
   ["new Float64Array", "new Float64Array"],
@@ -26,6 +31,7 @@ const COMPARISONS: readonly Comparison[] = [
     title: "malloc and free of 64 B",
     group: "address pair, 64 B",
     count: PAIRS,
+    of: fastest,
     bars: [
       ["libc", "libc"],
       ["libpython, pointers", "libpython, attached"],
@@ -37,6 +43,7 @@ const COMPARISONS: readonly Comparison[] = [
     title: "8 doubles, one of many",
     group: "small arrays, 8 doubles",
     count: SMALL_ARRAYS,
+    of: average,
     bars: [
       ["new Float64Array", "new Float64Array"],
       ["arena", "oneheap arena"],
@@ -46,30 +53,35 @@ const COMPARISONS: readonly Comparison[] = [
     title: "64 KiB, first element written",
     group: "64 KiB, first element written",
     count: 1,
+    of: average,
     bars: TYPED_BLOCK,
   },
   {
     title: "64 KiB, every element written",
     group: "64 KiB, every element written",
     count: 1,
+    of: average,
     bars: TYPED_BLOCK,
   },
   {
     title: "16 MiB, first element written",
     group: "16 MiB, first element written",
     count: 1,
+    of: average,
     bars: TYPED_BLOCK,
   },
   {
     title: "16 MiB, every element written",
     group: "16 MiB, every element written",
     count: 1,
+    of: average,
     bars: TYPED_BLOCK,
   },
   {
     title: "growth to 16 MiB by 64 KiB, each step written",
     group: "growth to 16 MiB",
     count: 1,
+    of: average,
     bars: [
       ["copying into larger typed arrays", "copying"],
       ["resizable ArrayBuffer", "resizable ArrayBuffer"],
@@ -126,13 +138,12 @@ const STYLE = `
 export function chart(runs: readonly Results[], caption: string): string {
   const parts: string[] = [];
   let y = HEADER;
-  for (const comparison of COMPARISONS) {
-    parts.push(text(MARGIN, y + 16, comparison.title, "title"));
+  for (const { title, group, count, of, bars } of COMPARISONS) {
+    parts.push(text(MARGIN, y + 16, title, "title"));
     y += TITLE_HEIGHT;
-    for (const [name, label] of comparison.bars) {
-      const time = medianTime(runs, [comparison.group, name]) /
-        comparison.count;
-      parts.push(bar(y, label, time));
+    for (const [name, label] of bars) {
+      const times = runs.map((run) => of(run, [group, name]) / count);
+      parts.push(bar(y, label, median(times)));
       y += BAR_PITCH;
     }
     y += GAP;

@@ -183,8 +183,8 @@ function nanosecondsMore(
   [one, ...others]: Bench[],
 ): Figure {
   const more = median(runs.map((run) => {
-    const fastest = Math.min(...others.map((other) => run.time(other)));
-    return (run.time(one) - fastest) / pairs;
+    const least = Math.min(...others.map((other) => run.fastest(other)));
+    return (run.fastest(one) - least) / pairs;
   }));
   return {
     what,

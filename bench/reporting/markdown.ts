@@ -14,9 +14,9 @@ export function markdown(
   const reached = figures.filter((figure) => figure.reached).length;
   return `# Benchmarks
 
-Written by \`deno task bench:report\`. Every ratio is of two average times of one and the same run of \`deno bench\`; of
-${runs} runs, the middle ratio is given. A block is made, written and freed; "not attached" is how things are unless it
-says otherwise.
+Written by \`deno task bench:report\`. Every ratio is of two average times of one and the same run of \`deno bench\`, and
+every difference of the fastest ones; of ${runs} runs, the middle one is given. A block is made, written and freed. The
+thread is not attached unless it says so.
 
 ${circumstances.map(([what, value]) => `- ${what}: ${value}`).join("\n")}
 
