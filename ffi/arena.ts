@@ -12,7 +12,7 @@ import {
 /** The size of an arena's first chunk unless it is told another. */
 const FIRST_CHUNK_BYTES = 64 * 1024;
 
-/** What an arena has before its first chunk, and what its arrays of no elements are over. */
+/** What an arena has before its first chunk. */
 const NO_CHUNK = new Uint8Array(0);
 
 /** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
@@ -146,7 +146,8 @@ export class Arena implements Disposable {
   ): A {
     const chunks = this.#live();
     const bytes = length * size;
-    if (bytes === 0) return new type(NO_CHUNK.buffer, 0, 0);
+    // Over a buffer of its own, for the caller may transfer it away.
+    if (bytes === 0) return new type(new ArrayBuffer(0), 0, 0);
     if (bytes > this.#nextChunkBytes) {
       const own = alloc(type, length);
       chunks.push(own);
