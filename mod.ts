@@ -17,7 +17,7 @@
  */
 
 export { Arena, type ArenaOptions } from "./ffi/arena.ts";
-export { attach } from "./ffi/attach.ts";
+export { attach, detach } from "./ffi/attach.ts";
 export {
   alloc,
   type AllocOptions,
@@ -25,15 +25,29 @@ export {
   free,
   realloc,
   type ReallocOptions,
+  type ToPythonOptions,
 } from "./ffi/block.ts";
+export {
+  Borrowed,
+  type BorrowOptions,
+  type BorrowSource,
+} from "./ffi/borrow.ts";
 export {
   AllocationError,
   type Attempt,
+  BorrowedError,
+  BufferError,
+  type BufferRefusal,
   FreedError,
   LibraryError,
+  PythonError,
 } from "./ffi/errors.ts";
-export { type Python, python } from "./ffi/library.ts";
+export { type Python, python } from "./ffi/interpreter.ts";
+export type { EmbeddedPython } from "./ffi/library.ts";
+export { PyObjectRef, type PythonValue } from "./ffi/object.ts";
 export { type Raw, raw } from "./ffi/raw.ts";
+export type { RunOptions } from "./ffi/run.ts";
+export { PythonScope } from "./ffi/scope.ts";
 export { type Stats, stats } from "./ffi/stats.ts";
 export type {
   Element,

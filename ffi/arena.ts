@@ -4,7 +4,7 @@ import { alloc } from "./block.ts";
 import { whole } from "./checks.ts";
 import { FreedError } from "./errors.ts";
 import {
-  elementBytes,
+  elementType,
   type TypedArray,
   type TypedArrayConstructor,
 } from "./types.ts";
@@ -90,7 +90,7 @@ export class Arena implements Disposable {
     type: TypedArrayConstructor<A>,
     length: number,
   ): A {
-    const size = elementBytes(type);
+    const size = elementType(type).bytes;
     const remainder = this.#used % size;
     const start = remainder === 0 ? this.#used : this.#used + size - remainder;
     const end = start + length * size;

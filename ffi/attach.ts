@@ -41,3 +41,31 @@ export function attach(): Disposable {
   if (code !== 1) throw failure(code, 0);
   return new Attachment();
 }
+
+/**
+ * Lets go of Python on this thread until the returned attachment is disposed: the inverse of {@linkcode attach}, for a thread
+ * that somebody else keeps attached.
+ *
+ * A library that starts Python itself may leave the thread attached for good. Other threads can then run no Python code
+ * while JavaScript computes or waits, and {@linkcode python}'s `runAsync` never settles. Put the `await` into the scope of a
+ * `detach()`; that other library must not be used in it. On a thread that isn't attached, it does nothing.
+ *
+ * @returns What attaches the thread again; `using` disposes it at the end of the scope.
+ * @throws {LibraryError} If Python is ending in this process.
+ *
+ * @example
+ * ```ts
+ * import { attach, detach, python } from "@oneheap/oneheap";
+ *
+ * using _attached = attach();
+ * {
+ *   using _detached = detach();
+ *   console.log(await python.evalAsync("6 * 7")); // 42
+ * }
+ * ```
+ */
+export function detach(): Disposable {
+  const code = symbols.oneheap_let_go();
+  if (code !== 1) throw failure(code, 0);
+  return new Attachment();
+}

@@ -1,14 +1,18 @@
 /** Blocks: typed memory in Python's heap. */
 
 import { failure, whole } from "./checks.ts";
-import { FreedError } from "./errors.ts";
+import { BorrowedError, FreedError } from "./errors.ts";
 import { type Keeper, returnKeeper, takeKeeper } from "./keeper.ts";
 import { napi, symbols } from "./library.ts";
+import { received } from "./outcome.ts";
 import { freed, grew, seen, unviewed } from "./pressure.ts";
+import { forget, remember } from "./shared.ts";
+import { CODE } from "./symbols.ts";
 import {
   describe,
   type Element,
-  elementBytes,
+  type ElementType,
+  elementType,
   type TypedArray,
   type TypedArrayConstructor,
 } from "./types.ts";
@@ -58,11 +62,34 @@ export interface ReallocOptions {
 /** Gives `alloc` the constructor, which is nobody else's to call. */
 let create: <A extends TypedArray>(
   type: TypedArrayConstructor<A>,
-  elementSize: number,
+  element: ElementType,
   length: number,
   zeroed: boolean,
   align: number,
 ) => Block<A>;
+
+/** Gives the buffer that stands for a block on its way to Python; a `FreedError` if the block is freed. */
+export let crossingOf: (block: Block<TypedArray>) => ArrayBuffer;
+
+/**
+ * What {@linkcode Block.toPython} can be told.
+ *
+ * @example
+ * ```ts
+ * import { alloc, PyObjectRef, type ToPythonOptions } from "@oneheap/oneheap";
+ *
+ * const asMatrix: ToPythonOptions = { shape: [2, 3], readonly: true };
+ * using block = alloc(Float32Array, 6);
+ * using matrix = new PyObjectRef(block.toPython(asMatrix));
+ * console.log(`${matrix}`); // <oneheap.Block of float32, shape (2, 3), read-only>
+ * ```
+ */
+export interface ToPythonOptions {
+  /** How many elements there are in each dimension, in C order; their product is the block's length, which is the default. */
+  shape?: readonly number[];
+  /** Whether Python may only read it. JavaScript may still write. */
+  readonly?: boolean;
+}
 
 /**
  * One allocation in Python's heap, typed by a `TypedArray` constructor. {@linkcode alloc} makes it.
@@ -89,23 +116,34 @@ export class Block<A extends TypedArray> implements Disposable {
   #view: A | undefined = undefined;
   /** Owns the slot that tells Rust what the block holds; none once the block is freed. */
   #keeper: Keeper | undefined;
+  /** By which the block is known again when it comes back from Python; 0 as long as it wasn't given to Python. */
+  #identity = 0;
 
   static {
-    create = (type, elementSize, length, zeroed, align) => {
-      const bytes = byteLength(elementSize, length);
+    create = (type, element, length, zeroed, align) => {
+      const bytes = byteLength(element.bytes, length);
       const keeper = takeKeeper();
       const address = symbols.oneheap_block_alloc(
         keeper.slot,
         bytes,
         align,
         zeroed ? 1 : 0,
+        element.number,
       );
       if (address <= 0) {
         returnKeeper(keeper);
         throw failure(address, bytes);
       }
       grew(bytes);
-      return new Block(type, elementSize, length, address, keeper);
+      return new Block(type, element.bytes, length, address, keeper);
+    };
+    crossingOf = (block) => {
+      const { buffer, slot } = block.#live();
+      if (block.#identity === 0) {
+        block.#identity = symbols.oneheap_block_identity(slot);
+        remember(block.#identity, block);
+      }
+      return buffer;
     };
   }
 
@@ -166,6 +204,33 @@ export class Block<A extends TypedArray> implements Disposable {
     return symbols.oneheap_pointer(this.#address) as Deno.PointerObject;
   }
 
+  /**
+   * A new Python object over the block's memory: an `oneheap.Block`, which any function that takes a buffer takes
+   * (`memoryview`, `numpy.asarray`, `bytes`). Nothing is copied. The memory lives as long as the object or a buffer of it does,
+   * also when the block is freed.
+   *
+   * @returns A pointer to the object, with a reference to it that the caller owns. `new PyObjectRef(pointer)` takes it over, or
+   * deno_python's `new PyObject(pointer)`. Whoever takes it over must let go of it, or the memory is never freed.
+   * @throws {RangeError} If the product of the `shape` isn't the block's length.
+   * @throws {FreedError} If the block was freed.
+   *
+   * @example
+   * ```ts
+   * import { alloc, PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using block = alloc(Int32Array, [1, 2, 3, 4, 5, 6]);
+   * using matrix = new PyObjectRef(block.toPython({ shape: [2, 3] }));
+   * console.log(python.eval("memoryview(matrix)[1, 2]", { names: { matrix } })); // 6
+   * ```
+   */
+  toPython(options?: ToPythonOptions): Deno.PointerObject {
+    const shape = options?.shape;
+    if (shape !== undefined) this.#checkShape(shape);
+    const readonly = options?.readonly ? 1 : 0;
+    const address = received(napi.export(crossingOf(this), readonly, shape));
+    return symbols.oneheap_pointer(address as number) as Deno.PointerObject;
+  }
+
   /** Changes the block's length to `length` elements, as {@linkcode realloc} does. */
   realloc(length: number, options?: ReallocOptions): Block<A> {
     const newLength = whole("length", length);
@@ -174,7 +239,11 @@ export class Block<A extends TypedArray> implements Disposable {
     const { slot } = this.#live();
     this.#detachForResizing(slot);
     const address = symbols.oneheap_block_realloc(slot, bytes, zeroed ? 1 : 0);
+    if (address === CODE.borrowed) {
+      throw new BorrowedError(symbols.oneheap_block_hold(slot));
+    }
     if (address <= 0) throw failure(address, bytes);
+    this.#forgetIdentity();
     grew(bytes - this.#length * this.#elementSize);
     this.#address = address;
     this.#length = newLength;
@@ -187,6 +256,7 @@ export class Block<A extends TypedArray> implements Disposable {
     const view = this.#view;
     this.#keeper = this.#view = undefined;
     const bytes = this.#length * this.#elementSize;
+    this.#forgetIdentity();
     symbols.oneheap_block_free(keeper.slot);
     freed(bytes);
     if (view === undefined) seen(bytes);
@@ -217,8 +287,29 @@ export class Block<A extends TypedArray> implements Disposable {
   #forget(): void {
     const keeper = this.#keeper!;
     this.#keeper = this.#view = undefined;
+    this.#forgetIdentity();
     symbols.oneheap_block_forget(keeper.slot);
     returnKeeper(keeper);
+  }
+
+  /** From now on Python's memory isn't the block's. */
+  #forgetIdentity(): void {
+    if (this.#identity === 0) return;
+    forget(this.#identity);
+    this.#identity = 0;
+  }
+
+  #checkShape(shape: readonly number[]): void {
+    const length = shape.reduce(
+      (product, extent) => product * whole("shape", extent),
+      1,
+    );
+    if (length === this.#length) return;
+    throw new RangeError(
+      `The shape must have as many elements as the block, ${this.#length}; [${
+        shape.join(", ")
+      }] has ${length}`,
+    );
   }
 
   #makeView(): A {
@@ -231,7 +322,8 @@ export class Block<A extends TypedArray> implements Disposable {
   #detachForResizing(slot: number): void {
     const view = this.#view;
     if (view === undefined) return;
-    symbols.oneheap_block_hold(slot);
+    const holders = symbols.oneheap_block_hold(slot);
+    if (holders > 0) throw new BorrowedError(holders);
     this.#view = undefined;
     unviewed(view.buffer.byteLength);
     view.buffer.transfer(0);
@@ -289,16 +381,16 @@ export function alloc<A extends TypedArray>(
   source: number | ArrayLike<Element<A>> | Iterable<Element<A>>,
   options?: AllocOptions,
 ): Block<A> {
-  const elementSize = elementBytes(type);
+  const element = elementType(type);
   const zeroed = options?.zeroed ?? true;
   const align = options?.align === undefined ? 16 : checkedAlign(options.align);
   if (typeof source === "number") {
-    return create(type, elementSize, whole("length", source), zeroed, align);
+    return create(type, element, whole("length", source), zeroed, align);
   }
   const elements = checkedElements(source);
   const block = create(
     type,
-    elementSize,
+    element,
     whole("length", elements.length),
     false,
     align,
@@ -349,9 +441,10 @@ function checkedElements<E>(source: ArrayLike<E> | Iterable<E>): ArrayLike<E> {
  * Changes a block's length to `length` elements, in place where Python's allocator can, and returns the same block. Its
  * contents are kept up to the smaller length; new elements are zero unless `zeroed` is false.
  *
- * Views made before are detached, and `view` makes a new one. If somebody else still uses the memory (a pending read
+ * Views made before are detached, and `view` makes a new one. While Python holds the memory, it can't be resized. If somebody else still uses the memory (a pending read
  * into it, say), they keep it, and the block goes on with a copy.
  *
+ * @throws {BorrowedError} If Python holds the block's memory: then nothing is changed.
  * @throws {AllocationError} If memory is out: then contents, address and length are as before, and `view` works again.
  * @throws {FreedError} If the block was freed.
  * @throws {RangeError} For a length that is negative, fractional, NaN or too large.

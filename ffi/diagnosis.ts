@@ -6,7 +6,7 @@
 import metadata from "../deno.json" with { type: "json" };
 import { type Attempt, LibraryError } from "./errors.ts";
 import { cacheFolder, HAS_OWNERS, hash } from "./cache.ts";
-import type { Python } from "./library.ts";
+import type { EmbeddedPython } from "./library.ts";
 import { locateLibrary, locatePackagedLibrary } from "./location.ts";
 import { environment, granted } from "./permissions.ts";
 import { PLATFORM } from "./platform.ts";
@@ -85,7 +85,7 @@ export interface LibraryFile {
  * console.log(python?.version, python?.allocator);
  * ```
  */
-export interface RunningPython extends Python {
+export interface RunningPython extends EmbeddedPython {
   /** The virtual environment, if the prefix is one's. */
   readonly virtualEnvironment: string | undefined;
   /** The allocator in force, as Python calls it; a hook if Python has no name for it; none if it can't be asked. */
@@ -278,9 +278,9 @@ interface Working {
 /** Opens the library as a user's import does, and tries it. */
 async function open(problems: Problem[]): Promise<Working | undefined> {
   try {
-    const { python, symbols } = await import("./library.ts");
+    const { embedded, symbols } = await import("./library.ts");
     return {
-      python: { ...python, ...describe(python) },
+      python: { ...embedded, ...describe(embedded) },
       abi: symbols.oneheap_abi(),
       selfTestMilliseconds: await selfTest(),
     };
@@ -338,7 +338,7 @@ function hashOf(path: string): string | undefined {
 
 /** What Python's own functions tell beside what `python` has. */
 function describe(
-  { library, prefix }: Python,
+  { library, prefix }: EmbeddedPython,
 ): Pick<RunningPython, "virtualEnvironment" | "allocator"> {
   const root = environment("VIRTUAL_ENV");
   return {

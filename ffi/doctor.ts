@@ -22,7 +22,7 @@
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 
 export type { Attempt } from "./errors.ts";
-export type { Python } from "./library.ts";
+export type { EmbeddedPython } from "./library.ts";
 export {
   diagnose,
   type Diagnosis,

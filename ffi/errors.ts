@@ -52,6 +52,148 @@ export class FreedError extends Error {
 }
 
 /**
+ * A block was to be resized while Python holds its memory. Nothing was changed.
+ *
+ * @example
+ * ```ts
+ * import { alloc, BorrowedError, python, PythonScope } from "@oneheap/oneheap";
+ *
+ * using block = alloc(Float64Array, 3);
+ * using scope = new PythonScope();
+ * python.run("array = memoryview(block)", { scope, names: { block } });
+ * try {
+ *   block.realloc(6);
+ * } catch (error) {
+ *   if (!(error instanceof BorrowedError)) throw error;
+ *   console.log(error.holders); // 1
+ * }
+ * ```
+ */
+export class BorrowedError extends Error {
+  /** How many Python objects hold the memory. */
+  readonly holders: number;
+
+  /** Makes the error for a block that `holders` Python objects hold. */
+  constructor(holders: number) {
+    const objects = holders === 1
+      ? "1 Python object holds"
+      : `${holders} Python objects hold`;
+    super(
+      `The block can't be resized while ${objects} its memory. Let go of it in Python (del, or dispose the scope) first`,
+    );
+    this.name = "BorrowedError";
+    this.holders = holders;
+  }
+}
+
+/**
+ * Why a buffer of a Python object can't be shown as a typed array.
+ *
+ * @example
+ * ```ts
+ * import type { BufferRefusal } from "@oneheap/oneheap";
+ *
+ * const canBeCopied = (reason: BufferRefusal) => reason !== "format" && reason !== "element";
+ * console.log(canBeCopied("strides")); // true
+ * ```
+ */
+export type BufferRefusal =
+  | "format"
+  | "element"
+  | "strides"
+  | "readOnly"
+  | "alignment";
+
+/**
+ * A Python object has a buffer, but no typed array can show it where it is.
+ *
+ * @example
+ * ```ts
+ * import { BufferError, python } from "@oneheap/oneheap";
+ *
+ * try {
+ *   python.borrow("b'constant'");
+ * } catch (error) {
+ *   if (!(error instanceof BufferError)) throw error;
+ *   console.log(error.reason, error.format, error.shape); // readOnly B [ 8 ]
+ * }
+ * ```
+ */
+export class BufferError extends Error {
+  /** What is in the way. */
+  readonly reason: BufferRefusal;
+  /** The elements' format, in the words of Python's `struct`. */
+  readonly format: string;
+  /** How many elements there are in each dimension. */
+  readonly shape: readonly number[];
+
+  /** Makes the error with its message. */
+  constructor(
+    message: string,
+    reason: BufferRefusal,
+    format: string,
+    shape: readonly number[],
+  ) {
+    super(message);
+    this.name = "BufferError";
+    this.reason = reason;
+    this.format = format;
+    this.shape = shape;
+  }
+}
+
+/**
+ * Python code raised an exception. The interpreter goes on, after `SystemExit` too.
+ *
+ * Its `stack` has the JavaScript frames and, after them, the Python traceback.
+ *
+ * @example
+ * ```ts
+ * import { python, PythonError } from "@oneheap/oneheap";
+ *
+ * try {
+ *   python.eval("1 / 0");
+ * } catch (error) {
+ *   if (!(error instanceof PythonError)) throw error;
+ *   console.log(error.type, error.message); // ZeroDivisionError division by zero
+ * }
+ * ```
+ */
+export class PythonError extends Error {
+  /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
+  readonly type: string;
+  /** Not a property of its own, for the console would print it twice. */
+  readonly #traceback: string;
+
+  /** Makes the error for an exception. */
+  constructor(
+    type: string,
+    message: string,
+    traceback: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "PythonError";
+    this.type = type;
+    this.#traceback = traceback;
+    const stack = this.stack ?? "";
+    const frames = stack.indexOf(
+      "\n    at ",
+      stack.indexOf(message) + message.length,
+    );
+    const said = message === "" ? type : `${type}: ${message}`;
+    this.stack = `PythonError: ${said}${
+      frames < 0 ? "" : stack.slice(frames)
+    }\n\n${traceback.trimEnd()}`;
+  }
+
+  /** What Python prints of the exception, with its traceback. */
+  get traceback(): string {
+    return this.#traceback;
+  }
+}
+
+/**
  * One place that was looked at, and why it was not taken.
  *
  * @example

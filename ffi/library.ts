@@ -22,17 +22,17 @@ import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
 export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
- * The Python that is embedded in this process.
+ * What is known of the Python that is embedded in this process.
  *
  * @example
  * ```ts
- * import { type Python, python } from "@oneheap/oneheap";
+ * import { type EmbeddedPython, python } from "@oneheap/oneheap";
  *
- * const describe = ({ version, prefix }: Python) => `Python ${version} of ${prefix}`;
+ * const describe = ({ version, prefix }: EmbeddedPython) => `Python ${version} of ${prefix}`;
  * console.log(describe(python));
  * ```
  */
-export interface Python {
+export interface EmbeddedPython {
   /** Its version, as `3.13.0`. */
   readonly version: string;
   /** The path of its shared library. */
@@ -48,17 +48,8 @@ const path = locateLibrary() ?? await locatePackagedLibrary();
 /** The functions of the Rust library. */
 export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
 
-/**
- * The Python that is embedded in this process. It was started when this library was imported first.
- *
- * @example
- * ```ts
- * import { python } from "@oneheap/oneheap";
- *
- * console.log(`Python ${python.version} from ${python.library}`);
- * ```
- */
-export const python: Python = Object.freeze(describePython(symbols));
+/** What is known of the Python that is embedded in this process. */
+export const embedded: EmbeddedPython = describePython(symbols);
 
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
@@ -207,7 +198,7 @@ function start(symbols: Symbols, { library, executable }: FoundPython): void {
   }]);
 }
 
-function describePython(symbols: Symbols): Python {
+function describePython(symbols: Symbols): EmbeddedPython {
   const description = new Uint8Array(symbols.oneheap_python(null, 0));
   symbols.oneheap_python(description, description.length);
   const [version, library, executable, prefix] = new TextDecoder().decode(
@@ -218,6 +209,6 @@ function describePython(symbols: Symbols): Python {
 
 function openNodeApi(library: string): NodeApi {
   const module = { exports: {} };
-  attempt(library, python.library, () => process.dlopen(module, library));
+  attempt(library, embedded.library, () => process.dlopen(module, library));
   return module.exports as NodeApi;
 }

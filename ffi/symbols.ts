@@ -6,7 +6,7 @@
  */
 
 /** The number of this boundary. A library that tells another one is not opened. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** What a function gives where it would give an address. */
 export const CODE = {
@@ -15,7 +15,38 @@ export const CODE = {
   noPython: -2,
   misaligned: -3,
   subinterpreter: -4,
+  borrowed: -5,
+  noThread: -6,
 } as const;
+
+/** What an array that comes by Node-API begins with. */
+export const TAG = {
+  /** An exception of Python's: its type, message and traceback. */
+  raised: 0,
+  /** A code. */
+  refused: 1,
+  /** A block that comes back: its identity, and a reference to the Python object. */
+  block: 2,
+  /** A buffer of a Python object: an `ArrayBuffer`, its element type, whether it is a copy, its format, and its shape. */
+  borrowed: 3,
+  /** A buffer that can't be shown: why, its format, and its shape. */
+  notShown: 4,
+} as const;
+
+/** Why a buffer can't be shown. */
+export const REFUSAL = {
+  format: 1,
+  element: 2,
+  strides: 3,
+  readOnly: 4,
+  alignment: 5,
+} as const;
+
+/** What kind of Python code it is: statements, or one expression. */
+export const MODE = { run: 0, eval: 1 } as const;
+
+/** A kind of Python code. */
+export type Mode = typeof MODE[keyof typeof MODE];
 
 /** Of the whole table this alone is looked up before the library is known to speak this boundary. */
 export const ABI_SYMBOL = {
@@ -34,8 +65,10 @@ export const SYMBOLS = {
     result: "u32",
   },
   oneheap_attach: { parameters: [], result: "i32" },
+  oneheap_let_go: { parameters: [], result: "i32" },
   oneheap_detach: { parameters: [], result: "i32" },
   oneheap_pointer: { parameters: [/* address */ "f64"], result: "pointer" },
+  oneheap_address: { parameters: [/* pointer */ "pointer"], result: "f64" },
   oneheap_raw_malloc: { parameters: [/* bytes */ "f64"], result: "f64" },
   oneheap_raw_calloc: {
     parameters: [/* count */ "f64", /* bytes */ "f64"],
@@ -52,6 +85,7 @@ export const SYMBOLS = {
       /* bytes */ "f64",
       /* align */ "f64",
       /* zeroed */ "u8",
+      /* element */ "u8",
     ],
     result: "f64",
   },
@@ -60,12 +94,37 @@ export const SYMBOLS = {
     result: "f64",
   },
   oneheap_block_free: { parameters: [/* slot */ "f64"], result: "void" },
-  oneheap_block_hold: { parameters: [/* slot */ "f64"], result: "void" },
+  oneheap_block_hold: { parameters: [/* slot */ "f64"], result: "f64" },
+  oneheap_block_identity: { parameters: [/* slot */ "f64"], result: "f64" },
   oneheap_block_forget: { parameters: [/* slot */ "f64"], result: "void" },
+  oneheap_wait: {
+    parameters: [/* ticket */ "f64"],
+    result: "void",
+    nonblocking: true,
+  },
   oneheap_stats: { parameters: [/* counts */ "buffer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go. */
+/**
+ * What crosses by Node-API as the argument of Python code: a value, or the buffer that stands for a block (its keeper's) or
+ * for a Python object (a reference).
+ */
+export type Crossing =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | ArrayBuffer;
+
+/** What comes back: a value, a reference to a Python object, or an array that begins with a `TAG`. */
+export type Outcome = Crossing | readonly unknown[];
+
+/**
+ * The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go, or take and give any
+ * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
+ */
 export interface NodeApi {
   /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. */
   keeper(): ArrayBuffer;
@@ -75,4 +134,62 @@ export interface NodeApi {
   view(slot: number): ArrayBuffer | undefined;
   /** Tells V8 by how many bytes the memory that it doesn't see has changed on this thread. It may collect garbage. */
   account(change: number): void;
+  /** Runs Python code and waits for it. */
+  execute(
+    mode: Mode,
+    source: string,
+    scope: ArrayBuffer | undefined,
+    names: readonly Crossing[] | undefined,
+  ): Outcome;
+  /** Has Python code run on a thread of its own, as a run of that number; what comes of it goes to the inbox. */
+  start(
+    inbox: number,
+    run: number,
+    mode: Mode,
+    source: string,
+    scope: ArrayBuffer | undefined,
+    names: readonly Crossing[] | undefined,
+  ): Outcome | undefined;
+  /** The address of a new inbox. */
+  inbox(): number;
+  /** What `oneheap_wait` is to be called with, once. */
+  ticket(inbox: number): number;
+  /** Takes what is in the inbox: the numbers of runs, and what came of them, in turn. */
+  take(inbox: number): (number | Outcome)[];
+  /** Has a run raise `KeyboardInterrupt`. */
+  interrupt(inbox: number, run: number): void;
+  /** A reference to a new scope. */
+  scope(): Outcome;
+  /** What a scope has by a name; undefined if nothing. */
+  variable(scope: ArrayBuffer, name: string): Outcome | undefined;
+  /** Lets go of all that a scope has. */
+  clear(scope: ArrayBuffer): void;
+  /** A reference that takes over one to the object at an address. */
+  adopt(address: number): ArrayBuffer;
+  /** Where the object of a reference is. */
+  address(reference: ArrayBuffer): number;
+  /** Calls an object. */
+  call(reference: ArrayBuffer, ...args: Crossing[]): Outcome;
+  /** An attribute of an object. */
+  attribute(reference: ArrayBuffer, name: string): Outcome;
+  /** An object as `str()` has it. */
+  string(reference: ArrayBuffer): Outcome;
+  /** Lets go of the object of a reference. */
+  release(reference: ArrayBuffer): void;
+  /** Lets go of what was let go on threads that could not. */
+  drain(): void;
+  /** The address of a new Python object over a keeper's block, which the caller owns. */
+  export(
+    keeper: ArrayBuffer,
+    readonly: number,
+    shape: readonly number[] | undefined,
+  ): Outcome;
+  /** A buffer over the memory of a Python object: a reference's, that at an address, or what an expression comes to. */
+  borrow(
+    element: number | undefined,
+    copy: number,
+    what: ArrayBuffer | number | string,
+    scope: ArrayBuffer | undefined,
+    names: readonly Crossing[] | undefined,
+  ): Outcome;
 }

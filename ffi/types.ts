@@ -59,8 +59,16 @@ export interface TypedArrayConstructor<A extends TypedArray> {
  */
 export type Element<A extends TypedArray> = A[number];
 
-/** The size of an element in bytes, told by the constructor. What isn't in here is no typed array's constructor. */
-const ELEMENT_BYTES: ReadonlyMap<unknown, number> = new Map([
+/** What this library knows of an element type. */
+export interface ElementType {
+  /** Its number, as Rust has it. */
+  readonly number: number;
+  /** The size of an element. */
+  readonly bytes: number;
+}
+
+/** All constructors of typed arrays, in the order of their numbers in Rust. */
+export const CONSTRUCTORS: readonly TypedArrayConstructor<TypedArray>[] = [
   Int8Array,
   Uint8Array,
   Uint8ClampedArray,
@@ -73,12 +81,20 @@ const ELEMENT_BYTES: ReadonlyMap<unknown, number> = new Map([
   Float64Array,
   BigInt64Array,
   BigUint64Array,
-].map((type) => [type, type.BYTES_PER_ELEMENT]));
+];
 
-/** The size of an element in bytes; a `TypeError` for what is no constructor of typed arrays. */
-export function elementBytes(type: unknown): number {
-  const bytes = ELEMENT_BYTES.get(type);
-  if (bytes !== undefined) return bytes;
+/** The element types by their constructors. What isn't in here is no typed array's constructor. */
+const ELEMENT_TYPES: ReadonlyMap<unknown, ElementType> = new Map(
+  CONSTRUCTORS.map((type, number) => [
+    type,
+    { number, bytes: type.BYTES_PER_ELEMENT },
+  ]),
+);
+
+/** What is known of a constructor's elements; a `TypeError` for what is no constructor of typed arrays. */
+export function elementType(type: unknown): ElementType {
+  const known = ELEMENT_TYPES.get(type);
+  if (known !== undefined) return known;
   const given = typeof type === "function" ? type.name : describe(type);
   throw new TypeError(
     `The type must be a TypedArray constructor, as Float64Array; ${given} was given`,

@@ -12,7 +12,8 @@ import {
   stats,
   type TypedArray,
 } from "../mod.ts";
-import { CONSTRUCTORS, elements, leavesNothing } from "./helpers.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
+import { elements, leavesNothing } from "./helpers.ts";
 
 for (const type of CONSTRUCTORS) {
   Deno.test(`alloc makes a block of ${type.name} from a length, all zero`, () => {

@@ -14,7 +14,8 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../mod.ts";
-import { CONSTRUCTORS, elements, leavesNothing } from "./helpers.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
+import { elements, leavesNothing } from "./helpers.ts";
 
 /** Where a typed array lies in memory. */
 function address(array: TypedArray): number {

@@ -15,7 +15,8 @@ import {
   stats,
   type TypedArray,
 } from "../mod.ts";
-import { CONSTRUCTORS, leavesNothing } from "./helpers.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
+import { leavesNothing } from "./helpers.ts";
 
 /** What C does with a block: libc's functions, reached through the Python library that depends on it. */
 const c = Deno.dlopen(python.library, {

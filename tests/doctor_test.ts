@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Diagnosis } from "../ffi/doctor.ts";
+import { ABI } from "../ffi/symbols.ts";
 import { python } from "../mod.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -35,7 +36,7 @@ Deno.test("where everything works, the doctor tells all of it and passes its sel
   assert(found.works);
   assertEquals(found.python?.version, python.version);
   assertEquals(found.python?.library, python.library);
-  assertEquals(found.library?.abi, 1);
+  assertEquals(found.library?.abi, ABI);
   assertEquals(found.library?.sha256?.length, 64);
   assert(found.selfTestMilliseconds! > 0);
   assertStringIncludes(found.search.at(-1)!.reason, "taken");

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import {
   type Element,
-  type Python,
+  type EmbeddedPython,
   python,
   stats,
   type TypedArray,
@@ -11,22 +11,6 @@ import {
 } from "../mod.ts";
 
 const ROOT = new URL("../", import.meta.url);
-
-/** The constructors of all typed arrays there are. */
-export const CONSTRUCTORS: readonly TypedArrayConstructor<TypedArray>[] = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float16Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-];
 
 /** Numbers as elements of a typed array: bigints where it has those. */
 export function elements<A extends TypedArray>(
@@ -117,7 +101,7 @@ export async function run(
 
 /** What came of importing the library in a process of its own: a Python, or what Deno printed about the error. */
 export interface Loading {
-  python: Python | undefined;
+  python: EmbeddedPython | undefined;
   error: string;
 }
 

@@ -13,7 +13,8 @@ import {
   stats,
   type TypedArray,
 } from "../mod.ts";
-import { CONSTRUCTORS, elements, leavesNothing } from "./helpers.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
+import { elements, leavesNothing } from "./helpers.ts";
 
 for (const type of CONSTRUCTORS) {
   Deno.test(`realloc of ${type.name} keeps the contents, and new elements are zero`, () => {

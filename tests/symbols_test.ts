@@ -2,7 +2,16 @@
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { napi } from "../ffi/library.ts";
-import { ABI, CODE, type NodeApi, SYMBOLS } from "../ffi/symbols.ts";
+import {
+  ABI,
+  CODE,
+  MODE,
+  type NodeApi,
+  REFUSAL,
+  SYMBOLS,
+  TAG,
+} from "../ffi/symbols.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
 
 /** A function of the boundary, in Deno's words. */
 interface Declaration {
@@ -19,6 +28,7 @@ const PARAMETER_TYPES: Record<string, string> = {
   "*const u8": "buffer",
   "*mut u8": "buffer",
   "*mut f64": "buffer",
+  "*mut c_void": "pointer",
 };
 
 /** What Deno calls Rust's types, where they stand as a result. */
@@ -34,8 +44,7 @@ const source = (path: string) =>
   Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
 
 const SYMBOLS_RS = source("rust/oneheap-deno/src/symbols.rs");
-const CODE_RS = source("rust/oneheap-deno/src/code.rs");
-const VIEW_RS = source("rust/oneheap-deno/src/view.rs");
+const NODE_RS = source("rust/oneheap-deno/src/node.rs");
 
 /** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
 function declaredInRust(rust: string): Declaration[] {
@@ -64,13 +73,16 @@ function constant(rust: string, name: string): number {
   return value.split("*").reduce((product, it) => product * Number(it), 1);
 }
 
-/** The variants of Rust's `Code` and their numbers, named as in TypeScript. */
-function codesInRust(rust: string): Record<string, number> {
-  const [, body] = rust.match(/pub enum Code \{([^}]*)\}/)!;
+/** The variants of a Rust enumeration and their numbers, named as in TypeScript; without numbers, they count from 0. */
+function variantsInRust(file: string, name: string): Record<string, number> {
+  const rust = source(`rust/oneheap-deno/src/${file}`);
+  const [, body] = rust.match(new RegExp(`enum ${name} \\{([^}]*)\\}`))!;
+  const variants = body.matchAll(/^ +([A-Z])(\w*)(?: = (-?\d+))?,/gm);
   return Object.fromEntries(
-    body.matchAll(/(\w)(\w*) = (-?\d+),/g).map((
-      [, first, rest, number],
-    ) => [first.toLowerCase() + rest, Number(number)]),
+    variants.map(([, first, rest, number], index) => [
+      first.toLowerCase() + rest,
+      Number(number ?? index),
+    ]),
   );
 }
 
@@ -88,7 +100,21 @@ Deno.test("both sides have the same boundary number", () => {
 });
 
 Deno.test("both sides have the same codes", () => {
-  assertEquals(codesInRust(CODE_RS), { ...CODE });
+  assertEquals(variantsInRust("code.rs", "Code"), { ...CODE });
+});
+
+Deno.test("both sides have the same tags, refusals and modes", () => {
+  assertEquals(variantsInRust("crossing.rs", "Tag"), { ...TAG });
+  assertEquals(variantsInRust("borrow.rs", "Refusal"), { ...REFUSAL });
+  assertEquals(variantsInRust("compiled.rs", "Mode"), { ...MODE });
+});
+
+Deno.test("both sides number the element types alike", () => {
+  const inTypeScript = CONSTRUCTORS.map(({ name }) =>
+    name.replace("Array", "").replace(/^./, (first) => first.toLowerCase())
+  );
+  const inRust = variantsInRust("element.rs", "Element");
+  assertEquals(Object.keys(inRust), inTypeScript);
 });
 
 Deno.test("both sides expect as many counts in the statistics", () => {
@@ -116,9 +142,27 @@ Deno.test("Node-API exports the functions that TypeScript declares, and no other
     slot: true,
     view: true,
     account: true,
+    execute: true,
+    start: true,
+    inbox: true,
+    ticket: true,
+    take: true,
+    interrupt: true,
+    scope: true,
+    variable: true,
+    clear: true,
+    adopt: true,
+    address: true,
+    call: true,
+    attribute: true,
+    string: true,
+    release: true,
+    drain: true,
+    export: true,
+    borrow: true,
   };
   assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());
-  const registered = VIEW_RS.matchAll(/\(c"(\w+)"/g).map(([, name]) => name);
+  const registered = NODE_RS.matchAll(/\(c"(\w+)"/g).map(([, name]) => name);
   assertEquals(registered.toArray().sort(), Object.keys(declared).sort());
 });
 

@@ -24,6 +24,8 @@ enum Entry {
     Restored,
     /// Somebody else owns the thread's state; it is borrowed as `PyGILState_Ensure` does.
     Ensured(PyGILState_STATE),
+    /// The other way round: it was attached, and let go of Python for a while.
+    LetGo(*mut PyThreadState),
 }
 
 /// One attachment that really changed the thread, made when `depth` others were held.
@@ -109,6 +111,8 @@ fn leave(entry: Entry) {
         }
         // SAFETY: the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
         Entry::Ensured(gil) => unsafe { PyGILState_Release(gil) },
+        // SAFETY: the thread's own state, which was current until it let go; everything since then was undone before.
+        Entry::LetGo(state) => unsafe { PyEval_RestoreThread(state) },
     }
 }
 
@@ -160,7 +164,37 @@ pub fn hold() -> Result<(), Code> {
         .unwrap_or(Err(Code::NoPython))
 }
 
-/// Gives one [`hold`] back; the one that brings the depth to where the thread was detached, detaches it.
+/// Lets go of Python, if the thread is attached, until as many [`release`] calls came.
+pub fn let_go() -> Result<(), Code> {
+    THREAD
+        .try_with(|thread| {
+            let depth = thread.depth.get();
+            if PyMemAllocator::standing() == Standing::Attached {
+                // SAFETY: attached, with a state that stays the thread's own.
+                let entry = Entry::LetGo(unsafe { PyEval_SaveThread() });
+                thread.levels.borrow_mut().push(Level { depth, entry });
+            }
+            thread.depth.set(depth + 1);
+            Ok(())
+        })
+        .unwrap_or(Err(Code::NoPython))
+}
+
+/// Does something for which the thread lets go of Python, if it is attached.
+pub fn let_go_while<R>(work: impl FnOnce() -> R) -> R {
+    if PyMemAllocator::standing() != Standing::Attached {
+        return work();
+    }
+    // SAFETY: attached, with a state that stays the thread's own.
+    let state = unsafe { PyEval_SaveThread() };
+    let result = work();
+    // SAFETY: the same thread, detached just now.
+    unsafe { PyEval_RestoreThread(state) };
+    result
+}
+
+/// Gives one [`hold`] or [`let_go`] back; the one that brings the depth to where the thread was attached or let go, undoes
+/// that.
 pub fn release() -> Result<(), Code> {
     THREAD
         .try_with(|thread| {

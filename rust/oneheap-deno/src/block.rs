@@ -7,12 +7,13 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use oneheap::{PyMemAllocator, Standing};
 
 use crate::attach::Scope;
 use crate::code::Code;
+use crate::element::Element;
 use crate::{python, stats};
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches. `ffi/block.ts` has the number too.
@@ -29,26 +30,34 @@ const LARGEST_ALIGN: usize = 4096;
 pub struct Memory {
     pub pointer: NonNull<u8>,
     pub bytes: usize,
+    pub element: Element,
     align: usize,
 }
 
-/// The memory of a block whose view was made, with a count of who holds it.
+/// The memory of a block whose view was made, or that was given to Python, with a count of who holds it.
 pub struct Holding {
     pub memory: Memory,
     holders: AtomicUsize,
+    /// How many of the holders are Python's.
+    exporters: AtomicUsize,
+    /// Tells JavaScript which block it was when it comes back from Python; 0 until somebody asks.
+    identity: AtomicU64,
     /// Somebody called `free`, so the end of the memory is no surprise.
     freed: AtomicBool,
 }
+
+/// The last identity that was given out. Never given again, so that a block is never taken for one that is gone.
+static IDENTITIES: AtomicU64 = AtomicU64::new(0);
 
 /// What a block's slot says.
 pub enum Slot {
     /// No block, or one that was freed.
     Empty,
-    /// The block alone holds its memory; no view is over it.
+    /// The block alone holds its memory; no view is over it, and Python has no part in it.
     Held(Memory),
     /// A view is over the memory, and V8 holds it. Valid as long as the view's buffer is not detached.
     Viewed(NonNull<Holding>),
-    /// A view was over the memory; the block has taken a hold of its own beside V8's, if that is left.
+    /// The block has a hold of its own, beside those of others: Python's, or V8's where a view was over the memory.
     Shared(NonNull<Holding>),
 }
 
@@ -60,7 +69,7 @@ impl Memory {
         Layout::from_size_align(bytes.max(1), align).map_err(|_| Code::OutOfMemory)
     }
 
-    fn allocate(bytes: usize, align: usize, zeroed: bool) -> Result<Self, Code> {
+    fn allocate(bytes: usize, align: usize, zeroed: bool, element: Element) -> Result<Self, Code> {
         let layout = Self::layout(bytes, align)?;
         let _attached = Scope::enter()?;
         // SAFETY: the layout's size is at least 1.
@@ -76,6 +85,7 @@ impl Memory {
             return Ok(Self {
                 pointer,
                 bytes,
+                element,
                 align,
             });
         }
@@ -113,7 +123,7 @@ impl Memory {
     /// # Safety
     /// The memory is live. Others may read and write it: what they write meanwhile may or may not be in the copy.
     unsafe fn copy(self, bytes: usize, zeroed: bool) -> Result<Self, Code> {
-        let copy = Self::allocate(bytes, self.align, false)?;
+        let copy = Self::allocate(bytes, self.align, false, self.element)?;
         // SAFETY: both are live, of at least that many bytes, and apart.
         unsafe {
             self.pointer
@@ -175,6 +185,50 @@ impl Memory {
 }
 
 impl Holding {
+    /// A record of its own for memory that somebody has one hold on.
+    fn of(memory: Memory) -> NonNull<Self> {
+        NonNull::from(Box::leak(Box::new(Self {
+            memory,
+            holders: AtomicUsize::new(1),
+            exporters: AtomicUsize::new(0),
+            identity: AtomicU64::new(0),
+            freed: AtomicBool::new(false),
+        })))
+    }
+
+    /// Takes a hold for Python. The caller has a hold.
+    pub fn export(&self) {
+        self.exporters.fetch_add(1, Ordering::Relaxed);
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets go of a hold of Python's, and waits for nothing.
+    ///
+    /// # Safety
+    /// The caller has a hold that [`export`](Self::export) took, and gives it up here.
+    pub unsafe fn end_export(holding: NonNull<Self>) {
+        // Release: a `realloc` that sees the lower count comes after all that Python did with the memory.
+        // SAFETY: the hold keeps the record alive.
+        unsafe { holding.as_ref() }
+            .exporters
+            .fetch_sub(1, Ordering::Release);
+        // SAFETY: as the caller vouches.
+        unsafe { Self::let_go_collected(holding) };
+    }
+
+    /// The number by which JavaScript knows the block again.
+    pub fn identity(&self) -> f64 {
+        let known = self.identity.load(Ordering::Relaxed);
+        if known != 0 {
+            return known as f64;
+        }
+        let new = IDENTITIES.fetch_add(1, Ordering::Relaxed) + 1;
+        let raced = self
+            .identity
+            .compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+        raced.err().unwrap_or(new) as f64
+    }
+
     /// Lets go of one hold; the last one takes the memory and the record with it.
     ///
     /// # Safety
@@ -212,11 +266,17 @@ impl Holding {
 
 impl Slot {
     /// Allocates a block into an empty slot.
-    pub fn allocate(&mut self, bytes: usize, align: usize, zeroed: bool) -> Result<*mut u8, Code> {
+    pub fn allocate(
+        &mut self,
+        bytes: usize,
+        align: usize,
+        zeroed: bool,
+        element: Element,
+    ) -> Result<*mut u8, Code> {
         if !matches!(self, Self::Empty) || !align.is_power_of_two() || align > LARGEST_ALIGN {
             return Err(Code::Invalid);
         }
-        let memory = Memory::allocate(bytes, align, zeroed)?;
+        let memory = Memory::allocate(bytes, align, zeroed, element)?;
         stats::began(bytes);
         *self = Self::Held(memory);
         Ok(memory.pointer.as_ptr())
@@ -253,14 +313,32 @@ impl Slot {
         }
     }
 
-    /// Takes a hold beside V8's, so that the memory outlives the detaching of the view.
-    pub fn hold(&mut self) {
-        if let Self::Viewed(holding) = *self {
-            // SAFETY: the view's buffer isn't detached, so V8's hold keeps the record alive.
-            unsafe { holding.as_ref() }
-                .holders
-                .fetch_add(1, Ordering::Relaxed);
+    /// Takes a hold beside V8's, so that the memory outlives the detaching of the view. Not while Python holds the memory:
+    /// then it answers by how many objects.
+    pub fn hold(&mut self) -> usize {
+        let (Self::Viewed(holding) | Self::Shared(holding)) = *self else {
+            return 0;
+        };
+        // SAFETY: the block's hold, or V8's as the view's buffer isn't detached, keeps the record alive.
+        let record = unsafe { holding.as_ref() };
+        let exporters = record.exporters.load(Ordering::Acquire);
+        if exporters == 0 && matches!(self, Self::Viewed(_)) {
+            record.holders.fetch_add(1, Ordering::Relaxed);
             *self = Self::Shared(holding);
+        }
+        exporters
+    }
+
+    /// The record of the block's memory, in which others can take holds; none if the slot is empty.
+    pub fn share(&mut self) -> Option<NonNull<Holding>> {
+        match *self {
+            Self::Empty => None,
+            Self::Held(memory) => {
+                let holding = Holding::of(memory);
+                *self = Self::Shared(holding);
+                Some(holding)
+            }
+            Self::Viewed(holding) | Self::Shared(holding) => Some(holding),
         }
     }
 
@@ -274,7 +352,11 @@ impl Slot {
             Self::Held(memory) => (memory, unsafe { memory.resize(bytes, zeroed) }?),
             Self::Shared(holding) => {
                 // SAFETY: the block's own hold keeps record and memory alive.
-                let memory = unsafe { holding.as_ref() }.memory;
+                let record = unsafe { holding.as_ref() };
+                if record.exporters.load(Ordering::Acquire) > 0 {
+                    return Err(Code::Borrowed);
+                }
+                let memory = record.memory;
                 // SAFETY: the same hold.
                 let copy = unsafe { memory.copy(bytes, zeroed) }?;
                 stats::began(bytes);
@@ -306,17 +388,9 @@ impl Slot {
 
     /// The block's memory with a hold for a view, which the block hands over to it.
     pub fn view(&mut self) -> Option<NonNull<Holding>> {
-        self.settle();
         let holding = match *self {
             Self::Empty | Self::Viewed(_) => return None,
-            Self::Held(memory) => {
-                let record = Holding {
-                    memory,
-                    holders: AtomicUsize::new(1),
-                    freed: AtomicBool::new(false),
-                };
-                NonNull::from(Box::leak(Box::new(record)))
-            }
+            Self::Held(memory) => Holding::of(memory),
             Self::Shared(holding) => holding,
         };
         *self = Self::Viewed(holding);

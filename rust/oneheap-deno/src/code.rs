@@ -14,6 +14,10 @@ pub enum Code {
     Misaligned = -3,
     /// The thread is attached to a subinterpreter, whose memory must not meet the main interpreter's.
     Subinterpreter = -4,
+    /// Python holds the block's memory, so it can't be resized.
+    Borrowed = -5,
+    /// No thread could be made.
+    NoThread = -6,
 }
 
 impl Code {
@@ -24,7 +28,7 @@ impl Code {
 }
 
 /// The largest integer that a double holds exactly with all below it (2^53 - 1), as `Number.MAX_SAFE_INTEGER`.
-const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 /// A count or address that crossed as a double; TypeScript has checked it, and this doesn't trust that.
 pub fn whole(number: f64) -> Result<usize, Code> {

@@ -16,16 +16,14 @@ use oneheap::{PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_DecRef, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input,
     PyDict_New, PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins,
-    PyEval_RestoreThread, PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState,
-    PyUnicode_AsUTF8AndSize,
+    PyEval_SaveThread, PyObject, PySys_GetObject, PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
 use crate::code::Code;
+use crate::object::{release_waiting, releases_wait};
+use crate::room::STACK_BYTES;
 use crate::system;
-
-/// Python code recurses on the stack of its thread; less than this lets a recursive sort key kill the process.
-const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
 /// allocates and frees, and so empties the list itself, wakes nobody.
@@ -99,6 +97,11 @@ pub fn deferred(bytes: usize) {
         return;
     }
     DEFERRED.store(0, Ordering::Relaxed);
+    wake();
+}
+
+/// Wakes Python's own thread, if it waits, to look for what there is to do.
+pub fn wake() {
     if let Some(thread) = KEEPER.get() {
         thread.unpark();
     }
@@ -130,30 +133,41 @@ pub fn start(paths: &[u8]) -> Result<(), Code> {
         };
         // SAFETY: callable at any time.
         if unsafe { Py_IsInitialized() } != 0 {
-            let _attached = Scope::enter()?;
-            return Ok(describe(library));
+            return join(library);
         }
         launch(library.to_vec(), system::wide(executable))
     });
     started.as_ref().map(|_| ()).map_err(|&code| code)
 }
 
+/// Somebody else has started Python, and sees to its end; a thread of its own does the rest.
+fn join(library: &[u8]) -> Result<Vec<u8>, Code> {
+    let _attached = Scope::enter()?;
+    let thread = own_thread().spawn(keep).map_err(|_| Code::NoThread)?;
+    let _ = KEEPER.set(thread.thread().clone());
+    Ok(describe(library))
+}
+
+fn own_thread() -> std::thread::Builder {
+    std::thread::Builder::new()
+        .name("oneheap-python".into())
+        .stack_size(STACK_BYTES)
+}
+
 /// Starts Python on a thread of its own and waits until it runs.
 fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, Code> {
     let (sender, receiver) = sync_channel(1);
-    let thread = std::thread::Builder::new()
-        .name("oneheap-python".into())
-        .stack_size(STACK_BYTES)
+    let thread = own_thread()
         .spawn(move || {
             // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
             unsafe { initialize(executable) };
             let description = describe(&library);
             // SAFETY: attached by the start of Python.
-            let state = unsafe { PyEval_SaveThread() };
+            unsafe { PyEval_SaveThread() };
             let _ = sender.send(description);
-            keep(state);
+            keep();
         })
-        .map_err(|_| Code::NoPython)?;
+        .map_err(|_| Code::NoThread)?;
     let description = receiver.recv().map_err(|_| Code::NoPython)?;
     let _ = KEEPER.set(thread.thread().clone());
     system::at_exit(end);
@@ -185,29 +199,24 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) {
 }
 
 /// What Python's own thread does for the rest of the process.
-fn keep(mut state: *mut PyThreadState) {
+fn keep() {
     loop {
         std::thread::park();
-        if !running() {
-            return;
-        }
-        while PyMemAllocator::waiting() {
-            // SAFETY: Python runs, and the state is this thread's own. Detached again after each portion, so that
-            // others get at the GIL.
-            unsafe {
-                PyEval_RestoreThread(state);
-                drain();
-                state = PyEval_SaveThread();
-            }
+        while PyMemAllocator::waiting() || releases_wait() {
+            // Detached again after each portion, so that others get at the GIL.
+            let Ok(_attached) = Scope::enter() else {
+                return;
+            };
+            drain();
+            // SAFETY: attached; no exception is set, and nothing is held here.
+            unsafe { release_waiting() };
         }
         if !ENDS.load(Ordering::Acquire) {
             continue;
         }
-        // SAFETY: as above.
-        unsafe {
-            PyEval_RestoreThread(state);
-            run(BEFORE_EXIT);
-            state = PyEval_SaveThread();
+        if let Ok(_attached) = Scope::enter() {
+            // SAFETY: attached.
+            unsafe { run(BEFORE_EXIT) };
         }
         // Dropping the sender tells the thread that ends the process.
         drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));

@@ -7,10 +7,11 @@ use std::ffi::c_void;
 
 use crate::block::{pointer, slot};
 use crate::code::{Code, crossing, whole};
-use crate::{attach, python, raw, stats};
+use crate::element::Element;
+use crate::{attach, interpreter, python, raw, stats};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
-const ABI: u32 = 1;
+const ABI: u32 = 2;
 
 /// The number of the boundary that this library speaks.
 #[unsafe(no_mangle)]
@@ -56,7 +57,13 @@ pub extern "C" fn oneheap_attach() -> i32 {
     attach::hold().map_or_else(|code| code as i32, |()| 1)
 }
 
-/// Gives one `oneheap_attach` of this thread back.
+/// Lets go of Python, where the thread is attached, until the matching `oneheap_detach`. 1, or a code.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_let_go() -> i32 {
+    attach::let_go().map_or_else(|code| code as i32, |()| 1)
+}
+
+/// Gives one `oneheap_attach` or `oneheap_let_go` of this thread back.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_detach() -> i32 {
     attach::release().map_or_else(|code| code as i32, |()| 1)
@@ -66,6 +73,12 @@ pub extern "C" fn oneheap_detach() -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_pointer(address: f64) -> *mut c_void {
     pointer(address).cast()
+}
+
+/// The address of a pointer object.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_address(pointer: *mut c_void) -> f64 {
+    pointer.expose_provenance() as f64
 }
 
 /// `PyMem_Malloc`: an address, or a code.
@@ -100,17 +113,23 @@ pub unsafe extern "C" fn oneheap_raw_free(address: f64) {
     unsafe { raw::free(pointer(address)) };
 }
 
-/// Allocates a block into an empty slot: its address, or a code.
+/// Allocates a block into an empty slot: its address, or a code. `element` is the number of an element type.
 ///
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_alloc(at: f64, bytes: f64, align: f64, zeroed: u8) -> f64 {
+pub unsafe extern "C" fn oneheap_block_alloc(
+    at: f64,
+    bytes: f64,
+    align: f64,
+    zeroed: u8,
+    element: u8,
+) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(
-        unsafe { slot(at) }
-            .and_then(|slot| slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0)),
-    )
+    crossing(unsafe { slot(at) }.and_then(|slot| {
+        let element = Element::from_number(element).ok_or(Code::Invalid)?;
+        slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0, element)
+    }))
 }
 
 /// Resizes a slot's block, over which no view is: its address, or a code and the block as it was.
@@ -135,16 +154,26 @@ pub unsafe extern "C" fn oneheap_block_free(at: f64) {
     }
 }
 
-/// The slot's view holds its memory; takes a hold beside it, so that the memory outlives the view's detaching.
+/// How many Python objects hold the memory of a slot's block. If none, and the slot's view holds it, takes a hold beside the
+/// view's, so that the memory outlives the view's detaching.
 ///
 /// # Safety
 /// The slot is live, and the buffer of its view is not detached.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_hold(at: f64) {
+pub unsafe extern "C" fn oneheap_block_hold(at: f64) -> f64 {
     // SAFETY: as the caller vouches.
-    if let Ok(slot) = unsafe { slot(at) } {
-        slot.hold();
-    }
+    unsafe { slot(at) }.map_or(0.0, |slot| slot.hold() as f64)
+}
+
+/// The number by which the block in a slot is known again when it comes back from Python; 0 if there is none.
+///
+/// # Safety
+/// The slot is live, and the buffer of its view, if it has one, is not detached.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
+    // SAFETY: as the caller vouches; who shares the slot's memory keeps its record alive.
+    unsafe { slot(at).ok().and_then(|slot| slot.share()) }
+        .map_or(0.0, |holding| unsafe { holding.as_ref() }.identity())
 }
 
 /// The slot's view was transferred away: empties the slot.
@@ -157,6 +186,16 @@ pub unsafe extern "C" fn oneheap_block_forget(at: f64) {
     if let Ok(slot) = unsafe { slot(at) } {
         slot.forget();
     }
+}
+
+/// Waits until there is something in an inbox, or it is closed. Called `nonblocking`, on one of Deno's threads.
+///
+/// # Safety
+/// The ticket is one that `ticket(inbox)` gave, and used once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_wait(ticket: f64) {
+    // SAFETY: as the caller vouches.
+    unsafe { interpreter::wait(ticket) };
 }
 
 /// Writes the process-wide counts as doubles, in the order of `ffi/stats.ts`.

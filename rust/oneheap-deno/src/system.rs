@@ -64,3 +64,38 @@ pub fn ends_with_process() -> bool {
     // SAFETY: only answers a flag, and can't fail.
     unsafe { RtlDllShutdownInProgress() != 0 }
 }
+
+/// The size of the calling thread's stack; 0 if the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub fn stack_bytes() -> usize {
+    let mut bytes = 0;
+    // SAFETY: the attributes are made by the first call, and destroyed once.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
+            libc::pthread_attr_getstacksize(&attributes, &mut bytes);
+            libc::pthread_attr_destroy(&mut attributes);
+        }
+    }
+    bytes
+}
+
+/// The size of the calling thread's stack.
+#[cfg(target_os = "macos")]
+pub fn stack_bytes() -> usize {
+    // SAFETY: only answers a number, and can't fail.
+    unsafe { libc::pthread_get_stacksize_np(libc::pthread_self()) }
+}
+
+/// The size of the calling thread's stack.
+#[cfg(windows)]
+pub fn stack_bytes() -> usize {
+    #[link(name = "kernel32", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn GetCurrentThreadStackLimits(low: *mut usize, high: *mut usize);
+    }
+    let (mut low, mut high) = (0, 0);
+    // SAFETY: writes the two addresses, and can't fail.
+    unsafe { GetCurrentThreadStackLimits(&mut low, &mut high) };
+    high - low
+}

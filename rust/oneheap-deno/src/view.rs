@@ -1,23 +1,20 @@
-//! What JavaScript gets through Node-API: external `ArrayBuffer`s, whose backing stores V8 counts.
+//! Views and keepers: external `ArrayBuffer`s, whose backing stores V8 counts.
 //!
 //! Sub-views, pending reads and writes, transfers to other threads and garbage collection all hold a backing store, and
 //! V8 runs the finaliser when the last of them lets go, on whatever thread that is. The finalisers here wait for nothing.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Once};
 
-use napi_sys::{
-    Status, napi_adjust_external_memory, napi_callback, napi_callback_info, napi_create_double,
-    napi_create_external_arraybuffer, napi_create_function, napi_env, napi_get_cb_info,
-    napi_get_value_double, napi_set_named_property, napi_value,
-};
+use napi_sys::{napi_adjust_external_memory, napi_callback_info, napi_env, napi_value};
 
 use crate::block::{Holding, Slot, slot, slot_address};
+use crate::node::Env;
 
-/// The size of a keeper's buffer, which JavaScript never looks into.
-const KEEPER_BYTES: usize = 1;
+/// The size of a keeper's buffer, which JavaScript never looks into. No reference has a buffer of that size.
+pub const KEEPER_BYTES: usize = 1;
 
 /// What a keeper's buffer owns.
 #[repr(C)]
@@ -34,62 +31,14 @@ thread_local! {
     static COLLECTED: Arc<AtomicI64> = Arc::default();
 }
 
-/// Node-API's entry: each thread that opens the library gets functions of its own.
-///
-/// # Safety
-/// Called by Node-API with a live environment and exports object.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_value) -> napi_value {
-    static SYMBOLS: Once = Once::new();
-    // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
-    SYMBOLS.call_once(|| unsafe {
-        napi_sys::setup();
-    });
-    for (name, callback) in [
-        (c"keeper", keeper as CallbackFn),
-        (c"slot", slot_of),
-        (c"view", view),
-        (c"account", account),
-    ] {
-        // SAFETY: env and exports are live for the length of this call.
-        unsafe { export(env, exports, name, Some(callback)) };
-    }
-    exports
-}
-
-type CallbackFn = unsafe extern "C" fn(napi_env, napi_callback_info) -> napi_value;
-
-/// Sets a function as a property of the exports object; a failure leaves a pending exception or no such property.
-///
-/// # Safety
-/// `env` and `exports` are live.
-unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi_callback) {
-    let mut function = null_mut();
-    let length = name.to_bytes().len() as isize;
-    // SAFETY: the name is valid for its length, the result is written only on success.
-    let made = unsafe {
-        napi_create_function(
-            env,
-            name.as_ptr(),
-            length,
-            callback,
-            null_mut(),
-            &mut function,
-        )
-    };
-    if made == Status::napi_ok {
-        // SAFETY: all three are live.
-        unsafe { napi_set_named_property(env, exports, name.as_ptr(), function) };
-    }
-}
-
 /// `view(slot)`: an `ArrayBuffer` over the block's memory that holds it; undefined if the slot has no memory to give.
 ///
 /// # Safety
 /// Called by Node-API.
-unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
     // SAFETY: Node-API's own handles.
-    let Some(address) = (unsafe { number_argument(env, info) }) else {
+    let Some(address) = (unsafe { env.number(env.arguments::<1>(info)[0]) }) else {
         return null_mut();
     };
     // SAFETY: the address is from `slot(keeper)`, and the caller keeps the keeper alive across this call.
@@ -100,9 +49,8 @@ unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value
     let memory = unsafe { holding.as_ref() }.memory;
     // SAFETY: the memory is live for as long as the hold, which goes to the backing store.
     unsafe {
-        external(
-            env,
-            memory.pointer.as_ptr(),
+        env.external(
+            memory.pointer.as_ptr().cast(),
             memory.bytes,
             let_go,
             holding.as_ptr().cast(),
@@ -114,7 +62,7 @@ unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value
 ///
 /// # Safety
 /// Called by Node-API.
-unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
     let Ok(collected) = COLLECTED.try_with(Arc::clone) else {
         return null_mut();
     };
@@ -123,7 +71,7 @@ unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_va
         collected,
     }));
     // SAFETY: the keeper lives until the finaliser takes it; it is larger than the buffer's one byte.
-    unsafe { external(env, keeper.cast(), KEEPER_BYTES, collect, keeper.cast()) }
+    unsafe { Env(env).external(keeper.cast(), KEEPER_BYTES, collect, keeper.cast()) }
 }
 
 /// `account(change)`: tells V8 by how many bytes the memory that it doesn't see has changed on this thread, less what was
@@ -131,9 +79,10 @@ unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_va
 ///
 /// # Safety
 /// Called by Node-API.
-unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
     // SAFETY: Node-API's own handles.
-    let Some(change) = (unsafe { number_argument(env, info) }) else {
+    let Some(change) = (unsafe { env.number(env.arguments::<1>(info)[0]) }) else {
         return null_mut();
     };
     let collected = COLLECTED
@@ -141,7 +90,7 @@ unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_va
         .unwrap_or(0);
     let mut total = 0;
     // SAFETY: the environment is live, and the result has its place.
-    unsafe { napi_adjust_external_memory(env, change as i64 - collected, &mut total) };
+    unsafe { napi_adjust_external_memory(env.0, change as i64 - collected, &mut total) };
     null_mut()
 }
 
@@ -149,55 +98,15 @@ unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_va
 ///
 /// # Safety
 /// Called by Node-API.
-unsafe extern "C" fn slot_of(env: napi_env, info: napi_callback_info) -> napi_value {
-    let (mut count, mut argument, mut data, mut length) = (1, null_mut(), null_mut(), 0);
-    let mut address = null_mut();
-    // SAFETY: Node-API's own handles; each result is written before it is read, or the call failed and it stays null.
+pub unsafe extern "C" fn slot_of(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
     unsafe {
-        napi_get_cb_info(env, info, &mut count, &mut argument, null_mut(), null_mut());
-        napi_sys::napi_get_arraybuffer_info(env, argument, &mut data, &mut length);
-        napi_create_double(env, slot_address(data.cast()), &mut address);
+        let Some((keeper, _)) = env.array_buffer(env.arguments::<1>(info)[0]) else {
+            return null_mut();
+        };
+        env.double(slot_address(keeper.cast()))
     }
-    address
-}
-
-/// The first argument, if it is a number.
-///
-/// # Safety
-/// `env` and `info` are those of the call under way.
-unsafe fn number_argument(env: napi_env, info: napi_callback_info) -> Option<f64> {
-    let (mut count, mut argument, mut number) = (1, null_mut(), f64::NAN);
-    // SAFETY: as the caller vouches; there is room for one argument.
-    unsafe {
-        napi_get_cb_info(env, info, &mut count, &mut argument, null_mut(), null_mut());
-        (napi_get_value_double(env, argument, &mut number) == Status::napi_ok).then_some(number)
-    }
-}
-
-/// An `ArrayBuffer` over memory that isn't V8's, with its finaliser.
-///
-/// # Safety
-/// `env` is live, and the memory lives until the finaliser runs.
-unsafe fn external(
-    env: napi_env,
-    data: *mut u8,
-    bytes: usize,
-    finalizer: unsafe extern "C" fn(napi_env, *mut c_void, *mut c_void),
-    hint: *mut c_void,
-) -> napi_value {
-    let mut buffer = null_mut();
-    // SAFETY: as the caller vouches. The call doesn't fail with an environment and a place for the result.
-    unsafe {
-        napi_create_external_arraybuffer(
-            env,
-            data.cast(),
-            bytes,
-            Some(finalizer),
-            hint,
-            &mut buffer,
-        )
-    };
-    buffer
 }
 
 /// V8 lets go of a view's memory.

@@ -1,0 +1,191 @@
+/** Memory of Python objects, shown to JavaScript where it is. */
+
+import { BufferError, type BufferRefusal, FreedError } from "./errors.ts";
+import { napi } from "./library.ts";
+import { addressOf, PyObjectRef, referenceOf } from "./object.ts";
+import { received } from "./outcome.ts";
+import { given, type RunOptions } from "./run.ts";
+import { REFUSAL, TAG } from "./symbols.ts";
+import {
+  CONSTRUCTORS,
+  describe,
+  elementType,
+  type TypedArray,
+  type TypedArrayConstructor,
+} from "./types.ts";
+
+/**
+ * What {@linkcode Python.borrow} can be told.
+ *
+ * @example
+ * ```ts
+ * import { type BorrowOptions, python } from "@oneheap/oneheap";
+ *
+ * const copied: BorrowOptions = { copy: true };
+ * using bytes = python.borrow("b'constant'", copied);
+ * console.log(bytes.view.length, bytes.copied); // 8 true
+ * ```
+ */
+export interface BorrowOptions extends Pick<RunOptions, "scope" | "names"> {
+  /**
+   * Copies what can't be shown where it is: memory that is read-only, not in C order, or not aligned. Without it, that is a
+   * `BufferError`.
+   */
+  copy?: boolean;
+}
+
+/** Gives `borrow` the constructor, which is nobody else's to call. */
+let create: <A extends TypedArray>(
+  view: A,
+  shape: readonly number[],
+  format: string,
+  copied: boolean,
+) => Borrowed<A>;
+
+/**
+ * Memory of a Python object as a typed array. {@linkcode Python.borrow} makes it.
+ *
+ * The view holds the object's buffer: the object can't free, move or resize the memory (`bytearray` raises `BufferError`) until
+ * JavaScript lets go of it. `using` lets go and detaches the view; if a pending operation still uses it, that lets go when it
+ * is done. A view that is lost lets go some time after it is collected.
+ *
+ * @example
+ * ```ts
+ * import { python, PythonScope } from "@oneheap/oneheap";
+ *
+ * using scope = new PythonScope();
+ * python.run("import array; numbers = array.array('d', [1, 2, 3])", { scope });
+ * using numbers = python.borrow("numbers", Float64Array, { scope });
+ * numbers.view[0] = 1.5;
+ * console.log(python.eval("numbers[0]", { scope })); // 1.5
+ * ```
+ */
+export class Borrowed<A extends TypedArray> implements Disposable {
+  /** How many elements there are in each dimension, in C order; none for a buffer of no dimensions, which has one element. */
+  readonly shape: readonly number[];
+  /** The elements' format, in the words of Python's `struct`. */
+  readonly format: string;
+  /** Whether the view is over a copy, since `copy` was allowed and needed. */
+  readonly copied: boolean;
+  #view: A | undefined;
+
+  static {
+    create = (view, shape, format, copied) =>
+      new Borrowed(view, shape, format, copied);
+  }
+
+  private constructor(
+    view: A,
+    shape: readonly number[],
+    format: string,
+    copied: boolean,
+  ) {
+    this.shape = shape;
+    this.format = format;
+    this.copied = copied;
+    this.#view = view;
+  }
+
+  /** The typed array over all elements. Transferring its buffer gives the hold on the Python object's memory away with it. */
+  get view(): A {
+    if (this.#view !== undefined) return this.#view;
+    throw new FreedError("This borrowed memory was given back");
+  }
+
+  /** Whether the memory was given back. */
+  get disposed(): boolean {
+    return this.#view === undefined;
+  }
+
+  /** Gives the memory back and detaches the view. Disposing twice does nothing. */
+  [Symbol.dispose](): void {
+    const view = this.#view;
+    if (view === undefined) return;
+    this.#view = undefined;
+    if (!view.buffer.detached) view.buffer.transfer(0);
+    napi.drain();
+  }
+}
+
+/**
+ * What memory can be borrowed from: a reference to a Python object, a pointer to one (deno_python's `PyObject.handle`), or an
+ * expression.
+ *
+ * @example
+ * ```ts
+ * import { type BorrowSource, python } from "@oneheap/oneheap";
+ *
+ * const lengthOf = (source: BorrowSource) => {
+ *   using borrowed = python.borrow(source);
+ *   return borrowed.view.length;
+ * };
+ * console.log(lengthOf("bytearray(8)")); // 8
+ * ```
+ */
+export type BorrowSource = PyObjectRef | Deno.PointerObject | string;
+
+/** Borrows the memory of a Python object, shown as `type` or as its format tells. */
+export function borrow<A extends TypedArray>(
+  source: BorrowSource,
+  type: TypedArrayConstructor<A> | undefined,
+  options: BorrowOptions = {},
+): Borrowed<A> {
+  const element = type && elementType(type).number;
+  const { scope, names } = given(options);
+  const outcome = received(
+    napi.borrow(element, options.copy ? 1 : 0, whatOf(source), scope, names),
+  );
+  const [tag, ...details] = outcome as readonly unknown[];
+  if (tag === TAG.notShown) throw refusal(details, type);
+  const [buffer, number, copied, format, ...shape] = details as [
+    ArrayBuffer,
+    number,
+    boolean,
+    string,
+    ...number[],
+  ];
+  const Shown = CONSTRUCTORS[number] as TypedArrayConstructor<A>;
+  return create(new Shown(buffer), Object.freeze(shape), format, copied);
+}
+
+/** The source as it crosses. */
+function whatOf(source: BorrowSource): string | ArrayBuffer | number {
+  if (typeof source === "string") return source;
+  if (source instanceof PyObjectRef) return referenceOf(source);
+  return addressOf(source);
+}
+
+/** The error for a buffer that can't be shown. */
+function refusal(
+  [why, format, ...shape]: readonly unknown[],
+  type: { readonly name: string } | undefined,
+): BufferError {
+  const [reason] = Object.entries(REFUSAL).find(([, number]) =>
+    number === why
+  ) as [BufferRefusal, number];
+  const extents = Object.freeze(shape as number[]);
+  const what = `The buffer of format ${describe(format)} and shape [${
+    extents.join(", ")
+  }]`;
+  return new BufferError(
+    `${what} ${EXPLANATIONS[reason](type?.name)}`,
+    reason,
+    format as string,
+    extents,
+  );
+}
+
+/** What is in the way, and what to do. */
+const EXPLANATIONS: Record<BufferRefusal, (type?: string) => string> = {
+  format: () =>
+    "has elements that no typed array can show: they must be plain numbers of up to 8 bytes in this machine's byte order. " +
+    "Convert it in Python (numpy: astype)",
+  element: (type) =>
+    `can't be shown as a ${type}. Ask for the type that its format says, or for none`,
+  strides: () =>
+    "doesn't have its elements one after the other in C order. Make it contiguous in Python (numpy.ascontiguousarray), or pass { copy: true }",
+  readOnly: () =>
+    "is read-only, and a typed array could be written to. Pass { copy: true }",
+  alignment: () =>
+    "doesn't begin at a multiple of its elements' size. Copy it in Python, or pass { copy: true }",
+};

@@ -1,0 +1,207 @@
+/** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
+
+import { Block, crossingOf } from "./block.ts";
+import { FreedError } from "./errors.ts";
+import { napi, symbols } from "./library.ts";
+import { received } from "./outcome.ts";
+import { recognise } from "./shared.ts";
+import { type Crossing, type Outcome, TAG } from "./symbols.ts";
+import { describe, type TypedArray } from "./types.ts";
+
+/**
+ * What goes into Python and what comes back.
+ *
+ * | JavaScript | Python |
+ * | --- | --- |
+ * | `null` | `None` |
+ * | `boolean` | `bool` |
+ * | `number` that is a safe integer | `int` |
+ * | other `number`, `-0` | `float` |
+ * | `bigint` | `int`; one within 2^53 comes back as a `number` |
+ * | `string` | `str` |
+ * | `Uint8Array` | `bytes`, a copy |
+ * | {@linkcode Block} | `oneheap.Block`, no copy |
+ * | {@linkcode PyObjectRef} | any other object |
+ *
+ * A NumPy scalar comes back as the number that it is.
+ *
+ * @example
+ * ```ts
+ * import { python, type PythonValue } from "@oneheap/oneheap";
+ *
+ * const values: PythonValue[] = ["2 ** 10", "2 ** 100", "'ü'"].map((it) => python.eval(it));
+ * console.log(values); // [ 1024, 1267650600228229401496703205376n, "ü" ]
+ * ```
+ */
+export type PythonValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Block<TypedArray>
+  | PyObjectRef;
+
+/** Makes a `PyObjectRef` of a reference's buffer. */
+let create: (reference: ArrayBuffer) => PyObjectRef;
+
+/** The buffer of a `PyObjectRef`; a `FreedError` if it was disposed. */
+export let referenceOf: (object: PyObjectRef) => ArrayBuffer;
+
+/** Tells the constructor that it is given a reference's buffer, which only this module can say. */
+const REFERENCE = Symbol();
+
+/**
+ * A reference to a Python object that has no counterpart in JavaScript. The object lives at least as long as the reference,
+ * which `using` lets go of; one that is lost is let go of some time after it is collected.
+ *
+ * @example
+ * ```ts
+ * import { python, PyObjectRef } from "@oneheap/oneheap";
+ *
+ * using join = python.eval("'-'.join") as PyObjectRef;
+ * using letters = python.eval("['a', 'b']") as PyObjectRef;
+ * console.log(join.call(letters)); // a-b
+ * console.log(`${letters}`); // ['a', 'b']
+ * ```
+ */
+export class PyObjectRef implements Disposable {
+  #reference: ArrayBuffer | undefined;
+
+  static {
+    const Own = PyObjectRef as unknown as new (
+      reference: ArrayBuffer,
+      kind: symbol,
+    ) => PyObjectRef;
+    create = (reference) => new Own(reference, REFERENCE);
+    referenceOf = (object) => object.#live();
+  }
+
+  /**
+   * Takes over a reference to a Python object, as {@linkcode Block.toPython} gives one, or `PyObject` of deno_python after its
+   * `owned`. Nothing checks that there is an object at the pointer.
+   *
+   * @param pointer The object. The reference to it that the caller owned is this one's from now on.
+   * @throws {TypeError} If it is no pointer.
+   */
+  constructor(pointer: Deno.PointerObject);
+  constructor(pointer: unknown, kind?: symbol) {
+    this.#reference = kind === REFERENCE
+      ? pointer as ArrayBuffer
+      : napi.adopt(addressOf(pointer));
+  }
+
+  /** Whether the reference was disposed. */
+  get disposed(): boolean {
+    return this.#reference === undefined;
+  }
+
+  /** A pointer to the object, valid as long as this reference or another one lives. */
+  get pointer(): Deno.PointerObject {
+    const address = napi.address(this.#live());
+    return symbols.oneheap_pointer(address) as Deno.PointerObject;
+  }
+
+  /**
+   * Calls the object with positional arguments.
+   *
+   * @throws {PythonError} If the call raises.
+   * @throws {TypeError} If an argument has no counterpart in Python.
+   */
+  call(...args: PythonValue[]): PythonValue {
+    const reference = this.#live();
+    switch (args.length) {
+      case 0:
+        return valueOf(napi.call(reference));
+      case 1:
+        return valueOf(napi.call(reference, crossing(args[0])));
+      default:
+        return valueOf(napi.call(reference, ...args.map(crossing)));
+    }
+  }
+
+  /**
+   * The object's attribute of that name.
+   *
+   * @throws {PythonError} An `AttributeError` if it has none.
+   */
+  get(attribute: string): PythonValue {
+    return valueOf(napi.attribute(this.#live(), text("attribute", attribute)));
+  }
+
+  /** The object as Python's `str()` has it. */
+  toString(): string {
+    return valueOf(napi.string(this.#live())) as string;
+  }
+
+  /** Lets go of the object. Disposing twice does nothing. */
+  [Symbol.dispose](): void {
+    const reference = this.#reference;
+    if (reference === undefined) return;
+    this.#reference = undefined;
+    napi.release(reference);
+  }
+
+  #live(): ArrayBuffer {
+    if (this.#reference !== undefined) return this.#reference;
+    throw new FreedError("This reference to a Python object was disposed");
+  }
+}
+
+/** The address of a pointer that somebody gave. */
+export function addressOf(pointer: unknown): number {
+  if (typeof pointer === "object" && pointer !== null) {
+    try {
+      return symbols.oneheap_address(pointer as Deno.PointerObject);
+    } catch {
+      // Deno takes nothing but its own pointer objects.
+    }
+  }
+  throw new TypeError(
+    `The pointer must be a Deno.PointerObject; ${describe(pointer)} was given`,
+  );
+}
+
+/** A string that somebody gave. */
+export function text(what: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new TypeError(
+    `The ${what} must be a string; ${describe(value)} was given`,
+  );
+}
+
+/** A value as it crosses to Python; a `TypeError` for what has no counterpart there. */
+export function crossing(value: PythonValue): Crossing {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+    case "bigint":
+      return value;
+    case "object":
+      if (value === null || value instanceof Uint8Array) return value;
+      if (value instanceof PyObjectRef) return referenceOf(value);
+      if (value instanceof Block) return crossingOf(value);
+  }
+  const isArray = ArrayBuffer.isView(value) || Array.isArray(value);
+  throw new TypeError(
+    "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
+      `${describe(value)} was given` +
+      (isArray ? ". Give alloc(type, elements)" : "") +
+      (value === undefined ? ". Give null for None" : ""),
+  );
+}
+
+/** What came back, as JavaScript has it; a failure is thrown. */
+export function valueOf(outcome: Outcome, cause?: unknown): PythonValue {
+  if (outcome instanceof ArrayBuffer) return create(outcome);
+  const value = received(outcome, cause);
+  if (!Array.isArray(value)) return value as PythonValue;
+  const [tag, identity, reference] = value;
+  if (tag !== TAG.block) throw new TypeError(`Unknown outcome ${tag}`);
+  const block = recognise(identity);
+  if (block === undefined) return create(reference);
+  napi.release(reference);
+  return block;
+}

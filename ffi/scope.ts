@@ -1,0 +1,69 @@
+/** Scopes: the variables of Python code, kept between runs. */
+
+import { FreedError } from "./errors.ts";
+import { napi } from "./library.ts";
+import { type PythonValue, text, valueOf } from "./object.ts";
+import { received } from "./outcome.ts";
+
+/** The buffer of a scope's reference; a `FreedError` if it was disposed. */
+export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
+
+/**
+ * A scope to run Python code in: what one run defines, the next one finds, as in one module.
+ *
+ * Disposing it lets go of all its variables at once; functions of it that live on don't find them any more.
+ *
+ * @example
+ * ```ts
+ * import { python, PythonScope } from "@oneheap/oneheap";
+ *
+ * using scope = new PythonScope();
+ * python.run("total = sum(range(10))", { scope });
+ * console.log(scope.get("total")); // 45
+ * ```
+ */
+export class PythonScope implements Disposable {
+  #dictionary: ArrayBuffer | undefined;
+
+  static {
+    dictionaryOf = (scope) => scope.#live();
+  }
+
+  /** Makes an empty scope. */
+  constructor() {
+    this.#dictionary = received(napi.scope()) as ArrayBuffer;
+  }
+
+  /** Whether the scope was disposed. */
+  get disposed(): boolean {
+    return this.#dictionary === undefined;
+  }
+
+  /**
+   * The value of a variable; undefined if there is none of that name.
+   *
+   * @throws {FreedError} If the scope was disposed.
+   */
+  get(name: string): PythonValue | undefined {
+    const dictionary = this.#live();
+    const found = napi.variable(
+      dictionary,
+      text("name", name).normalize("NFKC"),
+    );
+    return found === undefined ? undefined : valueOf(found);
+  }
+
+  /** Lets go of all variables. Disposing twice does nothing. */
+  [Symbol.dispose](): void {
+    const dictionary = this.#dictionary;
+    if (dictionary === undefined) return;
+    this.#dictionary = undefined;
+    napi.clear(dictionary);
+    napi.release(dictionary);
+  }
+
+  #live(): ArrayBuffer {
+    if (this.#dictionary !== undefined) return this.#dictionary;
+    throw new FreedError("This scope was disposed. Make a new one");
+  }
+}

@@ -1,0 +1,192 @@
+//! Buffers of Python objects, for views of JavaScript's: any memory that a Python object exports, where it is.
+
+use std::ffi::{CStr, c_char};
+
+use pyo3_ffi::{
+    Py_buffer, PyBUF_FORMAT, PyBUF_INDIRECT, PyBuffer_IsContiguous, PyBuffer_Release,
+    PyBuffer_ToContiguous, PyObject_GetBuffer,
+};
+
+use crate::element::Element;
+use crate::failure::Failure;
+use crate::object::{Lease, Object};
+
+/// What a view is made of.
+pub enum Source {
+    /// The exporter's own memory.
+    Lease(Lease),
+    /// A copy.
+    Copy(Vec<u8>),
+}
+
+/// A buffer that a typed array can show.
+pub struct Borrowing {
+    pub source: Source,
+    pub element: Element,
+    pub description: Description,
+}
+
+/// What an exporter says of its buffer.
+pub struct Description {
+    /// In the words of Python's `struct`.
+    pub format: String,
+    /// How many elements there are in each dimension.
+    pub shape: Vec<isize>,
+}
+
+/// Why a buffer can't be shown. The numbers stand in `ffi/symbols.ts` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Refusal {
+    /// No typed array has such elements.
+    Format = 1,
+    /// Another typed array was asked for.
+    Element = 2,
+    /// The elements don't lie one after the other in C order.
+    Strides = 3,
+    /// The memory must not be written to.
+    ReadOnly = 4,
+    /// The memory begins where elements of this size must not.
+    Alignment = 5,
+}
+
+/// What became of borrowing.
+pub enum Outcome {
+    Borrowed(Borrowing),
+    Refused(Refusal, Description),
+}
+
+/// Borrows an object's buffer, as elements of the type that was asked for or else the one that its format tells. With `copy`,
+/// a buffer that can't be shown in place, but whose elements could be, is copied.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn borrow(
+    object: &Object,
+    wanted: Option<Element>,
+    copy: bool,
+) -> Result<Outcome, Failure> {
+    let mut buffer = Box::new(Py_buffer::new());
+    // Everything that there is to know is asked for, so that it can be told; only an exporter without a buffer refuses.
+    // SAFETY: attached; the buffer is this function's own, and stays where it is.
+    let got =
+        unsafe { PyObject_GetBuffer(object.as_ptr(), &mut *buffer, PyBUF_INDIRECT | PyBUF_FORMAT) };
+    if got != 0 {
+        // SAFETY: attached, and the call set an exception.
+        return Err(unsafe { Failure::fetch() });
+    }
+    // SAFETY: filled in by Python just now.
+    let (description, element) = unsafe { (describe(&buffer), element(&buffer)) };
+    let judgement = judge(&buffer, element, wanted);
+    let result = match (judgement, element) {
+        (None, Some(found)) => {
+            return Ok(Outcome::Borrowed(Borrowing {
+                source: Source::Lease(Lease::new(buffer)),
+                element: wanted.unwrap_or(found),
+                description,
+            }));
+        }
+        (Some(Refusal::Strides | Refusal::ReadOnly | Refusal::Alignment), Some(found)) if copy => {
+            // SAFETY: the buffer is filled in.
+            unsafe { contiguous(&buffer) }.map(|bytes| {
+                Outcome::Borrowed(Borrowing {
+                    source: Source::Copy(bytes),
+                    element: wanted.unwrap_or(found),
+                    description,
+                })
+            })
+        }
+        (refusal, _) => Ok(Outcome::Refused(
+            refusal.unwrap_or(Refusal::Format),
+            description,
+        )),
+    };
+    // SAFETY: attached; released once, and nobody has it any more.
+    unsafe { PyBuffer_Release(&mut *buffer) };
+    result
+}
+
+/// Why the buffer can't be shown in place, if it can't.
+fn judge(buffer: &Py_buffer, found: Option<Element>, wanted: Option<Element>) -> Option<Refusal> {
+    let Some(found) = found else {
+        return Some(Refusal::Format);
+    };
+    if wanted.is_some_and(|wanted| !wanted.shows(found)) {
+        return Some(Refusal::Element);
+    }
+    // SAFETY: the buffer is filled in.
+    if unsafe { PyBuffer_IsContiguous(buffer, b'C' as c_char) } == 0 {
+        return Some(Refusal::Strides);
+    }
+    if buffer.readonly != 0 {
+        return Some(Refusal::ReadOnly);
+    }
+    if !buffer.buf.addr().is_multiple_of(found.bytes()) {
+        return Some(Refusal::Alignment);
+    }
+    None
+}
+
+/// The element type that the buffer's format tells.
+///
+/// # Safety
+/// The buffer is filled in.
+unsafe fn element(buffer: &Py_buffer) -> Option<Element> {
+    // SAFETY: as the caller vouches.
+    let format = unsafe { format(buffer) };
+    Element::of_format(format.to_bytes(), buffer.itemsize as usize)
+}
+
+/// The buffer's format; `B`, unsigned bytes, where the exporter says none.
+///
+/// # Safety
+/// The buffer is filled in.
+unsafe fn format(buffer: &Py_buffer) -> &CStr {
+    if buffer.format.is_null() {
+        return c"B";
+    }
+    // SAFETY: a C string that lives as long as the buffer.
+    unsafe { CStr::from_ptr(buffer.format) }
+}
+
+/// Format and shape, copied.
+///
+/// # Safety
+/// The buffer is filled in.
+unsafe fn describe(buffer: &Py_buffer) -> Description {
+    let dimensions = buffer.ndim as usize;
+    let shape = if buffer.shape.is_null() {
+        // Without a shape it is one dimension, or none.
+        vec![buffer.len / buffer.itemsize.max(1); dimensions.min(1)]
+    } else {
+        // SAFETY: as many extents as dimensions.
+        unsafe { std::slice::from_raw_parts(buffer.shape, dimensions) }.to_vec()
+    };
+    Description {
+        // SAFETY: as the caller vouches.
+        format: unsafe { format(buffer) }.to_string_lossy().into_owned(),
+        shape,
+    }
+}
+
+/// The elements one after the other, in C order.
+///
+/// # Safety
+/// The thread is attached, and the buffer is filled in.
+unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
+    let mut bytes = vec![0u8; buffer.len as usize];
+    // SAFETY: there is room for all of the buffer.
+    let copied = unsafe {
+        PyBuffer_ToContiguous(
+            bytes.as_mut_ptr().cast(),
+            buffer,
+            buffer.len,
+            b'C' as c_char,
+        )
+    };
+    if copied == 0 {
+        return Ok(bytes);
+    }
+    // SAFETY: attached, and the call set an exception.
+    Err(unsafe { Failure::fetch() })
+}

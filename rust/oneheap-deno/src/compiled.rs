@@ -1,0 +1,135 @@
+//! Compiled code, kept for the next time that the same source is run.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ptr::null_mut;
+use std::sync::Mutex;
+
+use pyo3_ffi::{
+    PyObject, PyObject_CallFunctionObjArgs, PyObject_IsTrue, PyTuple_GetItem,
+    PyUnicode_InternFromString,
+};
+
+use crate::failure::Failure;
+use crate::object::{Held, Object};
+use crate::support::Support;
+use crate::value::text;
+
+/// What kind of source it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Statements.
+    Run,
+    /// One expression.
+    Eval,
+}
+
+/// Compiled code.
+pub struct Code {
+    pub object: Object,
+    /// Whether it makes functions, which refer to the scope that they are made in.
+    pub makes_functions: bool,
+}
+
+/// So many pieces of code are kept, each in the one place that its hash gives. A table of a fixed size needs no memory
+/// while it is locked: asking Python for memory can let go of the GIL, and then a thread that has it waits for the lock.
+const KEPT: usize = 256;
+
+/// Longer sources, in UTF-16 units, are compiled each time.
+const LONGEST: usize = 16 * 1024;
+
+struct Entry {
+    mode: Mode,
+    source: Vec<u16>,
+    code: Held,
+    makes_functions: bool,
+}
+
+static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
+
+/// The code for a source, compiled now or before.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<Code, Failure> {
+    if source.len() > LONGEST {
+        // SAFETY: as the caller vouches.
+        return unsafe { compile(mode, source, support) };
+    }
+    let place = place(mode, source);
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if let Some(code) = find(place, mode, source) {
+            return Ok(code);
+        }
+        let code = compile(mode, source, support)?;
+        let Some(object) = Object::borrowed(code.object.as_ptr()) else {
+            return Ok(code);
+        };
+        let entry = Entry {
+            mode,
+            source: source.to_vec(),
+            code: object.into(),
+            makes_functions: code.makes_functions,
+        };
+        let replaced = TABLE
+            .lock()
+            .ok()
+            .and_then(|mut table| table[place].replace(entry));
+        // Here, where the table isn't locked any more.
+        drop(replaced);
+        Ok(code)
+    }
+}
+
+fn place(mode: Mode, source: &[u16]) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (mode, source).hash(&mut hasher);
+    hasher.finish() as usize % KEPT
+}
+
+/// The code that is kept for exactly this source.
+///
+/// # Safety
+/// The thread is attached.
+unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
+    let table = TABLE.lock().ok()?;
+    let entry = table[place].as_ref()?;
+    if entry.mode != mode || entry.source != source {
+        return None;
+    }
+    // SAFETY: attached; the entry keeps the object alive while the table is locked. Counting a reference runs no code.
+    let object = unsafe { Object::borrowed(entry.code.as_ptr()) }?;
+    Some(Code {
+        object,
+        makes_functions: entry.makes_functions,
+    })
+}
+
+/// Compiles a source.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code, Failure> {
+    let mode = match mode {
+        Mode::Run => c"run",
+        Mode::Eval => c"eval",
+    };
+    // SAFETY: attached; arguments are live, and the result is a tuple of two.
+    unsafe {
+        let source = text(source)?;
+        let call = || {
+            let mode = Object::owned(PyUnicode_InternFromString(mode.as_ptr()))?;
+            let compiled = Object::owned(PyObject_CallFunctionObjArgs(
+                support.compile,
+                source.as_ptr(),
+                mode.as_ptr(),
+                null_mut::<PyObject>(),
+            ))?;
+            Some(Code {
+                object: Object::borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
+                makes_functions: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
+            })
+        };
+        call().ok_or_else(|| Failure::fetch())
+    }
+}

@@ -1,0 +1,386 @@
+//! Values as they cross between JavaScript and this library.
+//!
+//! What is no value itself comes back as an array that begins with a [`Tag`]. Blocks and references cross as the tiny buffers
+//! that own what this library knows of them; TypeScript puts them in the place of its own objects.
+
+use std::ffi::c_void;
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+
+use napi_sys::{
+    Status, TypedarrayType, ValueType, napi_create_bigint_int64, napi_create_bigint_words,
+    napi_create_typedarray, napi_env, napi_get_typedarray_info, napi_get_value_bigint_words,
+    napi_get_value_bool, napi_value,
+};
+
+use crate::block::Slot;
+use crate::borrow::{self, Borrowing, Description, Source};
+use crate::code::{Code, MAX_SAFE_INTEGER};
+use crate::exporter::Export;
+use crate::failure::{Exception, Failure};
+use crate::node::Env;
+use crate::object::{Held, Lease};
+use crate::reference::Reference;
+use crate::value::{Answer, Argument};
+use crate::view::KEEPER_BYTES;
+
+/// The size of a reference's buffer, which JavaScript never looks into; it tells one from a keeper.
+const REFERENCE_BYTES: usize = 2;
+
+/// What an array that comes back begins with. The numbers stand in `ffi/symbols.ts` too.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+enum Tag {
+    /// An exception: its type, message and traceback.
+    Raised = 0,
+    /// A code.
+    Refused = 1,
+    /// A block: its identity, and a reference to the object.
+    Block = 2,
+    /// A buffer: an `ArrayBuffer`, its element type, whether it is a copy, its format, and its shape.
+    Borrowed = 3,
+    /// A buffer that can't be shown: why, its format, and its shape.
+    NotShown = 4,
+}
+
+impl Env {
+    /// A value for Python. TypeScript has checked it, and let no other kinds through.
+    ///
+    /// # Safety
+    /// The environment and the value are live, and a keeper's block is not used elsewhere meanwhile.
+    pub unsafe fn argument(self, value: napi_value) -> Result<Argument, Code> {
+        // SAFETY: as the caller vouches.
+        let argument = unsafe {
+            match self.kind(value) {
+                ValueType::napi_null => Some(Argument::None),
+                ValueType::napi_boolean => {
+                    let mut truth = false;
+                    let status = napi_get_value_bool(self.0, value, &mut truth);
+                    (status == Status::napi_ok).then_some(Argument::Bool(truth))
+                }
+                ValueType::napi_number => self.number(value).map(number),
+                ValueType::napi_bigint => self.bigint(value),
+                ValueType::napi_string => self.utf16(value).map(Argument::Text),
+                ValueType::napi_object => self.object(value),
+                _ => None,
+            }
+        };
+        argument.ok_or(Code::Invalid)
+    }
+
+    /// A bigint, as a small integer where it is one.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    unsafe fn bigint(self, value: napi_value) -> Option<Argument> {
+        let (mut negative, mut count) = (0, 0);
+        // SAFETY: as the caller vouches. Without a place for the words, this tells how many there are.
+        let counted = unsafe {
+            napi_get_value_bigint_words(self.0, value, null_mut(), &mut count, null_mut())
+        };
+        let mut words = vec![0; count];
+        // SAFETY: as the caller vouches, and there is room for all.
+        let read = unsafe {
+            napi_get_value_bigint_words(
+                self.0,
+                value,
+                &mut negative,
+                &mut count,
+                words.as_mut_ptr(),
+            )
+        };
+        if counted != Status::napi_ok || read != Status::napi_ok {
+            return None;
+        }
+        let small = match words[..] {
+            [] => Some(0),
+            [word] => i64::try_from(word).ok(),
+            _ => None,
+        };
+        Some(match small {
+            Some(small) if negative != 0 => Argument::Integer(-small),
+            Some(small) => Argument::Integer(small),
+            None => Argument::Big(negative != 0, words),
+        })
+    }
+
+    /// A block, a reference, or bytes.
+    ///
+    /// # Safety
+    /// As for [`argument`](Self::argument).
+    unsafe fn object(self, value: napi_value) -> Option<Argument> {
+        // SAFETY: as the caller vouches. The library's own buffers never leave TypeScript's private fields.
+        unsafe {
+            if let Some((data, bytes)) = self.array_buffer(value) {
+                return match bytes {
+                    KEEPER_BYTES => Export::new(&mut *data.cast::<Slot>(), None, false)
+                        .ok()
+                        .map(Argument::Block),
+                    REFERENCE_BYTES => (*data.cast::<Reference>()).0.clone().map(Argument::Object),
+                    _ => None,
+                };
+            }
+            self.bytes(value)
+                .map(|bytes| Argument::Bytes(bytes.to_vec()))
+        }
+    }
+
+    /// The contents of a `Uint8Array`, valid until JavaScript goes on.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    unsafe fn bytes<'a>(self, value: napi_value) -> Option<&'a [u8]> {
+        let (mut kind, mut length, mut data) = (0, 0, null_mut());
+        // SAFETY: as the caller vouches.
+        let status = unsafe {
+            napi_get_typedarray_info(
+                self.0,
+                value,
+                &mut kind,
+                &mut length,
+                &mut data,
+                null_mut(),
+                null_mut(),
+            )
+        };
+        if status != Status::napi_ok || kind != TypedarrayType::uint8_array {
+            return None;
+        }
+        if data.is_null() {
+            return Some(&[]);
+        }
+        // SAFETY: V8 keeps the memory while this thread is here.
+        Some(unsafe { std::slice::from_raw_parts(data.cast(), length) })
+    }
+
+    /// What a reference refers to; none if it isn't one, or was let go.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn held(self, value: napi_value) -> Option<Arc<Held>> {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            self.reference(value)
+                .and_then(|reference| reference.0.clone())
+        }
+    }
+
+    /// The record of a reference.
+    ///
+    /// # Safety
+    /// The environment and the value are live; only JavaScript's thread uses the record, and this is the one use of it.
+    pub unsafe fn reference<'a>(self, value: napi_value) -> Option<&'a mut Reference> {
+        // SAFETY: as the caller vouches. The buffer is one of `new_reference`, for no other of that size comes here.
+        unsafe {
+            let (data, bytes) = self.array_buffer(value)?;
+            (bytes == REFERENCE_BYTES).then(|| &mut *data.cast())
+        }
+    }
+
+    /// A buffer that owns a reference to an object, and lets go of it when it is lost.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn new_reference(self, held: Held) -> napi_value {
+        let record = Box::into_raw(Box::new(Reference(Some(Arc::new(held)))));
+        // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until it is dropped.
+        unsafe {
+            self.external(
+                record.cast(),
+                REFERENCE_BYTES,
+                drop_boxed::<Reference>,
+                record.cast(),
+            )
+        }
+    }
+
+    /// What came of some Python code.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn outcome(self, outcome: Result<Answer, Failure>) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match outcome {
+                Ok(answer) => self.answer(answer),
+                Err(failure) => self.failure(failure),
+            }
+        }
+    }
+
+    /// A value of Python's.
+    ///
+    /// # Safety
+    /// The environment is live.
+    unsafe fn answer(self, answer: Answer) -> napi_value {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match answer {
+                Answer::None => return self.null(),
+                Answer::Bool(truth) => return self.boolean(truth),
+                Answer::Float(number) => return self.double(number),
+                Answer::Integer(integer) if is_safe(integer) => return self.double(integer as f64),
+                Answer::Integer(integer) => {
+                    napi_create_bigint_int64(self.0, integer, &mut value);
+                }
+                Answer::Big(negative, words) => {
+                    let sign = negative.into();
+                    napi_create_bigint_words(self.0, sign, words.len(), words.as_ptr(), &mut value);
+                }
+                Answer::Text(text) => return self.string(&text),
+                Answer::Bytes(bytes) => {
+                    let length = bytes.len();
+                    let buffer = self.owned_bytes(bytes);
+                    let kind = TypedarrayType::uint8_array;
+                    napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
+                }
+                Answer::Object(held) => return self.new_reference(held),
+                Answer::Block(identity, held) => {
+                    return self.tagged(
+                        Tag::Block,
+                        &[self.double(identity), self.new_reference(held)],
+                    );
+                }
+            }
+        }
+        value
+    }
+
+    /// Why there is no value.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn failure(self, failure: Failure) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match failure {
+                Failure::Raised(Exception {
+                    kind,
+                    message,
+                    traceback,
+                }) => {
+                    let parts = [&kind, &message, &traceback].map(|part| self.string(part));
+                    self.tagged(Tag::Raised, &parts)
+                }
+                Failure::Refused(code) => {
+                    self.tagged(Tag::Refused, &[self.double(code.as_address())])
+                }
+            }
+        }
+    }
+
+    /// What came of borrowing a buffer.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn borrowed(self, outcome: borrow::Outcome) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match outcome {
+                borrow::Outcome::Borrowed(Borrowing {
+                    source,
+                    element,
+                    description,
+                }) => {
+                    let is_copy = matches!(source, Source::Copy(_));
+                    let buffer = match source {
+                        Source::Copy(bytes) => self.owned_bytes(bytes),
+                        Source::Lease(lease) => self.leased_bytes(lease),
+                    };
+                    let element = self.double(f64::from(element as u8));
+                    let is_copy = self.boolean(is_copy);
+                    self.described(Tag::Borrowed, &[buffer, element, is_copy], &description)
+                }
+                borrow::Outcome::Refused(refusal, description) => {
+                    let why = self.double(f64::from(refusal as i32));
+                    self.described(Tag::NotShown, &[why], &description)
+                }
+            }
+        }
+    }
+
+    /// An array that ends with a buffer's format and shape.
+    ///
+    /// # Safety
+    /// The environment and the elements are live.
+    unsafe fn described(
+        self,
+        tag: Tag,
+        elements: &[napi_value],
+        Description { format, shape }: &Description,
+    ) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let mut elements = elements.to_vec();
+            elements.push(self.string(format));
+            elements.extend(shape.iter().map(|&extent| self.double(extent as f64)));
+            self.tagged(tag, &elements)
+        }
+    }
+
+    /// An array that begins with a tag.
+    ///
+    /// # Safety
+    /// The environment and the elements are live.
+    unsafe fn tagged(self, tag: Tag, elements: &[napi_value]) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let mut tagged = vec![self.double(f64::from(tag as i32))];
+            tagged.extend_from_slice(elements);
+            self.array(&tagged)
+        }
+    }
+
+    /// An `ArrayBuffer` that owns bytes of this library's.
+    ///
+    /// # Safety
+    /// The environment is live.
+    unsafe fn owned_bytes(self, bytes: Vec<u8>) -> napi_value {
+        let length = bytes.len();
+        let owner = Box::into_raw(Box::new(bytes));
+        // SAFETY: as the caller vouches; the bytes stay where they are until their owner is dropped.
+        unsafe {
+            let data = (*owner).as_mut_ptr().cast();
+            self.external(data, length, drop_boxed::<Vec<u8>>, owner.cast())
+        }
+    }
+
+    /// An `ArrayBuffer` over the memory of a Python object.
+    ///
+    /// # Safety
+    /// The environment is live.
+    unsafe fn leased_bytes(self, lease: Lease) -> napi_value {
+        let buffer = lease.buffer();
+        let length = buffer.len as usize;
+        // V8 doesn't call the finaliser of a buffer at null.
+        let data = NonNull::new(buffer.buf).unwrap_or(NonNull::<u64>::dangling().cast());
+        let owner = Box::into_raw(Box::new(lease));
+        // SAFETY: as the caller vouches; the exporter keeps the memory until the lease is dropped.
+        unsafe { self.external(data.as_ptr(), length, drop_boxed::<Lease>, owner.cast()) }
+    }
+}
+
+/// A number is an integer to Python where it is a safe one. Zero with a sign is none.
+fn number(number: f64) -> Argument {
+    let is_integer = number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER;
+    if is_integer && !(number == 0.0 && number.is_sign_negative()) {
+        Argument::Integer(number as i64)
+    } else {
+        Argument::Float(number)
+    }
+}
+
+/// Whether a double is this integer and no other.
+fn is_safe(integer: i64) -> bool {
+    integer.unsigned_abs() <= MAX_SAFE_INTEGER as u64
+}
+
+/// V8 lets go of a buffer whose owner was boxed.
+///
+/// # Safety
+/// The hint is a `Box<T>` that was turned into a pointer; this runs once, on any thread.
+unsafe extern "C" fn drop_boxed<T: Send>(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    drop(unsafe { Box::from_raw(hint.cast::<T>()) });
+}

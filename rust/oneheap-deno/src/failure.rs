@@ -1,0 +1,100 @@
+//! Why something in Python came to nothing: an exception in the words that JavaScript gets, or a code of this library's.
+
+use std::ptr::null_mut;
+
+use pyo3_ffi::{
+    PyErr_Clear, PyErr_Fetch, PyErr_NormalizeException, PyException_SetTraceback, PyObject,
+    PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
+};
+
+use crate::code::Code;
+use crate::object::Object;
+use crate::support::support;
+use crate::value::utf8;
+
+/// What a Python exception becomes. Nothing of the exception itself is kept: its traceback would keep the frames, and with
+/// them every local variable, alive.
+pub struct Exception {
+    /// The name of its type, with its module unless that is `builtins` or `__main__`.
+    pub kind: String,
+    /// `str()` of it.
+    pub message: String,
+    /// What Python prints of it.
+    pub traceback: String,
+}
+
+/// Why there is no result.
+pub enum Failure {
+    /// Python code raised.
+    Raised(Exception),
+    /// It didn't come to running Python code.
+    Refused(Code),
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self::Refused(code)
+    }
+}
+
+impl Failure {
+    /// Takes the exception that is set. `SystemExit` is one like any other: nothing ends the process.
+    ///
+    /// # Safety
+    /// The thread is attached.
+    pub unsafe fn fetch() -> Self {
+        let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
+        // SAFETY: attached. The stable ABI of 3.11 has no newer call; the three are owned, or null.
+        let exception = unsafe {
+            PyErr_Fetch(&mut kind, &mut value, &mut traceback);
+            PyErr_NormalizeException(&mut kind, &mut value, &mut traceback);
+            let (kind, value) = (Object::owned(kind), Object::owned(value));
+            let traceback = Object::owned(traceback);
+            if let (Some(value), Some(traceback)) = (&value, &traceback) {
+                PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
+            }
+            describe(value.as_ref()).or_else(|| name_only(kind.as_ref()))
+        };
+        // SAFETY: attached. What went wrong while it was described is of no interest.
+        unsafe { PyErr_Clear() };
+        exception.map_or(Self::Refused(Code::OutOfMemory), Self::Raised)
+    }
+}
+
+/// The exception in `support.py`'s words.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn describe(exception: Option<&Object>) -> Option<Exception> {
+    // SAFETY: attached; arguments are live, and results are owned.
+    unsafe {
+        let described = Object::owned(PyObject_CallFunctionObjArgs(
+            support().ok()?.describe,
+            exception?.as_ptr(),
+            null_mut::<PyObject>(),
+        ))?;
+        let part = |index| utf8(PyTuple_GetItem(described.as_ptr(), index));
+        Some(Exception {
+            kind: part(0)?,
+            message: part(1)?,
+            traceback: part(2)?,
+        })
+    }
+}
+
+/// What is left to say where even describing fails, for want of memory or of stack.
+///
+/// # Safety
+/// The thread is attached.
+unsafe fn name_only(kind: Option<&Object>) -> Option<Exception> {
+    // SAFETY: attached; the object is the type of an exception.
+    unsafe {
+        PyErr_Clear();
+        let name = Object::owned(PyType_GetName(kind?.as_ptr().cast()))?;
+        Some(Exception {
+            kind: utf8(name.as_ptr())?,
+            message: String::new(),
+            traceback: String::new(),
+        })
+    }
+}

@@ -1,0 +1,525 @@
+//! The functions of Node-API by which JavaScript runs Python code and deals with Python objects.
+//!
+//! Each takes JavaScript's values apart, does its work in Python, and makes JavaScript's values of what came of it. Neither
+//! side's part reaches into the other's, so that Python's can be done on another thread.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use napi_sys::{
+    ValueType, napi_add_env_cleanup_hook, napi_callback_info, napi_env, napi_get_array_length,
+    napi_get_element, napi_value,
+};
+use pyo3_ffi::{PyDict_Clear, PyObject};
+
+use crate::block::{Slot, pointer};
+use crate::borrow;
+use crate::code::{Code, whole};
+use crate::compiled::Mode;
+use crate::element::Element;
+use crate::exporter::{self, Export};
+use crate::failure::Failure;
+use crate::inbox::Inbox;
+use crate::node::Env;
+use crate::object::{Held, Object};
+use crate::pool;
+use crate::reference;
+use crate::room::with_python;
+use crate::run::{Program, new_scope};
+use crate::support::support;
+use crate::turn::Turn;
+use crate::value::Answer;
+
+/// `execute(mode, source, scope, names)`: runs code and waits for it.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the code runs attached.
+    unsafe {
+        let arguments = env.arguments::<4>(info);
+        let outcome = program(env, arguments)
+            .map_err(Failure::from)
+            .and_then(|program| {
+                python(|| {
+                    program
+                        .run(|code| code())
+                        .and_then(|object| Answer::from_python(object))
+                })
+            });
+        env.outcome(outcome)
+    }
+}
+
+/// `start(inbox, run, mode, source, scope, names)`: has code run on a thread of its own; what came of it goes to the inbox.
+/// Undefined, or why it can't be.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the code runs attached.
+    unsafe {
+        let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
+        let submitted = program(env, [mode, source, scope, names]).and_then(|program| {
+            let inbox = inbox(env, at)?;
+            let run = env.number(run).ok_or(Code::Invalid)? as u32;
+            let turn = Turn::new();
+            inbox.expect(run, turn.clone());
+            let receiver = inbox.clone();
+            let submitted = pool::submit(move || {
+                let outcome = python(|| {
+                    program
+                        .run(|code| turn.take(code))
+                        .and_then(|object| Answer::from_python(object))
+                });
+                receiver.put(run, outcome);
+            });
+            submitted.inspect_err(|_| inbox.forget(run))
+        });
+        match submitted {
+            Ok(()) => null_mut(),
+            Err(code) => env.failure(code.into()),
+        }
+    }
+}
+
+/// `inbox()`: the address of a new inbox, which lives as long as JavaScript's thread.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn new_inbox(env: napi_env, _info: napi_callback_info) -> napi_value {
+    let inbox = Arc::into_raw(Arc::<Inbox>::default());
+    // SAFETY: the environment is live. The hook runs on this thread, when no JavaScript runs any more.
+    unsafe {
+        napi_add_env_cleanup_hook(env, Some(close_inbox), inbox.cast_mut().cast());
+        Env(env).double(inbox.expose_provenance() as f64)
+    }
+}
+
+/// JavaScript's thread ends.
+///
+/// # Safety
+/// The argument is an inbox of [`new_inbox`]; this runs once.
+unsafe extern "C" fn close_inbox(inbox: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    unsafe { Arc::from_raw(inbox.cast::<Inbox>()) }.close();
+}
+
+/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match inbox(env, env.arguments::<1>(info)[0]) {
+            Ok(inbox) => env.double(Arc::into_raw(inbox).expose_provenance() as f64),
+            Err(_) => null_mut(),
+        }
+    }
+}
+
+/// Waits until there is something in the inbox that a ticket is for.
+///
+/// # Safety
+/// The ticket is one of [`ticket`], and used once.
+pub unsafe fn wait(ticket: f64) {
+    let Ok(address) = whole(ticket) else { return };
+    let inbox: *const Inbox = std::ptr::with_exposed_provenance(address);
+    if !inbox.is_null() {
+        // SAFETY: as the caller vouches.
+        unsafe { Arc::from_raw(inbox) }.wait();
+    }
+}
+
+/// `take(inbox)`: what came of runs: their numbers and outcomes in turn.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
+            return null_mut();
+        };
+        let outcomes = inbox
+            .take()
+            .into_iter()
+            .flat_map(|(run, outcome)| [env.double(f64::from(run)), env.outcome(outcome)]);
+        env.array(&outcomes.collect::<Vec<_>>())
+    }
+}
+
+/// `interrupt(inbox, run)`: has a run raise `KeyboardInterrupt`, if it hasn't ended. Waits for nothing.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn interrupt(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        let [at, run] = env.arguments::<2>(info);
+        if let (Ok(inbox), Some(run)) = (inbox(env, at), env.number(run)) {
+            inbox.interrupt(run as u32);
+        }
+    }
+    null_mut()
+}
+
+/// `scope()`: a reference to a new dictionary to run code in, or why there is none.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the dictionary is made attached.
+    unsafe {
+        env.outcome(python(|| {
+            let scope = new_scope(support()?).ok_or_else(|| Failure::fetch())?;
+            Ok(Answer::Object(scope.into()))
+        }))
+    }
+}
+
+/// `variable(scope, name)`: what a scope has by that name; undefined if nothing.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the scope is asked attached.
+    unsafe {
+        let [scope, name] = env.arguments::<2>(info);
+        let (Some(scope), Some(name)) = (env.held(scope), env.utf16(name)) else {
+            return env.failure(Code::Invalid.into());
+        };
+        match python(|| reference::variable(&scope, &name)) {
+            Ok(None) => null_mut(),
+            Ok(Some(answer)) => env.outcome(Ok(answer)),
+            Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+/// `clear(scope)`: lets go of all that a scope has.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn clear(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; cleared attached, and a scope is a dictionary.
+    unsafe {
+        if let Some(scope) = env.held(env.arguments::<1>(info)[0]) {
+            let _ = with_python(|| PyDict_Clear(scope.as_ptr()));
+        }
+    }
+    null_mut()
+}
+
+/// `adopt(address)`: a reference that takes over one to the object at an address.
+///
+/// # Safety
+/// Called by Node-API, with the address of a live object, to which the caller has a reference.
+pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, and as the caller vouches. The object isn't looked at here.
+    unsafe {
+        let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
+        match Object::owned(pointer(address).cast()) {
+            Some(object) => env.new_reference(object.into()),
+            None => null_mut(),
+        }
+    }
+}
+
+/// `address(reference)`: where the object is; undefined if the reference was let go.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn address(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match env.held(env.arguments::<1>(info)[0]) {
+            Some(held) => env.double(held.as_ptr().expose_provenance() as f64),
+            None => null_mut(),
+        }
+    }
+}
+
+/// `call(reference, …arguments)`: calls an object.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; called attached.
+    unsafe {
+        let given = env.all_arguments(info);
+        let callable = given.first().and_then(|&callable| env.held(callable));
+        let arguments: Result<Vec<_>, Code> = given
+            .iter()
+            .skip(1)
+            .map(|&argument| env.argument(argument))
+            .collect();
+        let outcome = match (callable, arguments) {
+            (Some(callable), Ok(arguments)) => python(|| reference::call(&callable, arguments)),
+            _ => Err(Code::Invalid.into()),
+        };
+        env.outcome(outcome)
+    }
+}
+
+/// `attribute(reference, name)`: an attribute of an object.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the object is asked attached.
+    unsafe {
+        let [object, name] = env.arguments::<2>(info);
+        let outcome = match (env.held(object), env.utf16(name)) {
+            (Some(object), Some(name)) => python(|| reference::attribute(&object, &name)),
+            _ => Err(Code::Invalid.into()),
+        };
+        env.outcome(outcome)
+    }
+}
+
+/// `string(reference)`: an object as `str()` has it.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the object is asked attached.
+    unsafe {
+        let outcome = match env.held(env.arguments::<1>(info)[0]) {
+            Some(object) => python(|| reference::string(&object)),
+            None => Err(Code::Invalid.into()),
+        };
+        env.outcome(outcome)
+    }
+}
+
+/// `release(reference)`: lets go of an object now.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, of which nobody else has this one now; let go attached.
+    unsafe {
+        let reference = env.reference(env.arguments::<1>(info)[0]);
+        let held = reference.and_then(|reference| reference.0.take());
+        // Code that runs on another thread may have it too.
+        if let Some(held) = held.and_then(Arc::into_inner) {
+            let _ = with_python(move || drop(held.into_object()));
+        }
+    }
+    null_mut()
+}
+
+/// `drain()`: lets go of what was let go on threads that could not.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn drain(_env: napi_env, _info: napi_callback_info) -> napi_value {
+    // Attaching to Python does it.
+    let _ = with_python(|| ());
+    null_mut()
+}
+
+/// `export(keeper, readonly, shape)`: the address of a new Python object over a block's memory, which the caller owns, or why
+/// there is none.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; the keeper's slot is used by this thread alone; the object is made attached.
+    unsafe {
+        let [keeper, readonly, shape] = env.arguments::<3>(info);
+        let exported = env
+            .array_buffer(keeper)
+            .ok_or(Code::Invalid)
+            .and_then(|(slot, _)| {
+                let readonly = env.number(readonly) == Some(1.0);
+                Export::new(&mut *slot.cast::<Slot>(), extents(env, shape)?, readonly)
+            });
+        let object = exported
+            .map_err(Failure::from)
+            .and_then(|export| python(|| exporter::object(export).map(Held::from)));
+        match object {
+            Ok(object) => {
+                let address = object.as_ptr().expose_provenance();
+                // The reference goes to the caller.
+                std::mem::forget(object);
+                env.double(address as f64)
+            }
+            Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+/// `borrow(element, copy, what, scope, names)`: an `ArrayBuffer` over the memory that an object exports. `what` is a reference,
+/// the address of an object, or an expression to be evaluated in the scope, with the names.
+///
+/// # Safety
+/// Called by Node-API; an address is that of a live object.
+pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, and as the caller vouches; borrowed attached.
+    unsafe {
+        let [element, copy, what, scope, names] = env.arguments::<5>(info);
+        let element = env
+            .number(element)
+            .and_then(|number| Element::from_number(number as u8));
+        let copy = env.number(copy) == Some(1.0);
+        let source = match env.kind(what) {
+            ValueType::napi_string => {
+                let eval = env.double(f64::from(Mode::Eval as i32));
+                program(env, [eval, what, scope, names]).map(Exporter::Expression)
+            }
+            ValueType::napi_number => {
+                let address = env.number(what).unwrap_or(0.0);
+                Ok(Exporter::Address(pointer(address).expose_provenance()))
+            }
+            _ => env.held(what).map(Exporter::Object).ok_or(Code::Invalid),
+        };
+        let outcome = source
+            .map_err(Failure::from)
+            .and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
+        match outcome {
+            Ok(outcome) => env.borrowed(outcome),
+            Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+/// Whose buffer is borrowed.
+enum Exporter {
+    Object(Arc<Held>),
+    Address(usize),
+    Expression(Program),
+}
+
+impl Exporter {
+    /// The object.
+    ///
+    /// # Safety
+    /// The thread is attached, no exception is set, and an address is that of a live object.
+    unsafe fn object(self) -> Result<Object, Failure> {
+        let borrowed = |object: *mut PyObject| {
+            // SAFETY: as the caller vouches.
+            unsafe { Object::borrowed(object) }.ok_or(Failure::Refused(Code::Invalid))
+        };
+        match self {
+            Self::Object(held) => borrowed(held.as_ptr()),
+            Self::Address(address) => borrowed(std::ptr::with_exposed_provenance_mut(address)),
+            // SAFETY: as the caller vouches.
+            Self::Expression(program) => unsafe { program.run(|code| code()) },
+        }
+    }
+}
+
+/// Does something in Python. What keeps this thread from it is a failure too.
+fn python<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
+    with_python(work).unwrap_or_else(|code| Err(code.into()))
+}
+
+/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values in
+/// turn.
+///
+/// # Safety
+/// The environment and the arguments are live.
+unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code> {
+    let [mode, source, scope, names] = arguments;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let mode = match env.number(mode) {
+            Some(0.0) => Mode::Run,
+            Some(1.0) => Mode::Eval,
+            _ => return Err(Code::Invalid),
+        };
+        let source = env.utf16(source).ok_or(Code::Invalid)?;
+        let scope = match env.kind(scope) {
+            ValueType::napi_undefined => None,
+            _ => Some(env.held(scope).ok_or(Code::Invalid)?),
+        };
+        let mut pairs = Vec::new();
+        for pair in elements(env, names).chunks_exact(2) {
+            let name = env.utf16(pair[0]).ok_or(Code::Invalid)?;
+            pairs.push((name, env.argument(pair[1])?));
+        }
+        Ok(Program {
+            mode,
+            source,
+            scope,
+            names: pairs,
+        })
+    }
+}
+
+/// The elements of an array; none of what isn't one.
+///
+/// # Safety
+/// The environment and the value are live.
+unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
+    let mut length = 0;
+    // SAFETY: as the caller vouches; each result is written, or stays null.
+    unsafe {
+        if env.kind(array) == ValueType::napi_object {
+            napi_get_array_length(env.0, array, &mut length);
+        }
+        let element = |index| {
+            let mut element = null_mut();
+            napi_get_element(env.0, array, index, &mut element);
+            element
+        };
+        (0..length).map(element).collect()
+    }
+}
+
+/// A shape: an array of extents, or undefined.
+///
+/// # Safety
+/// The environment and the value are live.
+unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, Code> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if env.kind(shape) == ValueType::napi_undefined {
+            return Ok(None);
+        }
+        let extent =
+            |element| whole(env.number(element).ok_or(Code::Invalid)?).map(|it| it as isize);
+        elements(env, shape)
+            .into_iter()
+            .map(extent)
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+}
+
+/// The inbox at an address that [`new_inbox`] gave.
+///
+/// # Safety
+/// The environment and the value are live, and the address is one of this thread's inboxes.
+unsafe fn inbox(env: Env, address: napi_value) -> Result<Arc<Inbox>, Code> {
+    // SAFETY: as the caller vouches; the inbox lives as long as JavaScript's thread, and this counts one more who has it.
+    unsafe {
+        let address = whole(env.number(address).ok_or(Code::Invalid)?)?;
+        let inbox: *const Inbox = std::ptr::with_exposed_provenance(address);
+        if inbox.is_null() {
+            return Err(Code::Invalid);
+        }
+        Arc::increment_strong_count(inbox);
+        Ok(Arc::from_raw(inbox))
+    }
+}

@@ -1,0 +1,293 @@
+//! Node-API: the functions that JavaScript gets by it, as `ffi/symbols.ts` declares them, and the words they are written in.
+//!
+//! They are what Deno's FFI can't do: make `ArrayBuffer`s that know when they are let go, and take and give any JavaScript
+//! value. Each thread that opens the library gets functions of its own.
+
+use std::ffi::{CStr, c_void};
+use std::ptr::null_mut;
+use std::sync::Once;
+
+use napi_sys::{
+    Status, napi_callback, napi_callback_info, napi_create_array_with_length, napi_create_double,
+    napi_create_external_arraybuffer, napi_create_function, napi_create_string_utf8, napi_env,
+    napi_get_arraybuffer_info, napi_get_boolean, napi_get_cb_info, napi_get_null,
+    napi_get_value_double, napi_get_value_string_utf16, napi_set_element, napi_set_named_property,
+    napi_typeof, napi_value, napi_valuetype,
+};
+
+use crate::{interpreter, view};
+
+/// Node-API's entry.
+///
+/// # Safety
+/// Called by Node-API with a live environment and exports object.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_value) -> napi_value {
+    static SYMBOLS: Once = Once::new();
+    // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
+    SYMBOLS.call_once(|| unsafe {
+        napi_sys::setup();
+    });
+    for (name, callback) in [
+        (c"keeper", view::keeper as CallbackFn),
+        (c"slot", view::slot_of),
+        (c"view", view::view),
+        (c"account", view::account),
+        (c"execute", interpreter::execute),
+        (c"start", interpreter::start),
+        (c"inbox", interpreter::new_inbox),
+        (c"ticket", interpreter::ticket),
+        (c"take", interpreter::take),
+        (c"interrupt", interpreter::interrupt),
+        (c"scope", interpreter::scope),
+        (c"variable", interpreter::variable),
+        (c"clear", interpreter::clear),
+        (c"adopt", interpreter::adopt),
+        (c"address", interpreter::address),
+        (c"call", interpreter::call),
+        (c"attribute", interpreter::attribute),
+        (c"string", interpreter::string),
+        (c"release", interpreter::release),
+        (c"drain", interpreter::drain),
+        (c"export", interpreter::export),
+        (c"borrow", interpreter::borrow),
+    ] {
+        // SAFETY: env and exports are live for the length of this call.
+        unsafe { export(env, exports, name, Some(callback)) };
+    }
+    exports
+}
+
+type CallbackFn = unsafe extern "C" fn(napi_env, napi_callback_info) -> napi_value;
+
+/// Sets a function as a property of the exports object; a failure leaves a pending exception or no such property.
+///
+/// # Safety
+/// `env` and `exports` are live.
+unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi_callback) {
+    let mut function = null_mut();
+    let length = name.to_bytes().len() as isize;
+    // SAFETY: the name is valid for its length, the result is written only on success.
+    let made = unsafe {
+        napi_create_function(
+            env,
+            name.as_ptr(),
+            length,
+            callback,
+            null_mut(),
+            &mut function,
+        )
+    };
+    if made == Status::napi_ok {
+        // SAFETY: all three are live.
+        unsafe { napi_set_named_property(env, exports, name.as_ptr(), function) };
+    }
+}
+
+/// What runs when V8 lets go of an external buffer.
+pub type Finalizer = unsafe extern "C" fn(napi_env, *mut c_void, *mut c_void);
+
+/// The environment of a call under way. A function of Node-API that fails leaves its result as it was: null, which is
+/// `undefined` where it is returned.
+#[derive(Clone, Copy)]
+pub struct Env(pub napi_env);
+
+impl Env {
+    /// The first arguments of the call; `undefined` for those that were not given.
+    ///
+    /// # Safety
+    /// The environment and `info` are those of the call under way.
+    pub unsafe fn arguments<const N: usize>(self, info: napi_callback_info) -> [napi_value; N] {
+        let (mut count, mut arguments) = (N, [null_mut(); N]);
+        // SAFETY: as the caller vouches; there is room for as many.
+        unsafe {
+            napi_get_cb_info(
+                self.0,
+                info,
+                &mut count,
+                arguments.as_mut_ptr(),
+                null_mut(),
+                null_mut(),
+            );
+        }
+        arguments
+    }
+
+    /// All arguments of the call.
+    ///
+    /// # Safety
+    /// The environment and `info` are those of the call under way.
+    pub unsafe fn all_arguments(self, info: napi_callback_info) -> Vec<napi_value> {
+        const USUAL: usize = 8;
+        let (mut count, mut arguments) = (USUAL, vec![null_mut(); USUAL]);
+        // SAFETY: as the caller vouches; there is room for as many.
+        let get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
+            let place = arguments.as_mut_ptr();
+            napi_get_cb_info(self.0, info, count, place, null_mut(), null_mut());
+        };
+        get(&mut count, &mut arguments);
+        if count > USUAL {
+            arguments.resize(count, null_mut());
+            get(&mut count, &mut arguments);
+        }
+        arguments.truncate(count);
+        arguments
+    }
+
+    /// What kind of value it is.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn kind(self, value: napi_value) -> napi_valuetype {
+        let mut kind = napi_sys::ValueType::napi_undefined;
+        if !value.is_null() {
+            // SAFETY: as the caller vouches.
+            unsafe { napi_typeof(self.0, value, &mut kind) };
+        }
+        kind
+    }
+
+    /// The number that a value is.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn number(self, value: napi_value) -> Option<f64> {
+        let mut number = f64::NAN;
+        // SAFETY: as the caller vouches.
+        let status = unsafe { napi_get_value_double(self.0, value, &mut number) };
+        (status == Status::napi_ok).then_some(number)
+    }
+
+    /// The UTF-16 of a string, exactly.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn utf16(self, value: napi_value) -> Option<Vec<u16>> {
+        /// Most strings fit, with their closing NUL, and need not be asked for their length.
+        const USUAL: usize = 128;
+        let read = |units: *mut u16, room: usize| {
+            let mut length = 0;
+            // SAFETY: as the caller vouches; there is that much room.
+            let status =
+                unsafe { napi_get_value_string_utf16(self.0, value, units, room, &mut length) };
+            (status == Status::napi_ok).then_some(length)
+        };
+        let mut units: Vec<u16> = Vec::with_capacity(USUAL);
+        let mut length = read(units.as_mut_ptr(), USUAL)?;
+        if length == USUAL - 1 {
+            let room = read(null_mut(), 0)? + 1;
+            units.reserve_exact(room);
+            length = read(units.as_mut_ptr(), room)?;
+        }
+        // SAFETY: so many were written.
+        unsafe { units.set_len(length) };
+        Some(units)
+    }
+
+    /// Where an `ArrayBuffer` has its memory, and how many bytes; none for other values.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn array_buffer(self, value: napi_value) -> Option<(*mut c_void, usize)> {
+        let (mut data, mut bytes) = (null_mut(), 0);
+        // SAFETY: as the caller vouches.
+        let status = unsafe { napi_get_arraybuffer_info(self.0, value, &mut data, &mut bytes) };
+        (status == Status::napi_ok).then_some((data, bytes))
+    }
+
+    /// `null`.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn null(self) -> napi_value {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe { napi_get_null(self.0, &mut value) };
+        value
+    }
+
+    /// A boolean.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn boolean(self, truth: bool) -> napi_value {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe { napi_get_boolean(self.0, truth, &mut value) };
+        value
+    }
+
+    /// A number.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn double(self, number: f64) -> napi_value {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe { napi_create_double(self.0, number, &mut value) };
+        value
+    }
+
+    /// A string.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn string(self, text: &str) -> napi_value {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches; the text is readable for its length.
+        unsafe {
+            napi_create_string_utf8(
+                self.0,
+                text.as_ptr().cast(),
+                text.len() as isize,
+                &mut value,
+            );
+        }
+        value
+    }
+
+    /// An array.
+    ///
+    /// # Safety
+    /// The environment and the elements are live.
+    pub unsafe fn array(self, elements: &[napi_value]) -> napi_value {
+        let mut array = null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe {
+            napi_create_array_with_length(self.0, elements.len(), &mut array);
+            for (index, &element) in elements.iter().enumerate() {
+                napi_set_element(self.0, array, index as u32, element);
+            }
+        }
+        array
+    }
+
+    /// An `ArrayBuffer` over memory that isn't V8's, with its finaliser, which runs on any thread.
+    ///
+    /// # Safety
+    /// The environment is live, and the memory lives until the finaliser runs.
+    pub unsafe fn external(
+        self,
+        data: *mut c_void,
+        bytes: usize,
+        finalizer: Finalizer,
+        hint: *mut c_void,
+    ) -> napi_value {
+        let mut buffer = null_mut();
+        // SAFETY: as the caller vouches. Where there is no buffer, nobody else runs the finaliser.
+        unsafe {
+            let status = napi_create_external_arraybuffer(
+                self.0,
+                data,
+                bytes,
+                Some(finalizer),
+                hint,
+                &mut buffer,
+            );
+            if status != Status::napi_ok {
+                finalizer(self.0, data, hint);
+            }
+        }
+        buffer
+    }
+}

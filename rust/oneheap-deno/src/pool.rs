@@ -1,0 +1,89 @@
+//! Threads for work that JavaScript doesn't wait for. As many as there is work at a time, for one piece of Python code may
+//! wait for another; those that have nothing to do wait a while for more.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{ThreadId, current};
+use std::time::Duration;
+
+use crate::code::Code;
+use crate::room::STACK_BYTES;
+
+/// Something to do on a thread of its own.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// So many threads wait for more to do; others end at once.
+const MOST_IDLE: usize = 8;
+
+/// How long a thread waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A thread that waits.
+struct Idle {
+    thread: ThreadId,
+    sender: SyncSender<Work>,
+}
+
+/// The threads that wait. A table of a fixed size needs no memory while it is locked: asking Python for memory can let go of
+/// the GIL, and then a thread that has it waits for the lock.
+static IDLE: Mutex<[Option<Idle>; MOST_IDLE]> = Mutex::new([const { None }; MOST_IDLE]);
+
+/// Has a thread do the work. It is not attached.
+pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Code> {
+    let work: Work = Box::new(work);
+    let waiting = IDLE
+        .lock()
+        .ok()
+        .and_then(|mut idle| idle.iter_mut().find_map(Option::take));
+    let Some(waiting) = waiting else {
+        return start(work);
+    };
+    // Whoever is taken out of the table waits until it gets something to do.
+    waiting.sender.send(work).map_err(|_| Code::NoThread)
+}
+
+fn start(work: Work) -> Result<(), Code> {
+    std::thread::Builder::new()
+        .name("oneheap-run".into())
+        .stack_size(STACK_BYTES)
+        .spawn(|| {
+            let (sender, receiver) = sync_channel(1);
+            let mut work = Some(work);
+            while let Some(now) = work {
+                now();
+                work = wait(&sender, &receiver);
+            }
+        })
+        .map_err(|_| Code::NoThread)?;
+    Ok(())
+}
+
+/// Waits for more to do; none if the thread is to end.
+fn wait(sender: &SyncSender<Work>, receiver: &Receiver<Work>) -> Option<Work> {
+    let thread = current().id();
+    let idle = Idle {
+        thread,
+        sender: sender.clone(),
+    };
+    let place = {
+        let mut table = IDLE.lock().ok()?;
+        let place = table.iter().position(Option::is_none)?;
+        table[place] = Some(idle);
+        place
+    };
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(work) => Some(work),
+        Err(_) if withdraw(place, thread) => None,
+        // Taken out of the table just now: something to do is on its way.
+        Err(_) => receiver.recv().ok(),
+    }
+}
+
+/// Takes a thread out of the table; no if it is there no more.
+fn withdraw(place: usize, thread: ThreadId) -> bool {
+    let withdrawn = IDLE
+        .lock()
+        .ok()
+        .and_then(|mut table| table[place].take_if(|idle| idle.thread == thread));
+    withdrawn.is_some()
+}

@@ -1,0 +1,82 @@
+//! References of JavaScript's to Python objects, and what can be done with them.
+
+use std::sync::Arc;
+
+use pyo3_ffi::{
+    PyDict_GetItemWithError, PyErr_Occurred, PyObject_Call, PyObject_CallNoArgs, PyObject_GetAttr,
+    PyObject_Str, PyTuple_New, PyTuple_SetItem,
+};
+
+use crate::failure::Failure;
+use crate::object::{Held, Object};
+use crate::value::{Answer, Argument, text};
+
+/// What a reference's buffer owns. None once JavaScript has let go of the object.
+pub struct Reference(pub Option<Arc<Held>>);
+
+/// Calls an object.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, Failure> {
+    // SAFETY: attached; arguments are live, and `PyTuple_SetItem` takes over the references that it is given.
+    unsafe {
+        let result = if arguments.is_empty() {
+            PyObject_CallNoArgs(callable.as_ptr())
+        } else {
+            let tuple = Object::owned(PyTuple_New(arguments.len() as isize))
+                .ok_or_else(|| Failure::fetch())?;
+            for (index, argument) in arguments.into_iter().enumerate() {
+                let object = argument.into_python()?;
+                PyTuple_SetItem(tuple.as_ptr(), index as isize, object.into_ptr());
+            }
+            PyObject_Call(callable.as_ptr(), tuple.as_ptr(), std::ptr::null_mut())
+        };
+        Answer::from_python(Object::owned(result).ok_or_else(|| Failure::fetch())?)
+    }
+}
+
+/// An attribute of an object.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn attribute(object: &Held, name: &[u16]) -> Result<Answer, Failure> {
+    // SAFETY: attached; both are live.
+    unsafe {
+        let name = text(name)?;
+        let attribute = Object::owned(PyObject_GetAttr(object.as_ptr(), name.as_ptr()));
+        Answer::from_python(attribute.ok_or_else(|| Failure::fetch())?)
+    }
+}
+
+/// An object as `str()` has it.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
+    // SAFETY: attached, and the object is live.
+    unsafe {
+        let string = Object::owned(PyObject_Str(object.as_ptr()));
+        let string = string.ok_or_else(|| Failure::fetch())?;
+        crate::value::utf8(string.as_ptr())
+            .map(Answer::Text)
+            .ok_or_else(|| Failure::fetch())
+    }
+}
+
+/// What a scope has by a name; none if nothing.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is a `dict`.
+pub unsafe fn variable(scope: &Held, name: &[u16]) -> Result<Option<Answer>, Failure> {
+    // SAFETY: attached; both are live, and the borrowed result gets a reference of its own at once.
+    unsafe {
+        let name = text(name)?;
+        let value = PyDict_GetItemWithError(scope.as_ptr(), name.as_ptr());
+        match Object::borrowed(value) {
+            Some(value) => Answer::from_python(value).map(Some),
+            None if PyErr_Occurred().is_null() => Ok(None),
+            None => Err(Failure::fetch()),
+        }
+    }
+}

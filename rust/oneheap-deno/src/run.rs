@@ -1,0 +1,110 @@
+//! Running Python code: compiled once, in a scope of its own or in a given one.
+
+use std::sync::Arc;
+
+use pyo3_ffi::{PyDict_New, PyDict_SetItem, PyErr_Clear, PyEval_EvalCode, PyObject_CallNoArgs};
+
+use crate::compiled::{Mode, compiled};
+use crate::failure::Failure;
+use crate::object::{Held, Object};
+use crate::support::{Support, support};
+use crate::value::{Argument, text};
+
+/// Code to run, and what it is given.
+pub struct Program {
+    pub mode: Mode,
+    /// UTF-16, as JavaScript has it.
+    pub source: Vec<u16>,
+    /// The dictionary to run in; without one, a fresh one.
+    pub scope: Option<Arc<Held>>,
+    /// What is set in the dictionary before.
+    pub names: Vec<(Vec<u16>, Argument)>,
+}
+
+impl Program {
+    /// Runs the code, and gives what the expression came to; `None` for statements. `turn` is given the running of the code
+    /// itself, without what comes before and after, and may leave it, with an exception set.
+    ///
+    /// # Safety
+    /// The thread is attached, and no exception is set.
+    pub unsafe fn run(
+        self,
+        turn: impl FnOnce(&dyn Fn() -> Option<Object>) -> Option<Object>,
+    ) -> Result<Object, Failure> {
+        // SAFETY: as the caller vouches.
+        let support = unsafe { support() }?;
+        let Self {
+            mode,
+            source,
+            scope,
+            names,
+        } = self;
+        let is_fresh = scope.is_none();
+        let gives_blocks = names
+            .iter()
+            .any(|(_, argument)| matches!(argument, Argument::Block(_)));
+        // SAFETY: attached; objects are live, and each result is checked.
+        unsafe {
+            let code = compiled(mode, &source, support)?;
+            let names = converted(names)?;
+            let globals = match scope {
+                Some(scope) => Object::borrowed(scope.as_ptr()),
+                None => new_scope(support),
+            };
+            let globals = globals.ok_or_else(|| Failure::fetch())?;
+            for (name, value) in names {
+                if PyDict_SetItem(globals.as_ptr(), name.as_ptr(), value.as_ptr()) != 0 {
+                    return Err(Failure::fetch());
+                }
+            }
+            let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
+            let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
+            let result = result.ok_or_else(|| Failure::fetch());
+            drop(globals);
+            if is_fresh && gives_blocks && code.makes_functions {
+                collect_young(support);
+            }
+            result
+        }
+    }
+}
+
+/// Names and values as Python objects. All are made before the first is used, so that one that can't be leaves no trace.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<(Object, Object)>, Failure> {
+    // SAFETY: as the caller vouches.
+    let convert = |(name, argument): (Vec<u16>, Argument)| unsafe {
+        Ok((text(&name)?, argument.into_python()?))
+    };
+    names.into_iter().map(convert).collect()
+}
+
+/// A dictionary in which code finds what it does in a script.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn new_scope(support: &Support) -> Option<Object> {
+    // SAFETY: attached; what the dictionary gets is kept for the life of the process.
+    unsafe {
+        let scope = Object::owned(PyDict_New())?;
+        let set = |name, value| PyDict_SetItem(scope.as_ptr(), name, value) == 0;
+        (set(support.builtins_name, support.builtins) && set(support.name_name, support.main))
+            .then_some(scope)
+    }
+}
+
+/// Frees what a fresh scope that functions were made in held: they refer to it and it to them, and a block in it would stay
+/// borrowed until Python's collector happens to come by. What is that young is collected in a few microseconds.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn collect_young(support: &Support) {
+    // SAFETY: as the caller vouches; an exception in here is of no interest.
+    unsafe {
+        if Object::owned(PyObject_CallNoArgs(support.collect_young)).is_none() {
+            PyErr_Clear();
+        }
+    }
+}
