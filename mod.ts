@@ -31,7 +31,7 @@ export {
   Borrowed,
   type BorrowOptions,
   type BorrowSource,
-} from "./ffi/borrow.ts";
+} from "./ffi/objects/borrow.ts";
 export {
   AllocationError,
   type Attempt,
@@ -44,10 +44,10 @@ export {
 } from "./ffi/errors.ts";
 export { type Python, python } from "./ffi/interpreter.ts";
 export type { EmbeddedPython } from "./ffi/library.ts";
-export { PyObjectRef, type PythonValue } from "./ffi/object.ts";
+export { PyObjectRef, type PythonValue } from "./ffi/objects/object.ts";
 export { type Raw, raw } from "./ffi/raw.ts";
-export type { RunOptions } from "./ffi/run.ts";
-export { PythonScope } from "./ffi/scope.ts";
+export type { RunOptions } from "./ffi/running/run.ts";
+export { PythonScope } from "./ffi/running/scope.ts";
 export { type Stats, stats } from "./ffi/stats.ts";
 export type {
   Element,

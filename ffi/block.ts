@@ -4,9 +4,9 @@ import { failure, whole } from "./checks.ts";
 import { BorrowedError, FreedError } from "./errors.ts";
 import { type Keeper, returnKeeper, takeKeeper } from "./keeper.ts";
 import { napi, symbols } from "./library.ts";
-import { received } from "./outcome.ts";
+import { received } from "./objects/outcome.ts";
 import { freed, grew, seen, unviewed } from "./pressure.ts";
-import { forget, remember } from "./shared.ts";
+import { forget, remember } from "./objects/shared.ts";
 import { CODE } from "./symbols.ts";
 import {
   describe,

@@ -5,10 +5,10 @@ import {
   type Borrowed,
   type BorrowOptions,
   type BorrowSource,
-} from "./borrow.ts";
+} from "./objects/borrow.ts";
 import { embedded, type EmbeddedPython } from "./library.ts";
-import type { PythonValue } from "./object.ts";
-import { execute, type RunOptions, start } from "./run.ts";
+import type { PythonValue } from "./objects/object.ts";
+import { execute, type RunOptions, start } from "./running/run.ts";
 import { MODE } from "./symbols.ts";
 import type { TypedArray, TypedArrayConstructor } from "./types.ts";
 

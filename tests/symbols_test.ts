@@ -44,7 +44,7 @@ const source = (path: string) =>
   Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
 
 const SYMBOLS_RS = source("rust/oneheap-deno/src/symbols.rs");
-const NODE_RS = source("rust/oneheap-deno/src/node.rs");
+const NODE_RS = source("rust/oneheap-deno/src/node/mod.rs");
 
 /** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
 function declaredInRust(rust: string): Declaration[] {
@@ -104,16 +104,16 @@ Deno.test("both sides have the same codes", () => {
 });
 
 Deno.test("both sides have the same tags, refusals and modes", () => {
-  assertEquals(variantsInRust("crossing.rs", "Tag"), { ...TAG });
-  assertEquals(variantsInRust("borrow.rs", "Refusal"), { ...REFUSAL });
-  assertEquals(variantsInRust("compiled.rs", "Mode"), { ...MODE });
+  assertEquals(variantsInRust("node/crossing.rs", "Tag"), { ...TAG });
+  assertEquals(variantsInRust("objects/borrow.rs", "Refusal"), { ...REFUSAL });
+  assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
 });
 
 Deno.test("both sides number the element types alike", () => {
   const inTypeScript = CONSTRUCTORS.map(({ name }) =>
     name.replace("Array", "").replace(/^./, (first) => first.toLowerCase())
   );
-  const inRust = variantsInRust("element.rs", "Element");
+  const inRust = variantsInRust("objects/element.rs", "Element");
   assertEquals(Object.keys(inRust), inTypeScript);
 });
 

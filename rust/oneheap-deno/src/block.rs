@@ -13,7 +13,7 @@ use oneheap::{PyMemAllocator, Standing};
 
 use crate::attach::Scope;
 use crate::code::Code;
-use crate::element::Element;
+use crate::objects::element::Element;
 use crate::{python, stats};
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches. `ffi/block.ts` has the number too.

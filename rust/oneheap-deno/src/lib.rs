@@ -6,29 +6,15 @@
 
 mod attach;
 mod block;
-mod borrow;
 mod code;
-mod compiled;
-mod crossing;
-mod element;
-mod exporter;
-mod failure;
-mod inbox;
-mod interpreter;
 mod node;
-mod object;
-mod pool;
+mod objects;
 mod python;
 mod raw;
-mod reference;
-mod room;
-mod run;
+mod running;
 mod stats;
-mod support;
 mod symbols;
 mod system;
-mod turn;
-mod value;
 mod view;
 
 #[global_allocator]

@@ -21,8 +21,8 @@ use pyo3_ffi::{
 
 use crate::attach::Scope;
 use crate::code::Code;
-use crate::object::{release_waiting, releases_wait};
-use crate::room::STACK_BYTES;
+use crate::objects::object::{release_waiting, releases_wait};
+use crate::running::room::STACK_BYTES;
 use crate::system;
 
 /// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which

@@ -7,8 +7,9 @@ use std::ffi::c_void;
 
 use crate::block::{pointer, slot};
 use crate::code::{Code, crossing, whole};
-use crate::element::Element;
-use crate::{attach, interpreter, python, raw, stats};
+use crate::node::interpreter;
+use crate::objects::element::Element;
+use crate::{attach, python, raw, stats};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
 const ABI: u32 = 2;

@@ -13,10 +13,10 @@ use pyo3_ffi::{
     PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16, PyUnicode_Type,
 };
 
-use crate::exporter::{self, Export};
-use crate::failure::Failure;
-use crate::object::{Held, Object};
-use crate::support::support;
+use crate::objects::exporter::{self, Export};
+use crate::objects::failure::Failure;
+use crate::objects::object::{Held, Object};
+use crate::objects::support::support;
 
 /// What JavaScript gives to Python.
 pub enum Argument {

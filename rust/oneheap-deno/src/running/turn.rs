@@ -13,8 +13,8 @@ use pyo3_ffi::{
 };
 
 use crate::attach::{Scope, let_go_while};
-use crate::object::Object;
-use crate::pool;
+use crate::objects::object::Object;
+use crate::running::pool;
 
 /// The code has not begun.
 const WAITING: u8 = 0;

@@ -7,7 +7,7 @@ use std::thread::{ThreadId, current};
 use std::time::Duration;
 
 use crate::code::Code;
-use crate::room::STACK_BYTES;
+use crate::running::room::STACK_BYTES;
 
 /// Something to do on a thread of its own.
 type Work = Box<dyn FnOnce() + Send>;

@@ -17,9 +17,9 @@ use pyo3_ffi::{
 
 use crate::block::{Holding, Slot};
 use crate::code::Code;
-use crate::element::Element;
-use crate::failure::Failure;
-use crate::object::Object;
+use crate::objects::element::Element;
+use crate::objects::failure::Failure;
+use crate::objects::object::Object;
 
 /// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
 const BF_GETBUFFER: c_int = 1;

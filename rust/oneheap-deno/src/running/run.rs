@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use pyo3_ffi::{PyDict_New, PyDict_SetItem, PyErr_Clear, PyEval_EvalCode, PyObject_CallNoArgs};
 
-use crate::compiled::{Mode, compiled};
-use crate::failure::Failure;
-use crate::object::{Held, Object};
-use crate::support::{Support, support};
-use crate::value::{Argument, text};
+use crate::objects::failure::Failure;
+use crate::objects::object::{Held, Object};
+use crate::objects::support::{Support, support};
+use crate::objects::value::{Argument, text};
+use crate::running::compiled::{Mode, compiled};
 
 /// Code to run, and what it is given.
 pub struct Program {

@@ -14,14 +14,14 @@ use napi_sys::{
 };
 
 use crate::block::Slot;
-use crate::borrow::{self, Borrowing, Description, Source};
 use crate::code::{Code, MAX_SAFE_INTEGER};
-use crate::exporter::Export;
-use crate::failure::{Exception, Failure};
 use crate::node::Env;
-use crate::object::{Held, Lease};
-use crate::reference::Reference;
-use crate::value::{Answer, Argument};
+use crate::objects::borrow::{self, Borrowing, Description, Source};
+use crate::objects::exporter::Export;
+use crate::objects::failure::{Exception, Failure};
+use crate::objects::object::{Held, Lease};
+use crate::objects::reference::Reference;
+use crate::objects::value::{Answer, Argument};
 use crate::view::KEEPER_BYTES;
 
 /// The size of a reference's buffer, which JavaScript never looks into; it tells one from a keeper.

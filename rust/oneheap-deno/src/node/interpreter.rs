@@ -14,22 +14,22 @@ use napi_sys::{
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
 use crate::block::{Slot, pointer};
-use crate::borrow;
 use crate::code::{Code, whole};
-use crate::compiled::Mode;
-use crate::element::Element;
-use crate::exporter::{self, Export};
-use crate::failure::Failure;
-use crate::inbox::Inbox;
 use crate::node::Env;
-use crate::object::{Held, Object};
-use crate::pool;
-use crate::reference;
-use crate::room::with_python;
-use crate::run::{Program, new_scope};
-use crate::support::support;
-use crate::turn::Turn;
-use crate::value::Answer;
+use crate::objects::borrow;
+use crate::objects::element::Element;
+use crate::objects::exporter::{self, Export};
+use crate::objects::failure::Failure;
+use crate::objects::object::{Held, Object};
+use crate::objects::reference;
+use crate::objects::support::support;
+use crate::objects::value::Answer;
+use crate::running::compiled::Mode;
+use crate::running::inbox::Inbox;
+use crate::running::pool;
+use crate::running::room::with_python;
+use crate::running::run::{Program, new_scope};
+use crate::running::turn::Turn;
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///

@@ -1,10 +1,15 @@
 /** Running Python code, on this thread or on one of its own. */
 
-import { napi, symbols } from "./library.ts";
-import { crossing, type PythonValue, text, valueOf } from "./object.ts";
+import { napi, symbols } from "../library.ts";
+import {
+  crossing,
+  type PythonValue,
+  text,
+  valueOf,
+} from "../objects/object.ts";
 import { dictionaryOf, PythonScope } from "./scope.ts";
-import type { Crossing, Mode, Outcome } from "./symbols.ts";
-import { describe } from "./types.ts";
+import type { Crossing, Mode, Outcome } from "../symbols.ts";
+import { describe } from "../types.ts";
 
 /**
  * What running Python code can be told.

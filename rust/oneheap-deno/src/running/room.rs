@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::attach::{Scope, let_go_while};
 use crate::code::Code;
-use crate::object::release_waiting;
+use crate::objects::object::release_waiting;
 use crate::system;
 
 /// The stack of threads that this library makes to run Python code. Up to Python's limit of recursion, most code needs 5 MiB at

@@ -10,7 +10,7 @@ use pyo3_ffi::{
 };
 
 use crate::code::Code;
-use crate::object::Object;
+use crate::objects::object::Object;
 
 /// Python's share of this library.
 const SOURCE: &CStr =

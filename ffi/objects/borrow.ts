@@ -1,18 +1,18 @@
 /** Memory of Python objects, shown to JavaScript where it is. */
 
-import { BufferError, type BufferRefusal, FreedError } from "./errors.ts";
-import { napi } from "./library.ts";
+import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
+import { napi } from "../library.ts";
 import { addressOf, PyObjectRef, referenceOf } from "./object.ts";
 import { received } from "./outcome.ts";
-import { given, type RunOptions } from "./run.ts";
-import { REFUSAL, TAG } from "./symbols.ts";
+import { given, type RunOptions } from "../running/run.ts";
+import { REFUSAL, TAG } from "../symbols.ts";
 import {
   CONSTRUCTORS,
   describe,
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
-} from "./types.ts";
+} from "../types.ts";
 
 /**
  * What {@linkcode Python.borrow} can be told.

@@ -3,6 +3,9 @@
 //! They are what Deno's FFI can't do: make `ArrayBuffer`s that know when they are let go, and take and give any JavaScript
 //! value. Each thread that opens the library gets functions of its own.
 
+mod crossing;
+pub mod interpreter;
+
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 use std::sync::Once;
@@ -15,7 +18,7 @@ use napi_sys::{
     napi_typeof, napi_value, napi_valuetype,
 };
 
-use crate::{interpreter, view};
+use crate::view;
 
 /// Node-API's entry.
 ///

@@ -7,9 +7,9 @@ use pyo3_ffi::{
     PyObject_Str, PyTuple_New, PyTuple_SetItem,
 };
 
-use crate::failure::Failure;
-use crate::object::{Held, Object};
-use crate::value::{Answer, Argument, text};
+use crate::objects::failure::Failure;
+use crate::objects::object::{Held, Object};
+use crate::objects::value::{Answer, Argument, text};
 
 /// What a reference's buffer owns. None once JavaScript has let go of the object.
 pub struct Reference(pub Option<Arc<Held>>);
@@ -58,7 +58,7 @@ pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
     unsafe {
         let string = Object::owned(PyObject_Str(object.as_ptr()));
         let string = string.ok_or_else(|| Failure::fetch())?;
-        crate::value::utf8(string.as_ptr())
+        crate::objects::value::utf8(string.as_ptr())
             .map(Answer::Text)
             .ok_or_else(|| Failure::fetch())
     }

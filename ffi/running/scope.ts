@@ -1,9 +1,9 @@
 /** Scopes: the variables of Python code, kept between runs. */
 
-import { FreedError } from "./errors.ts";
-import { napi } from "./library.ts";
-import { type PythonValue, text, valueOf } from "./object.ts";
-import { received } from "./outcome.ts";
+import { FreedError } from "../errors.ts";
+import { napi } from "../library.ts";
+import { type PythonValue, text, valueOf } from "../objects/object.ts";
+import { received } from "../objects/outcome.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;

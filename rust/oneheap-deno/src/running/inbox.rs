@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::failure::Failure;
-use crate::turn::Turn;
-use crate::value::Answer;
+use crate::objects::failure::Failure;
+use crate::objects::value::Answer;
+use crate::running::turn::Turn;
 
 /// What became of a run.
 pub type Outcome = Result<Answer, Failure>;

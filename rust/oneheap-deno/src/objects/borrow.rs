@@ -7,9 +7,9 @@ use pyo3_ffi::{
     PyBuffer_ToContiguous, PyObject_GetBuffer,
 };
 
-use crate::element::Element;
-use crate::failure::Failure;
-use crate::object::{Lease, Object};
+use crate::objects::element::Element;
+use crate::objects::failure::Failure;
+use crate::objects::object::{Lease, Object};
 
 /// What a view is made of.
 pub enum Source {

@@ -1,8 +1,8 @@
 /** What comes back from Python: a failure is thrown, all else is handed on. */
 
-import { failure } from "./checks.ts";
-import { PythonError } from "./errors.ts";
-import { type Outcome, TAG } from "./symbols.ts";
+import { failure } from "../checks.ts";
+import { PythonError } from "../errors.ts";
+import { type Outcome, TAG } from "../symbols.ts";
 
 /** The outcome, unless it is a failure: that is thrown. `cause` is why code was interrupted, if it was. */
 export function received(outcome: Outcome, cause?: unknown): Outcome {

@@ -1,7 +1,7 @@
 /** The blocks of this thread that were given to Python, to know them again when they come back. */
 
-import type { Block } from "./block.ts";
-import type { TypedArray } from "./types.ts";
+import type { Block } from "../block.ts";
+import type { TypedArray } from "../types.ts";
 
 /** By their identities, which are never given twice. A block that is lost leaves an entry until there are many. */
 const blocks = new Map<number, WeakRef<Block<TypedArray>>>();

@@ -1,12 +1,12 @@
 /** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
 
-import { Block, crossingOf } from "./block.ts";
-import { FreedError } from "./errors.ts";
-import { napi, symbols } from "./library.ts";
+import { Block, crossingOf } from "../block.ts";
+import { FreedError } from "../errors.ts";
+import { napi, symbols } from "../library.ts";
 import { received } from "./outcome.ts";
 import { recognise } from "./shared.ts";
-import { type Crossing, type Outcome, TAG } from "./symbols.ts";
-import { describe, type TypedArray } from "./types.ts";
+import { type Crossing, type Outcome, TAG } from "../symbols.ts";
+import { describe, type TypedArray } from "../types.ts";
 
 /**
  * What goes into Python and what comes back.

@@ -9,10 +9,10 @@ use pyo3_ffi::{
     PyUnicode_InternFromString,
 };
 
-use crate::failure::Failure;
-use crate::object::{Held, Object};
-use crate::support::Support;
-use crate::value::text;
+use crate::objects::failure::Failure;
+use crate::objects::object::{Held, Object};
+use crate::objects::support::Support;
+use crate::objects::value::text;
 
 /// What kind of source it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,10 @@
+//! Python's objects: references to them, values that have a counterpart in JavaScript, and memory that both languages use.
+
+pub mod borrow;
+pub mod element;
+pub mod exporter;
+pub mod failure;
+pub mod object;
+pub mod reference;
+pub mod support;
+pub mod value;

@@ -1,0 +1,8 @@
+//! Running Python code: compiled once, on a thread with enough stack, and interrupted where that is asked for.
+
+pub mod compiled;
+pub mod inbox;
+pub mod pool;
+pub mod room;
+pub mod run;
+pub mod turn;
