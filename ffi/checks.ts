@@ -38,6 +38,10 @@ export function failure(code: number, requested: number): Error {
       return new LibraryError(
         "This thread is attached to a subinterpreter, whose memory must not meet the main interpreter's. Detach it first",
       );
+    case CODE.tooLarge:
+      return new RangeError(
+        "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
+      );
     case CODE.noThread:
       return new LibraryError(
         "No thread could be made for Python code. The system's limit of threads or of memory is reached",

@@ -14,19 +14,25 @@ import { napi } from "./library.ts";
 /** Growth by so many bytes is told to V8. */
 const STEP_BYTES = 32 * 1024 * 1024;
 
-/** After frees by hand it takes at most this many more bytes until growth is told again. */
+/**
+ * After frees by hand it takes at most this many more bytes until growth is told again, or as many as were freed at once: what is
+ * borrowed and given back in turn is told of the first time only.
+ */
 const SLACK_BYTES = 256 * 1024 * 1024;
 
-/** Bytes of the blocks that this thread allocated and did not free by hand; lost ones are among them. */
+/**
+ * Bytes of the blocks that this thread allocated, and of what it borrowed or refers to in Python, and did not free by hand; what
+ * was lost is among them.
+ */
 let kept = 0;
 
 /** What `kept` was when V8 was told last. */
 let told = 0;
 
-/** By how many bytes the blocks without a view have changed since V8 was told last. */
+/** By how many bytes the blocks without a view, and the objects in Python, have changed since V8 was told last. */
 let unseen = 0;
 
-/** A block without a view grew by `bytes`, or began with so many. */
+/** A block without a view grew by `bytes`, or began with so many; or there is a reference to an object of that size. */
 export function grew(bytes: number): void {
   unseen += bytes;
   kept += bytes;
@@ -36,10 +42,11 @@ export function grew(bytes: number): void {
 /** A block was freed by hand. */
 export function freed(bytes: number): void {
   kept -= bytes;
-  if (told - kept > SLACK_BYTES) told = kept + SLACK_BYTES;
+  const slack = Math.max(SLACK_BYTES, bytes);
+  if (told - kept > slack) told = kept + slack;
 }
 
-/** A block of `bytes` bytes got a view, or was without one and freed: V8 needn't be told of them. */
+/** A block of `bytes` bytes got a view, or was freed without one, or an object's reference was: V8 needn't be told of them. */
 export function seen(bytes: number): void {
   unseen -= bytes;
 }

@@ -17,6 +17,7 @@ export const CODE = {
   subinterpreter: -4,
   borrowed: -5,
   noThread: -6,
+  tooLarge: -7,
 } as const;
 
 /** What an array that comes by Node-API begins with. */
@@ -31,6 +32,8 @@ export const TAG = {
   borrowed: 3,
   /** A buffer that can't be shown: why, its format, and its shape. */
   notShown: 4,
+  /** An object that exports much memory: a reference to it, and how many bytes. */
+  large: 5,
 } as const;
 
 /** Why a buffer can't be shown. */

@@ -2,6 +2,7 @@
 
 import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
 import { napi } from "../library.ts";
+import { freed, grew, seen } from "../pressure.ts";
 import { addressOf, PyObjectRef, referenceOf } from "./object.ts";
 import { received } from "./outcome.ts";
 import { given, type RunOptions } from "../running/run.ts";
@@ -102,7 +103,9 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     const view = this.#view;
     if (view === undefined) return;
     this.#view = undefined;
-    if (!view.buffer.detached) view.buffer.transfer(0);
+    if (view.buffer.detached) return;
+    freed(view.byteLength);
+    view.buffer.transfer(0);
     napi.drain();
   }
 }
@@ -144,6 +147,8 @@ export function borrow<A extends TypedArray>(
     string,
     ...number[],
   ];
+  grew(buffer.byteLength);
+  seen(buffer.byteLength);
   const Shown = CONSTRUCTORS[number] as TypedArrayConstructor<A>;
   return create(new Shown(buffer), Object.freeze(shape), format, copied);
 }

@@ -3,6 +3,7 @@
 import { Block, crossingOf } from "../block.ts";
 import { FreedError } from "../errors.ts";
 import { napi, symbols } from "../library.ts";
+import { freed, grew, seen } from "../pressure.ts";
 import { received } from "./outcome.ts";
 import { recognise } from "./shared.ts";
 import { type Crossing, type Outcome, TAG } from "../symbols.ts";
@@ -44,7 +45,7 @@ export type PythonValue =
   | PyObjectRef;
 
 /** Makes a `PyObjectRef` of a reference's buffer. */
-let create: (reference: ArrayBuffer) => PyObjectRef;
+let create: (reference: ArrayBuffer, bytes?: number) => PyObjectRef;
 
 /** The buffer of a `PyObjectRef`; a `FreedError` if it was disposed. */
 export let referenceOf: (object: PyObjectRef) => ArrayBuffer;
@@ -68,13 +69,19 @@ const REFERENCE = Symbol();
  */
 export class PyObjectRef implements Disposable {
   #reference: ArrayBuffer | undefined;
+  /** Of how many bytes V8 was told for the object. */
+  #bytes = 0;
 
   static {
     const Own = PyObjectRef as unknown as new (
       reference: ArrayBuffer,
       kind: symbol,
     ) => PyObjectRef;
-    create = (reference) => new Own(reference, REFERENCE);
+    create = (reference, bytes = 0) => {
+      const object = new Own(reference, REFERENCE);
+      object.#bytes = bytes;
+      return object;
+    };
     referenceOf = (object) => object.#live();
   }
 
@@ -141,6 +148,8 @@ export class PyObjectRef implements Disposable {
     if (reference === undefined) return;
     this.#reference = undefined;
     napi.release(reference);
+    freed(this.#bytes);
+    seen(this.#bytes);
   }
 
   #live(): ArrayBuffer {
@@ -198,10 +207,21 @@ export function valueOf(outcome: Outcome, cause?: unknown): PythonValue {
   if (outcome instanceof ArrayBuffer) return create(outcome);
   const value = received(outcome, cause);
   if (!Array.isArray(value)) return value as PythonValue;
-  const [tag, identity, reference] = value;
-  if (tag !== TAG.block) throw new TypeError(`Unknown outcome ${tag}`);
-  const block = recognise(identity);
-  if (block === undefined) return create(reference);
-  napi.release(reference);
+  return value[0] === TAG.large ? large(value) : block(value);
+}
+
+/** An object that exports much memory. A lost reference to it is small to V8, so that is told how large it is. */
+function large([, reference, bytes]: readonly unknown[]): PyObjectRef {
+  grew(bytes as number);
+  return create(reference as ArrayBuffer, bytes as number);
+}
+
+/** A block that comes back, or its memory alone. */
+function block(
+  [, identity, reference]: readonly unknown[],
+): Block<TypedArray> | PyObjectRef {
+  const block = recognise(identity as number);
+  if (block === undefined) return create(reference as ArrayBuffer);
+  napi.release(reference as ArrayBuffer);
   return block;
 }

@@ -18,6 +18,8 @@ pub enum Code {
     Borrowed = -5,
     /// No thread could be made.
     NoThread = -6,
+    /// JavaScript has no string or bigint of that size.
+    TooLarge = -7,
 }
 
 impl Code {

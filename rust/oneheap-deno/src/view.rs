@@ -26,9 +26,14 @@ struct Keeper {
 }
 
 thread_local! {
-    /// Bytes of lost blocks without a view that were freed since V8 was told last. One for each isolate, which has its
-    /// thread to itself; finalisers add to it from other threads.
+    /// Bytes that V8 was told of and that were lost since: of blocks without a view, and of Python objects. One for each
+    /// isolate, which has its thread to itself; finalisers add to it from other threads.
     static COLLECTED: Arc<AtomicI64> = Arc::default();
+}
+
+/// Where the finalisers of this thread's isolate count what was lost; none when the thread ends.
+pub fn collected() -> Option<Arc<AtomicI64>> {
+    COLLECTED.try_with(Arc::clone).ok()
 }
 
 /// `view(slot)`: an `ArrayBuffer` over the block's memory that holds it; undefined if the slot has no memory to give.
@@ -63,7 +68,7 @@ pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_v
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let Ok(collected) = COLLECTED.try_with(Arc::clone) else {
+    let Some(collected) = collected() else {
         return null_mut();
     };
     let keeper = Box::into_raw(Box::new(Keeper {

@@ -22,7 +22,7 @@ use crate::objects::failure::{Exception, Failure};
 use crate::objects::object::{Held, Lease};
 use crate::objects::reference::Reference;
 use crate::objects::value::{Answer, Argument};
-use crate::view::KEEPER_BYTES;
+use crate::view::{KEEPER_BYTES, collected};
 
 /// The size of a reference's buffer, which JavaScript never looks into; it tells one from a keeper.
 const REFERENCE_BYTES: usize = 2;
@@ -41,7 +41,15 @@ enum Tag {
     Borrowed = 3,
     /// A buffer that can't be shown: why, its format, and its shape.
     NotShown = 4,
+    /// An object that exports much memory: a reference to it, and how many bytes.
+    Large = 5,
 }
+
+/// From this size on, V8 is told of the memory that an object exports.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// The most that V8 lets a bigint have, in words.
+const MOST_WORDS: usize = 1 << 24;
 
 impl Env {
     /// A value for Python. TypeScript has checked it, and let no other kinds through.
@@ -116,7 +124,10 @@ impl Env {
                     KEEPER_BYTES => Export::new(&mut *data.cast::<Slot>(), None, false)
                         .ok()
                         .map(Argument::Block),
-                    REFERENCE_BYTES => (*data.cast::<Reference>()).0.clone().map(Argument::Object),
+                    REFERENCE_BYTES => {
+                        let reference = &*data.cast::<Reference>();
+                        reference.held.clone().map(Argument::Object)
+                    }
                     _ => None,
                 };
             }
@@ -161,7 +172,7 @@ impl Env {
         // SAFETY: as the caller vouches.
         unsafe {
             self.reference(value)
-                .and_then(|reference| reference.0.clone())
+                .and_then(|reference| reference.held.clone())
         }
     }
 
@@ -177,12 +188,20 @@ impl Env {
         }
     }
 
-    /// A buffer that owns a reference to an object, and lets go of it when it is lost.
+    /// A buffer that owns a reference to an object, and lets go of it when it is lost. The object exports `bytes` of memory,
+    /// of which V8 is told by TypeScript if they are many.
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn new_reference(self, held: Held) -> napi_value {
-        let record = Box::into_raw(Box::new(Reference(Some(Arc::new(held)))));
+    pub unsafe fn new_reference(self, held: Held, bytes: usize) -> napi_value {
+        let told = (bytes >= LARGE_BYTES)
+            .then(collected)
+            .flatten()
+            .map(|collected| (bytes, collected));
+        let record = Box::into_raw(Box::new(Reference {
+            held: Some(Arc::new(held)),
+            told,
+        }));
         // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until it is dropped.
         unsafe {
             self.external(
@@ -224,22 +243,34 @@ impl Env {
                 Answer::Integer(integer) => {
                     napi_create_bigint_int64(self.0, integer, &mut value);
                 }
+                Answer::Big(_, words) if words.len() >= MOST_WORDS => {
+                    return self.failure(Code::TooLarge.into());
+                }
                 Answer::Big(negative, words) => {
                     let sign = negative.into();
                     napi_create_bigint_words(self.0, sign, words.len(), words.as_ptr(), &mut value);
                 }
-                Answer::Text(text) => return self.string(&text),
+                Answer::Text(text) => {
+                    value = self.string(&text);
+                    if value.is_null() {
+                        return self.failure(Code::TooLarge.into());
+                    }
+                }
                 Answer::Bytes(bytes) => {
                     let length = bytes.len();
                     let buffer = self.owned_bytes(bytes);
                     let kind = TypedarrayType::uint8_array;
                     napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
                 }
-                Answer::Object(held) => return self.new_reference(held),
+                Answer::Object(held, bytes) if bytes >= LARGE_BYTES => {
+                    let reference = self.new_reference(held, bytes);
+                    return self.tagged(Tag::Large, &[reference, self.double(bytes as f64)]);
+                }
+                Answer::Object(held, bytes) => return self.new_reference(held, bytes),
                 Answer::Block(identity, held) => {
                     return self.tagged(
                         Tag::Block,
-                        &[self.double(identity), self.new_reference(held)],
+                        &[self.double(identity), self.new_reference(held, 0)],
                     );
                 }
             }

@@ -181,7 +181,7 @@ pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi
     unsafe {
         env.outcome(python(|| {
             let scope = new_scope(support()?).ok_or_else(|| Failure::fetch())?;
-            Ok(Answer::Object(scope.into()))
+            Ok(Answer::Object(scope.into(), 0))
         }))
     }
 }
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
         match Object::owned(pointer(address).cast()) {
-            Some(object) => env.new_reference(object.into()),
+            Some(object) => env.new_reference(object.into(), 0),
             None => null_mut(),
         }
     }
@@ -317,7 +317,11 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     // SAFETY: Node-API's own handles, of which nobody else has this one now; let go attached.
     unsafe {
         let reference = env.reference(env.arguments::<1>(info)[0]);
-        let held = reference.and_then(|reference| reference.0.take());
+        let held = reference.and_then(|reference| {
+            // TypeScript tells V8 itself.
+            reference.told = None;
+            reference.held.take()
+        });
         // Code that runs on another thread may have it too.
         if let Some(held) = held.and_then(Arc::into_inner) {
             let _ = with_python(move || drop(held.into_object()));

@@ -1,18 +1,32 @@
 //! References of JavaScript's to Python objects, and what can be done with them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    PyDict_GetItemWithError, PyErr_Occurred, PyObject_Call, PyObject_CallNoArgs, PyObject_GetAttr,
-    PyObject_Str, PyTuple_New, PyTuple_SetItem,
+    PyErr_Clear, PyErr_ExceptionMatches, PyExc_KeyError, PyObject_Call, PyObject_CallNoArgs,
+    PyObject_GetAttr, PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object};
 use crate::objects::value::{Answer, Argument, text};
 
-/// What a reference's buffer owns. None once JavaScript has let go of the object.
-pub struct Reference(pub Option<Arc<Held>>);
+/// What a reference's buffer owns.
+pub struct Reference {
+    /// None once JavaScript has let go of the object.
+    pub held: Option<Arc<Held>>,
+    /// Of how many bytes V8 was told for the object, and where to say so if the reference is lost.
+    pub told: Option<(usize, Arc<AtomicI64>)>,
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        if let Some((bytes, collected)) = self.told.take() {
+            collected.fetch_add(bytes as i64, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Calls an object.
 ///
@@ -69,14 +83,16 @@ pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
 /// # Safety
 /// The thread is attached, no exception is set, and the object is a `dict`.
 pub unsafe fn variable(scope: &Held, name: &[u16]) -> Result<Option<Answer>, Failure> {
-    // SAFETY: attached; both are live, and the borrowed result gets a reference of its own at once.
+    // SAFETY: attached; both are live, and results are owned.
     unsafe {
         let name = text(name)?;
-        let value = PyDict_GetItemWithError(scope.as_ptr(), name.as_ptr());
-        match Object::borrowed(value) {
-            Some(value) => Answer::from_python(value).map(Some),
-            None if PyErr_Occurred().is_null() => Ok(None),
-            None => Err(Failure::fetch()),
+        if let Some(value) = Object::owned(PyObject_GetItem(scope.as_ptr(), name.as_ptr())) {
+            return Answer::from_python(value).map(Some);
         }
+        if PyErr_ExceptionMatches(PyExc_KeyError) == 0 {
+            return Err(Failure::fetch());
+        }
+        PyErr_Clear();
+        Ok(None)
     }
 }

@@ -5,12 +5,13 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use pyo3_ffi::{
-    Py_False, Py_None, Py_True, PyBool_FromLong, PyBytes_AsString, PyBytes_FromStringAndSize,
-    PyBytes_Size, PyBytes_Type, PyDict_GetItemWithError, PyErr_Clear, PyErr_Occurred,
-    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyImport_GetModuleDict,
+    Py_False, Py_None, Py_True, Py_buffer, PyBUF_INDIRECT, PyBool_FromLong, PyBuffer_Release,
+    PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, PyBytes_Type, PyErr_Clear,
+    PyErr_Occurred, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyImport_GetModule,
     PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
-    PyNumber_ToBase, PyObject, PyObject_CallNoArgs, PyObject_GetAttrString, PyObject_IsInstance,
-    PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16, PyUnicode_Type,
+    PyNumber_ToBase, PyObject, PyObject_CallNoArgs, PyObject_CheckBuffer, PyObject_GetAttrString,
+    PyObject_GetBuffer, PyObject_IsInstance, PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String,
+    PyUnicode_DecodeUTF16, PyUnicode_Type,
 };
 
 use crate::objects::exporter::{self, Export};
@@ -43,8 +44,8 @@ pub enum Answer {
     Big(bool, Vec<u64>),
     Text(String),
     Bytes(Vec<u8>),
-    /// An object that has no counterpart.
-    Object(Held),
+    /// An object that has no counterpart, and the size of the memory that it exports, if it does.
+    Object(Held, usize),
     /// A block that comes back: its identity, and the object.
     Block(f64, Held),
 }
@@ -98,7 +99,8 @@ impl Answer {
             {
                 return Ok(answer);
             }
-            Ok(Self::Object(object.into()))
+            let bytes = exported_bytes(&object);
+            Ok(Self::Object(object.into(), bytes))
         }
     }
 }
@@ -184,24 +186,44 @@ unsafe fn simple(object: &Object) -> Result<Option<Answer>, Failure> {
     Ok(None)
 }
 
+/// The size of the memory that an object exports, 0 if it has no buffer: JavaScript's collector is told of it.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn exported_bytes(object: &Object) -> usize {
+    let mut buffer = Py_buffer::new();
+    // SAFETY: attached; the buffer is released at once, and an exception in here is of no interest.
+    unsafe {
+        if PyObject_CheckBuffer(object.as_ptr()) == 0 {
+            return 0;
+        }
+        if PyObject_GetBuffer(object.as_ptr(), &mut buffer, PyBUF_INDIRECT) != 0 {
+            PyErr_Clear();
+            return 0;
+        }
+        let bytes = buffer.len as usize;
+        PyBuffer_Release(&mut buffer);
+        bytes
+    }
+}
+
 /// A NumPy scalar as the Python object that it stands for.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 unsafe fn scalar(object: &Object) -> Option<Object> {
-    // SAFETY: attached; borrowed references are used before anything could let go of them, and exceptions are cleared.
+    // SAFETY: attached, and results are owned. NumPy is not imported for it, and exceptions are cleared.
     unsafe {
-        let numpy = PyDict_GetItemWithError(PyImport_GetModuleDict(), support().ok()?.numpy);
-        let item = (|| {
-            let numpy = Object::borrowed(numpy)?;
-            let generic =
-                Object::owned(PyObject_GetAttrString(numpy.as_ptr(), c"generic".as_ptr()))?;
+        let numpy = Object::owned(PyImport_GetModule(support().ok()?.numpy));
+        let item = numpy.and_then(|numpy| {
+            let generic = PyObject_GetAttrString(numpy.as_ptr(), c"generic".as_ptr());
+            let generic = Object::owned(generic)?;
             if PyObject_IsInstance(object.as_ptr(), generic.as_ptr()) != 1 {
                 return None;
             }
             let item = Object::owned(PyObject_GetAttrString(object.as_ptr(), c"item".as_ptr()))?;
             Object::owned(PyObject_CallNoArgs(item.as_ptr()))
-        })();
+        });
         if !PyErr_Occurred().is_null() {
             PyErr_Clear();
         }
