@@ -3,7 +3,7 @@
 //! The type is made of a specification, with its own fields after those of `object`, whose size differs between builds. An
 //! instance never changes, and refers to no other Python object, so it needs no collector and no lock.
 
-use std::ffi::{CStr, CString, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_int, c_uint, c_ulong, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -25,8 +25,8 @@ use crate::objects::object::Object;
 const BF_GETBUFFER: c_int = 1;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION` and `Py_TPFLAGS_IMMUTABLETYPE` of Python's `object.h`, from 3.10 on.
-const DISALLOW_INSTANTIATION: u64 = 1 << 7;
-const IMMUTABLE_TYPE: u64 = 1 << 8;
+const DISALLOW_INSTANTIATION: c_ulong = 1 << 7;
+const IMMUTABLE_TYPE: c_ulong = 1 << 8;
 
 const DOC: &CStr = c"Memory of a block that TypeScript allocated. Any function that takes a buffer takes it; nothing is copied.\n\nThe memory lives as long as this object or a buffer of it does.";
 
