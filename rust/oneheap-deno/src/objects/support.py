@@ -1,10 +1,13 @@
 """What is easier said in Python: compiling, and telling of exceptions. None of it is on a hot path."""
 
+import _thread
 import gc
 
-# So many sources are kept for the lines of tracebacks.
-MOST_SOURCES = 1000
+# Sources are kept for the lines of tracebacks: so many characters of them, the oldest go first.
+MOST_CHARACTERS = 4 * 1024 * 1024
+lock = _thread.allocate_lock()
 sources = {}
+kept = 0
 number = 0
 
 
@@ -23,12 +26,15 @@ def compile_source(source, mode):
 
 def remember(source, mode):
     """Gives a source a file name, and keeps it for tracebacks."""
-    global number
-    number += 1
-    name = f"<python.{mode} {number}>"
-    while len(sources) >= MOST_SOURCES:
-        del sources[next(iter(sources))]
-    sources[name] = source
+    global number, kept
+    with lock:
+        number += 1
+        name = f"<python.{mode} {number}>"
+        sources[name] = source
+        kept += len(name) + len(source)
+        while kept > MOST_CHARACTERS:
+            oldest = next(iter(sources))
+            kept -= len(oldest) + len(sources.pop(oldest))
     return name
 
 
