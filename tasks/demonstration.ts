@@ -1,7 +1,8 @@
-/** The demonstration: a real file in Python's heap, and what Python itself sees of it. */
+/** The demonstration: a real file in Python's heap, and what Python itself sees of it and does with it. */
 
-import { python } from "../mod.ts";
-import { evaluate, execute } from "./interpreter.ts";
+import { python, PythonScope } from "../mod.ts";
+import { PythonCounting, tool } from "./counting.ts";
+import { addressText, column, count, milliseconds } from "./presentation.ts";
 import {
   countByValue,
   type Progress,
@@ -29,15 +30,17 @@ export async function demonstrate(given: string | undefined): Promise<number> {
   const size = sizeOf(path);
   if (size === undefined) return 1;
   console.log(`Python ${python.version}, ${python.library}`);
-  console.log(`${path}, ${bytes(size)}\n`);
+  console.log(`${path}, ${count(size)} bytes\n`);
   await showMemory(path, size);
+  const isSame = await showSharing(path, size);
   await showTimes(path, size);
-  return 0;
+  return isSame ? 0 : 1;
 }
 
 function largestOfLibrary(): string {
-  execute(LARGEST_OF_LIBRARY);
-  return evaluate("largest");
+  using scope = new PythonScope();
+  python.run(LARGEST_OF_LIBRARY, { scope });
+  return scope.get("largest") as string;
 }
 
 /** The file's size; where it can't be read, says why. */
@@ -53,28 +56,54 @@ function sizeOf(path: string): number | undefined {
 
 /** Reads the file into a block while Python traces its memory, and shows what Python saw. */
 async function showMemory(path: string, size: number): Promise<void> {
-  execute("import tracemalloc; tracemalloc.start()");
+  python.run("import tracemalloc; tracemalloc.start()");
   const before = tracedBytes();
   const block = await readIntoBlock(path, progressBar(size));
   const during = tracedBytes();
-  const length = block.byteLength;
-  const counts = countByValue(block.view);
+  const { length } = block;
+  const inPython = new PythonCounting(block);
   block.free();
+  const held = tracedBytes();
+  inPython[Symbol.dispose]();
   const after = tracedBytes();
-  execute("tracemalloc.stop()");
+  python.run("import tracemalloc; tracemalloc.stop()");
+  const more = column(during - before);
   console.log("Python's traced memory, as tracemalloc tells it");
-  console.log(`  before          ${column(before)}`);
+  console.log(`  before                ${column(before)}`);
   console.log(
-    `  with the block  ${column(during)}  (${
-      column(during - before)
-    } more; the block: ${bytes(length)})`,
+    `  with the block        ${column(during)}  (${more} more; the block: ${
+      count(length)
+    } bytes)`,
   );
-  console.log(`  after free      ${column(after)}\n`);
-  console.log(`Most frequent bytes: ${mostFrequent(counts)}\n`);
+  console.log(`  freed; Python has it  ${column(held)}`);
+  console.log(`  Python let go, too    ${column(after)}\n`);
 }
 
 function tracedBytes(): number {
-  return Number(evaluate("tracemalloc.get_traced_memory()[0]"));
+  return python.eval(
+    "__import__('tracemalloc').get_traced_memory()[0]",
+  ) as number;
+}
+
+/** Has Python count the bytes of a block that TypeScript has filled, where they are. Whether both found the same there. */
+async function showSharing(path: string, size: number): Promise<boolean> {
+  using block = await readIntoBlock(path, progressBar(size));
+  using inPython = new PythonCounting(block);
+  using counted = inPython.count(progressBar(size));
+  const counts = countByValue(block.view);
+  const isSame = inPython.address === block.address &&
+    counts.every((count, value) => count === counted.view[value]);
+  const width = Math.max(tool.length, "TypeScript".length);
+  const line = (who: string, what: string) =>
+    console.log(`  ${who.padEnd(width)}  ${what}`);
+  console.log("Where the block is");
+  line("TypeScript", addressText(block.address));
+  line(tool, addressText(inPython.address));
+  console.log("Its most frequent bytes, counted there");
+  line("TypeScript", mostFrequent(counts));
+  line(tool, mostFrequent(counted.view));
+  console.log();
+  return isSame;
 }
 
 /** Times the job in Python's heap and in JavaScript's memory, in turn. */
@@ -128,7 +157,7 @@ function mostFrequent(counts: Float64Array<ArrayBuffer>): string {
   const values = [...counts.keys()].filter((value) => counts[value] > 0);
   values.sort((one, other) => counts[other] - counts[one]);
   const shown = values.slice(0, 5).map((value) =>
-    `${nameOf(value)} ${counts[value].toLocaleString("en")}`
+    `${nameOf(value)} ${count(counts[value])}`
   );
   return shown.join(", ") || "there are none";
 }
@@ -138,18 +167,4 @@ function nameOf(value: number): string {
   return isPrintable
     ? `'${String.fromCharCode(value)}'`
     : `0x${value.toString(16).padStart(2, "0")}`;
-}
-
-function bytes(count: number): string {
-  return `${count.toLocaleString("en")} bytes`;
-}
-
-function column(count: number): string {
-  return count.toLocaleString("en").padStart(13);
-}
-
-function milliseconds(times: number[]): string {
-  const median =
-    times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)];
-  return `${median.toFixed(2).padStart(9)} ms`;
 }

@@ -1,7 +1,4 @@
-/**
- * The embedded interpreter's own word on things, for the demonstration and the tests: Python's C API, called from
- * TypeScript.
- */
+/** The embedded interpreter's own word on things, for the tests: Python's C API, called from TypeScript. */
 
 import { attach, python } from "../mod.ts";
 
