@@ -13,6 +13,8 @@ use pyo3_ffi::{
 };
 
 use crate::code::Code;
+use crate::objects::object::release_waiting;
+use crate::running::room::limit_recursion;
 use crate::{python, system};
 
 /// How a thread came to be attached, and so how it is detached again.
@@ -90,8 +92,11 @@ fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
             Entry::Ensured(gil)
         } else {
             // The count that this `Ensure` took is given back when the thread ends.
-            // SAFETY: the thread is attached.
-            thread.state.set(unsafe { PyThreadState_Get() });
+            // SAFETY: the thread is attached, with a state made just now that it keeps.
+            unsafe {
+                thread.state.set(PyThreadState_Get());
+                limit_recursion();
+            }
             Entry::Restored
         }
     };
@@ -136,6 +141,14 @@ impl Scope {
             .unwrap_or(Err(Code::NoPython))
             .map(Self)
     }
+}
+
+/// Does some work that may run Python code. What other threads left to be let go of in Python goes first.
+pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Code> {
+    let _attached = Scope::enter()?;
+    // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
+    unsafe { release_waiting() };
+    Ok(work())
 }
 
 impl Drop for Scope {

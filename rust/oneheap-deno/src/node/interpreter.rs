@@ -13,6 +13,7 @@ use napi_sys::{
 };
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
+use crate::attach::with_python;
 use crate::block::{Slot, pointer};
 use crate::code::{Code, whole};
 use crate::node::Env;
@@ -27,7 +28,6 @@ use crate::objects::value::Answer;
 use crate::running::compiled::Mode;
 use crate::running::inbox::Inbox;
 use crate::running::pool;
-use crate::running::room::with_python;
 use crate::running::run::{Program, new_scope};
 use crate::running::turn::Turn;
 
@@ -434,7 +434,7 @@ impl Exporter {
 }
 
 /// Does something in Python. What keeps this thread from it is a failure too.
-fn python<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
+fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     with_python(work).unwrap_or_else(|code| Err(code.into()))
 }
 

@@ -1,82 +1,63 @@
 //! Room on the stack for Python code.
 //!
-//! Python code recurses on the stack of its thread. On a small one (a Worker's has 4 MiB) Python's limit of recursion comes too
-//! late: up to 3.13, sorting with keys that sort again crashes the process. So a thread whose stack is too small has a companion, with a stack that is large enough, which
-//! runs Python code for it while it waits.
+//! Python code recurses on the stack of its thread. Up to 3.13, Python counts how deep it is, and its limit suits a stack of 8
+//! MiB; on a smaller one (a Worker's has 4 MiB) sorting with keys that sort again crashes the process before the limit comes. So
+//! a thread with less is told that it is rather deep already. From 3.14 on, Python looks how much of the stack is left.
 
-use std::cell::OnceCell;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::ffi::c_ulong;
 
-use crate::attach::{Scope, let_go_while};
-use crate::code::Code;
-use crate::objects::object::release_waiting;
+use oneheap::python_symbol;
+use pyo3_ffi::{Py_EnterRecursiveCall, Py_LeaveRecursiveCall, PyErr_Clear};
+
 use crate::system;
 
 /// The stack of threads that this library makes to run Python code. Up to Python's limit of recursion, most code needs 5 MiB at
 /// most, and the hungriest that was found (`select.select` that calls itself by a `fileno`) 48; what isn't used costs nothing.
 pub const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// A thread with a stack of at least this size runs Python code itself. A process's first thread usually has 8 MiB.
+/// On a stack of this size Python's own limit does. A process's first thread usually has 8 MiB.
 const ENOUGH_BYTES: usize = 7 * 1024 * 1024;
 
-/// Something that a companion does.
-type Errand = Box<dyn FnOnce() + Send>;
+/// What JavaScript may have used of the stack when it calls: V8's own limit is 1 MiB.
+const JAVASCRIPT_BYTES: usize = 1200 * 1024;
 
-thread_local! {
-    static HAS_ROOM: bool = system::stack_bytes() >= ENOUGH_BYTES;
-    /// Ends when the thread does, for then its channel is closed.
-    static COMPANION: OnceCell<SyncSender<Errand>> = const { OnceCell::new() };
-}
+/// What one level of recursion needs, measured on 3.11 to 3.13: at most 5.2 KiB (`list.sort` with a key that sorts again).
+const LEVEL_BYTES: usize = 5400;
 
-/// Does some work that may run Python code: attached, and with room on the stack for it.
-pub fn with_python<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, Code> {
-    let attached = || {
-        let _attached = Scope::enter()?;
-        // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
-        unsafe { release_waiting() };
-        Ok(work())
-    };
-    match HAS_ROOM.try_with(|&has_room| has_room) {
-        Ok(true) => attached(),
-        Ok(false) => on_companion(attached)?,
-        Err(_) => Err(Code::NoPython),
+/// Even on the smallest stack, code needs so many.
+const LEAST_LEVELS: usize = 50;
+
+/// `Py_Version` of the first Python that looks at the stack itself.
+const LOOKS_ITSELF: c_ulong = 0x030E_0000;
+
+/// Leaves a new thread state so many levels of recursion as the thread's stack has room for, for as long as it lives. Python
+/// counts levels for each thread state; there is no call that sets how many are left, so all are taken and some given back.
+///
+/// # Safety
+/// The thread is attached with a state that is its own from now on, and no exception is set.
+pub unsafe fn limit_recursion() {
+    let stack_bytes = system::stack_bytes();
+    if stack_bytes >= ENOUGH_BYTES || looks_itself() {
+        return;
+    }
+    let room = stack_bytes.saturating_sub(JAVASCRIPT_BYTES);
+    let levels = (room / LEVEL_BYTES).max(LEAST_LEVELS);
+    // SAFETY: attached; the call that finds no level left sets an exception and takes none.
+    unsafe {
+        let mut taken = 0;
+        while Py_EnterRecursiveCall(c"".as_ptr()) == 0 {
+            taken += 1;
+        }
+        PyErr_Clear();
+        for _ in 0..levels.min(taken) {
+            Py_LeaveRecursiveCall();
+        }
     }
 }
 
-/// Has this thread's companion do it, and waits for the outcome. An attached thread lets go meanwhile.
-fn on_companion<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, Code> {
-    let companion = COMPANION
-        .try_with(|companion| {
-            if let Some(companion) = companion.get() {
-                return Ok(companion.clone());
-            }
-            let made = make_companion()?;
-            Ok(companion.get_or_init(|| made).clone())
-        })
-        .unwrap_or(Err(Code::NoPython))?;
-    let (sender, outcome) = sync_channel(1);
-    let errand: Box<dyn FnOnce() + Send + '_> = Box::new(move || {
-        let _ = sender.send(work());
-    });
-    // SAFETY: only the lifetime changes. What the errand borrows outlives it, for this waits until it is done: the sender is
-    // gone then, whatever became of the errand.
-    let errand = unsafe { std::mem::transmute::<Box<dyn FnOnce() + Send + '_>, Errand>(errand) };
-    let_go_while(|| {
-        companion.send(errand).map_err(|_| Code::NoThread)?;
-        outcome.recv().map_err(|_| Code::NoThread)
-    })
-}
-
-fn make_companion() -> Result<SyncSender<Errand>, Code> {
-    let (sender, errands) = sync_channel::<Errand>(1);
-    std::thread::Builder::new()
-        .name("oneheap-companion".into())
-        .stack_size(STACK_BYTES)
-        .spawn(move || {
-            for errand in errands {
-                errand();
-            }
-        })
-        .map_err(|_| Code::NoThread)?;
-    Ok(sender)
+/// Whether this Python sees by itself that a stack comes to its end.
+fn looks_itself() -> bool {
+    // SAFETY: a constant `unsigned long` of the stable ABI, from 3.11 on.
+    python_symbol(c"Py_Version")
+        .is_none_or(|version| unsafe { *version.cast::<c_ulong>().as_ref() } >= LOOKS_ITSELF)
 }
