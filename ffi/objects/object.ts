@@ -142,6 +142,16 @@ export class PyObjectRef implements Disposable {
     return valueOf(napi.string(this.#live())) as string;
   }
 
+  /** How the console shows it: with the object's `str()`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    if (this.disposed) return "PyObjectRef (disposed)";
+    try {
+      return `PyObjectRef ${this}`;
+    } catch {
+      return "PyObjectRef (its str() raises)";
+    }
+  }
+
   /** Lets go of the object. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const reference = this.#reference;
