@@ -6,7 +6,8 @@ import { JobError } from "./jobs.ts";
 /** A folder of that name in the user's cache. It need not be there yet; the folder that holds it is. */
 export function cacheFolder(name: string): string {
   const home = Deno.env.get("HOME");
-  const cache = Deno.env.get("XDG_CACHE_HOME") || (home && `${home}/.cache`);
+  const cache = Deno.env.get("XDG_CACHE_HOME") || (home && `${home}/.cache`) ||
+    Deno.env.get("LOCALAPPDATA");
   if (!cache) {
     throw new JobError("set HOME or XDG_CACHE_HOME: a cache folder is needed");
   }

@@ -1,21 +1,33 @@
-/** A virtual environment with NumPy from PyPI in it. */
+/** A virtual environment with NumPy from PyPI in it, kept for the next time. */
 
+import { PLATFORM } from "../ffi/platform.ts";
+import type { FoundPython } from "../ffi/python.ts";
 import { cacheFolder, makeFolder } from "./cache.ts";
-import type { InstalledPython } from "./installed.ts";
 import { JobError, runCommand } from "./jobs.ts";
-import type { TestedPython } from "./suite.ts";
+import { pythonVersion } from "./version.ts";
 
 /** How long a download may take, in seconds. */
 const TIMEOUT = 300;
 
+/** A Python that has NumPy. */
+export interface NumPyEnvironment {
+  /** The virtual environment's executable. */
+  readonly executable: string;
+  /** The shared library of the Python that it was made by. */
+  readonly library: string;
+  /** NumPy's version. */
+  readonly numpy: string;
+}
+
 /** The virtual environment of a Python. Makes it if it is not there or NumPy can't be imported in it. */
 export async function numpyEnvironment(
-  { version, executable, library }: InstalledPython,
-): Promise<TestedPython> {
-  const folder = cacheFolder(`numpy-${version}`);
-  const python = `${folder}/bin/python3`;
+  { executable, library }: FoundPython,
+): Promise<NumPyEnvironment> {
+  const folder = cacheFolder(`numpy-${pythonVersion(executable)}`);
+  const python = `${folder}/${PLATFORM.executable}`;
   const found = await numpyVersion(python);
   if (found === undefined) {
+    console.log(`installing NumPy from PyPI in ${folder}`);
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     await makeFolder(folder, (unfinished) => install(executable, unfinished));
   }
@@ -25,21 +37,33 @@ export async function numpyEnvironment(
       `NumPy was installed in ${folder}, and can't be imported`,
     );
   }
-  return {
-    name: `${version} (NumPy ${numpy})`,
-    executable: python,
-    library,
-    enter: [],
-  };
+  return { executable: python, library, numpy };
 }
 
 async function install(executable: string, folder: string): Promise<string> {
-  await runCommand([executable, "-m", "venv", folder], { timeout: TIMEOUT });
-  await runCommand([
-    ...[`${folder}/bin/python3`, "-m", "pip", "install", "--quiet"],
-    ...["--disable-pip-version-check", "--only-binary=:all:", "numpy"],
-  ], { timeout: TIMEOUT });
+  await attempt(
+    `${executable} can't make a virtual environment (Debian and Ubuntu have that in the package python3-venv)`,
+    [executable, "-m", "venv", folder],
+  );
+  await attempt(
+    "NumPy can't be installed from PyPI: is there a network, and a build of NumPy for this Python?",
+    [
+      ...[`${folder}/${PLATFORM.executable}`, "-m", "pip", "install"],
+      ...["--quiet", "--disable-pip-version-check", "--retries=1"],
+      ...["--only-binary=:all:", "numpy"],
+    ],
+  );
   return folder;
+}
+
+/** Runs a command; where it fails, says what that means before what the command said. */
+async function attempt(meaning: string, command: string[]): Promise<void> {
+  try {
+    await runCommand(command, { timeout: TIMEOUT });
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    throw new JobError(`${meaning}\n${error.message}`);
+  }
 }
 
 async function numpyVersion(python: string): Promise<string | undefined> {

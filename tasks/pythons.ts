@@ -73,11 +73,13 @@ async function testAllocator(
 }
 
 async function testNumPy(python: InstalledPython): Promise<void> {
-  const [environment] = await prepare("NumPy", async () => [
-    await numpyEnvironment(python),
-  ]);
+  const [environment] = await prepare("NumPy", async () => {
+    const { numpy, ...environment } = await numpyEnvironment(python);
+    const name = `${python.version} (NumPy ${numpy})`;
+    return [{ ...environment, name, enter: [] }];
+  });
   if (environment === undefined) return;
-  const files = ["tests", "tests/numpy.ts"];
+  const files = ["tests", "tests/numpy.ts", "tests/numpy_demo.ts"];
   const activity = "suite, NumPy on blocks";
   await schedule.run(suiteJob(environment, flags, { files, activity }));
 }

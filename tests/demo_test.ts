@@ -1,31 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { python } from "../mod.ts";
-import { inFolder, openedLibrary } from "./helpers.ts";
-
-const TASK = new URL("../tasks/demo.ts", import.meta.url).href;
-
-/** Runs the demonstration with this process's library and Python. */
-async function demonstrate(
-  ...args: string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-check", "--quiet", TASK, ...args],
-    env: {
-      NO_COLOR: "1",
-      ONEHEAP_LIBRARY: openedLibrary("liboneheap_deno.so"),
-      ONEHEAP_PYTHON: python.executable,
-    },
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
-}
+import { inFolder, runTask } from "./helpers.ts";
 
 Deno.test("Python uses the demonstration's block where it is, and keeps it when TypeScript has freed it", () =>
   inFolder(async (folder) => {
     const file = `${folder}/letters`;
     Deno.writeTextFileSync(file, "abc".repeat(1_000_000) + "a");
-    const { code, stdout, stderr } = await demonstrate(file);
+    const { code, stdout, stderr } = await runTask("demo.ts", [file]);
     assertEquals([code, stderr], [0, ""]);
     const [, ours, theirs] = stdout.match(
       /TypeScript +(0x[0-9a-f]+)\n.*?(0x[0-9a-f]+)\n/,
@@ -50,12 +31,12 @@ function tracedBytes(output: string, row: string): number {
 }
 
 Deno.test("the demonstration takes a file of Python's where it is given none, and says which it can't read", async () => {
-  const { code, stdout } = await demonstrate();
+  const { code, stdout } = await runTask("demo.ts");
   assertEquals(code, 0);
   assertMatch(stdout, /\.py, [\d,]+ bytes\n/);
   await inFolder(async (folder) => {
     for (const path of [folder, `${folder}/missing`]) {
-      const { code, stderr } = await demonstrate(path);
+      const { code, stderr } = await runTask("demo.ts", [path]);
       assertEquals(code, 1);
       assertEquals(stderr.startsWith(path), true);
     }

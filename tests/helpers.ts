@@ -99,6 +99,27 @@ export async function run(
   }
 }
 
+/** Runs a program of `tasks/` with this process's library and Python. */
+export async function runTask(
+  name: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const program = new URL(`tasks/${name}`, ROOT).href;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-check", "--quiet", program, ...args],
+    env: {
+      NO_COLOR: "1",
+      ONEHEAP_LIBRARY: openedLibrary("liboneheap_deno.so"),
+      ONEHEAP_PYTHON: python.executable,
+      ...env,
+    },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
 /** What came of importing the library in a process of its own: a Python, or what Deno printed about the error. */
 export interface Loading {
   python: EmbeddedPython | undefined;
