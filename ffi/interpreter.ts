@@ -43,7 +43,7 @@ export interface Python extends EmbeddedPython {
    */
   eval(source: string, options?: RunOptions): PythonValue;
   /**
-   * Runs statements on a thread of their own, with 16 MiB of stack, while JavaScript goes on.
+   * Runs statements on a thread of their own, with 64 MiB of stack, while JavaScript goes on.
    *
    * When the `signal` is aborted, the code raises `KeyboardInterrupt`, and no other code does. Python raises it between two of its
    * instructions: a function of C that takes long (`time.sleep`, a large multiplication of matrices) ends first. The promise is

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { alloc, attach, python, raw } from "../mod.ts";
 import { evaluate, execute } from "../tasks/interpreter.ts";
+import { HAS_GIL } from "./helpers.ts";
 
 const c = Deno.dlopen(python.library, {
   PyGILState_Check: { parameters: [], result: "i32" },
@@ -9,11 +10,6 @@ const c = Deno.dlopen(python.library, {
 
 /** Whether Python itself says that this thread is attached. */
 const attached = () => c.PyGILState_Check() === 1;
-
-/** Whether an attached thread keeps others from running Python code: not on free-threaded builds. */
-const HAS_GIL = evaluate(
-  "getattr(__import__('sys'), '_is_gil_enabled', lambda: True)()",
-) === "True";
 
 Deno.test("a thread is attached from attach to dispose", () => {
   assertEquals(attached(), false);

@@ -29,6 +29,11 @@ export function leavesNothing(run: () => void): void {
   assertEquals(after.bytes, before.bytes);
 }
 
+/** Whether an attached thread keeps others from running Python code: not on free-threaded builds. */
+export const HAS_GIL = python.eval(
+  "getattr(__import__('sys'), '_is_gil_enabled', lambda: True)()",
+) === true;
+
 /** How a script is run: the flags of `deno run` (all permissions by default), and environment variables. */
 export interface RunOptions {
   flags?: string[];

@@ -45,8 +45,8 @@ export function execute(
   if (options === undefined) {
     return valueOf(napi.execute(mode, source, undefined, undefined));
   }
-  options.signal?.throwIfAborted();
   const { scope, names } = given(options);
+  options.signal?.throwIfAborted();
   return valueOf(napi.execute(mode, source, scope, names));
 }
 
@@ -99,9 +99,9 @@ export async function start(
   options: RunOptions = {},
 ): Promise<PythonValue> {
   text("source", source);
+  const { scope, names } = given(options);
   const { signal } = options;
   signal?.throwIfAborted();
-  const { scope, names } = given(options);
   const at = inbox ??= napi.inbox();
   const run = lastRun = (lastRun + 1) >>> 0;
   const refused = napi.start(at, run, mode, source, scope, names);
