@@ -10,7 +10,7 @@ import {
 import {
   alloc,
   FreedError,
-  PyObjectRef,
+  type PyObjectRef,
   python,
   PythonError,
   PythonScope,
