@@ -48,9 +48,6 @@ enum Tag {
 /// From this size on, V8 is told of the memory that an object exports.
 const LARGE_BYTES: usize = 64 * 1024;
 
-/// The most that V8 lets a bigint have, in words.
-const MOST_WORDS: usize = 1 << 24;
-
 impl Env {
     /// A value for Python. TypeScript has checked it, and let no other kinds through.
     ///
@@ -242,9 +239,6 @@ impl Env {
                 Answer::Integer(integer) if is_safe(integer) => return self.double(integer as f64),
                 Answer::Integer(integer) => {
                     napi_create_bigint_int64(self.0, integer, &mut value);
-                }
-                Answer::Big(_, words) if words.len() >= MOST_WORDS => {
-                    return self.failure(Code::TooLarge.into());
                 }
                 Answer::Big(negative, words) => {
                     let sign = negative.into();

@@ -2,6 +2,7 @@
 
 import _thread
 import gc
+import sys
 
 # Sources are kept for the lines of tracebacks: so many characters of them, the oldest go first.
 MOST_CHARACTERS = 4 * 1024 * 1024
@@ -11,6 +12,10 @@ kept = 0
 number = 0
 
 
+# How many bits an int has.
+bit_length = int.bit_length
+
+
 def compile_source(source, mode):
     """Compiles source for "run" or "eval"; tells the code, and whether it makes functions, which refer to its scope."""
     if mode == "eval":
@@ -18,7 +23,7 @@ def compile_source(source, mode):
     elif source.lstrip("\r\n")[:1] in (" ", "\t"):
         import textwrap
 
-        source = textwrap.dedent(source)
+        source = textwrap.dedent(source.replace("\r\n", "\n"))
     name = remember(source, mode)
     code = compile(source, name, "eval" if mode == "eval" else "exec", dont_inherit=True)
     return code, any(isinstance(constant, type(code)) for constant in code.co_consts)
@@ -35,7 +40,15 @@ def remember(source, mode):
         while kept > MOST_CHARACTERS:
             oldest = next(iter(sources))
             kept -= len(oldest) + len(sources.pop(oldest))
+            forget_lines(oldest)
     return name
+
+
+def forget_lines(name):
+    """Forgets the lines of a source that a traceback has shown."""
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        linecache.cache.pop(name, None)
 
 
 def describe(exception):
@@ -44,40 +57,58 @@ def describe(exception):
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
         name = f"{kind.__module__}.{name}"
+    # Whatever these raise, SystemExit too, the exception itself is told.
     try:
         message = str(exception)
-    except Exception:
+    except BaseException:
         message = "<its message can't be told>"
     try:
         printed = trace(exception)
-    except Exception:
+    except BaseException:
         printed = ""
     return encodable(name), encodable(message), encodable(printed)
 
 
 def trace(exception):
-    """What Python prints of an exception; with the lines of code, also of code that JavaScript gave."""
-    import linecache
+    """What Python prints of an exception, with the lines of code that JavaScript gave, and without the frames of this file."""
     import traceback
 
-    tracebacks = [exception.__traceback__]
-    for other in (exception.__cause__, exception.__context__):
-        tracebacks += [other.__traceback__] if other else []
-    for step in tracebacks:
-        for frame, _ in traceback.walk_tb(step):
-            name = frame.f_code.co_filename
-            source = sources.get(name)
-            if source is not None:
-                linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    try:
-        return "".join(traceback.format_exception(exception))
-    finally:
-        for name in [name for name in linecache.cache if name.startswith("<python.")]:
-            linecache.cache.pop(name, None)
+    for one in printed_with(exception):
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            show_lines(frame.f_code.co_filename)
+    steps = exception.__traceback__
+    while steps is not None and steps.tb_frame.f_globals is globals():
+        steps = steps.tb_next
+    return "".join(traceback.format_exception(type(exception), exception, steps))
+
+
+def printed_with(exception):
+    """The exception and those that Python prints with it: its causes, and the members of a group."""
+    found = {}
+    waiting = [exception]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in found:
+            continue
+        found[id(one)] = one
+        waiting += (one.__cause__, one.__context__)
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+    return found.values()
+
+
+def show_lines(name):
+    """Lets tracebacks show the lines of a source, as long as it is kept."""
+    import linecache
+
+    source = sources.get(name)
+    if source is not None and name not in linecache.cache:
+        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
 
 
 def encodable(text):
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text of a string, of one that is no plain `str` too, without lone surrogates."""
+    return str.encode(text, "utf-8", "backslashreplace").decode("utf-8")
 
 
 def collect_young():

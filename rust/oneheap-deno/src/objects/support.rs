@@ -25,6 +25,8 @@ pub struct Support {
     pub compile: *mut PyObject,
     /// `describe(exception)`
     pub describe: *mut PyObject,
+    /// `bit_length(integer)`
+    pub bit_length: *mut PyObject,
     /// `collect_young()`
     pub collect_young: *mut PyObject,
     /// The module `builtins`, or its dictionary.
@@ -90,6 +92,7 @@ unsafe fn load() -> Option<Support> {
         Some(Support {
             compile: function(c"compile_source")?.into_ptr(),
             describe: function(c"describe")?.into_ptr(),
+            bit_length: function(c"bit_length")?.into_ptr(),
             collect_young: function(c"collect_young")?.into_ptr(),
             builtins: Object::borrowed(builtins)?.into_ptr(),
             builtins_name: name(c"__builtins__")?.into_ptr(),

@@ -8,16 +8,24 @@ use pyo3_ffi::{
     Py_False, Py_None, Py_True, Py_buffer, PyBUF_INDIRECT, PyBool_FromLong, PyBuffer_Release,
     PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, PyBytes_Type, PyErr_Clear,
     PyErr_Occurred, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyImport_GetModule,
-    PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
-    PyNumber_ToBase, PyObject, PyObject_CallNoArgs, PyObject_CheckBuffer, PyObject_GetAttrString,
-    PyObject_GetBuffer, PyObject_IsInstance, PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String,
-    PyUnicode_DecodeUTF16, PyUnicode_Type,
+    PyLong_AsLongLong, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString,
+    PyLong_Type, PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_CallNoArgs,
+    PyObject_CheckBuffer, PyObject_GetAttrString, PyObject_GetBuffer, PyObject_IsInstance,
+    PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16,
+    PyUnicode_GetLength, PyUnicode_Type,
 };
 
+use crate::code::Code;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::support;
+
+/// The most bits that V8 lets a bigint have, in whole words.
+const MOST_BITS: i64 = (1 << 30) - 64;
+
+/// The most characters that V8 lets a string have.
+const MOST_CHARACTERS: isize = (1 << 29) - 24;
 
 /// What JavaScript gives to Python.
 pub enum Argument {
@@ -175,6 +183,9 @@ unsafe fn simple(object: &Object) -> Result<Option<Answer>, Failure> {
             return Ok(Some(Answer::Float(PyFloat_AsDouble(pointer))));
         }
         if kind == &raw mut PyUnicode_Type {
+            if PyUnicode_GetLength(pointer) > MOST_CHARACTERS {
+                return Err(Code::TooLarge.into());
+            }
             return utf8(pointer)
                 .map(|text| Some(Answer::Text(text)))
                 .ok_or_else(|| Failure::fetch());
@@ -244,10 +255,32 @@ unsafe fn integer(object: *mut PyObject) -> Result<Answer, Failure> {
     }
     // SAFETY: as the caller vouches; the result is a string of ASCII.
     unsafe {
+        // Looked at first, for the digits of what JavaScript can't have take seconds.
+        if bit_length(object)? > MOST_BITS {
+            return Err(Code::TooLarge.into());
+        }
         Object::owned(PyNumber_ToBase(object, 16))
             .and_then(|digits| utf8(digits.as_ptr()))
             .map(|digits| parse_hexadecimal(&digits))
             .ok_or_else(|| Failure::fetch())
+    }
+}
+
+/// How many bits an `int` has.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is an `int`.
+unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
+    // SAFETY: as the caller vouches; the result is an `int` of less than 64 bits.
+    unsafe {
+        let bits = Object::owned(PyObject_CallFunctionObjArgs(
+            support()?.bit_length,
+            object,
+            null_mut::<PyObject>(),
+        ));
+        Ok(PyLong_AsLongLong(
+            bits.ok_or_else(|| Failure::fetch())?.as_ptr(),
+        ))
     }
 }
 
