@@ -240,10 +240,14 @@ export class Block<A extends TypedArray> implements Disposable {
     this.#detachForResizing(slot);
     const address = symbols.oneheap_block_realloc(slot, bytes, zeroed ? 1 : 0);
     if (address === CODE.borrowed) {
-      throw new BorrowedError(symbols.oneheap_block_hold(slot));
+      const holders = symbols.oneheap_block_hold(slot);
+      if (holders > 0) throw new BorrowedError(holders);
+      // Another thread's Python code has let go in between.
+      return this.realloc(length, options);
     }
-    if (address <= 0) throw failure(address, bytes);
+    // Where nobody in Python holds the memory, nothing can come back; and Rust knows it by no number any more.
     this.#forgetIdentity();
+    if (address <= 0) throw failure(address, bytes);
     grew(bytes - this.#length * this.#elementSize);
     this.#address = address;
     this.#length = newLength;

@@ -3,8 +3,10 @@
 //! Each scenario checks what its threads own, byte by byte, whenever it changes hands and before it is freed. Python's
 //! own checks come on top (`PYTHONMALLOC=debug`), and in `subinterpreter`, where those no longer see the GIL, a hook.
 
+mod counting;
 mod crew;
 mod exchange;
+mod hook;
 mod oracle;
 mod plan;
 mod python;

@@ -26,7 +26,7 @@ usage: stress LIBPYTHON SCENARIO [--operations N] [--threads N] [--seed N]
 
 Set PYTHONMALLOC=debug, so that Python checks each block it gets back.";
 
-/// The library's only function: runs the plan and answers the exit code.
+/// The library's function that runs the plan and answers the exit code.
 type Run = unsafe extern "C" fn(Plan) -> i32;
 
 fn main() -> ExitCode {

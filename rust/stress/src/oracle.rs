@@ -4,9 +4,11 @@
 //! threads themselves what they may do, and so depends on nothing that the allocator under test asks.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::hook::{self, Allocator, original, wrong};
 use crate::python;
 
 /// What a thread may do, by its own account.
@@ -29,22 +31,6 @@ pub fn expect(expected: Expected) {
     EXPECTED.set(expected);
 }
 
-/// CPython's `PyMemAllocatorEx`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Allocator {
-    context: *mut c_void,
-    malloc: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
-    calloc: unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void,
-    realloc: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> *mut c_void,
-    free: unsafe extern "C" fn(*mut c_void, *mut c_void),
-}
-
-/// CPython's `PYMEM_DOMAIN_MEM`.
-const MEM_DOMAIN: c_int = 1;
-
-type Access = unsafe extern "C" fn(c_int, *mut Allocator);
-
 static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static IS_INSIDE: AtomicBool = AtomicBool::new(false);
 static CHECKED: AtomicU64 = AtomicU64::new(0);
@@ -55,34 +41,15 @@ static CHECKED: AtomicU64 = AtomicU64::new(0);
 /// The calling thread is attached, and no other thread is at work yet.
 pub unsafe fn install() {
     ONE_AT_A_TIME.store(!python::is_free_threaded(), Ordering::Relaxed);
-    // SAFETY: both have this type in every CPython from 3.5 on.
-    let (get, set) = unsafe {
-        (
-            python::function::<Access>(c"PyMem_GetAllocator"),
-            python::function::<Access>(c"PyMem_SetAllocator"),
-        )
-    };
-    let (get, set) = get.zip(set).expect("CPython has both functions");
-    // The original, for as long as the process lives: Python keeps its address.
-    let original: *mut Allocator = Box::into_raw(Box::new(Allocator {
-        context: std::ptr::null_mut(),
-        malloc,
-        calloc,
-        realloc,
-        free,
-    }));
-    let mut hook = Allocator {
-        context: original.cast(),
+    let hook = Allocator {
+        context: null_mut(),
         malloc,
         calloc,
         realloc,
         free,
     };
-    // SAFETY: attached; both structs are whole, and Python copies what it is given.
-    unsafe {
-        get(MEM_DOMAIN, original);
-        set(MEM_DOMAIN, &mut hook);
-    }
+    // SAFETY: as the caller vouches; this library is never closed.
+    unsafe { hook::install(hook) };
 }
 
 /// How many calls were checked.
@@ -110,22 +77,6 @@ fn guarded<R>(call: impl FnOnce() -> R) -> R {
             result
         }
     }
-}
-
-/// Allocates nothing: this is inside of an allocation.
-fn wrong(message: &'static str) -> ! {
-    for part in ["stress: ", message, "\n"] {
-        // SAFETY: the part is readable.
-        unsafe { libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len()) };
-    }
-    std::process::abort()
-}
-
-/// # Safety
-/// `context` is the original of [`install`].
-unsafe fn original(context: *mut c_void) -> Allocator {
-    // SAFETY: the caller's promise; nobody writes to it any more.
-    unsafe { *context.cast::<Allocator>() }
 }
 
 unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
