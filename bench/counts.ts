@@ -11,3 +11,6 @@ export const SMALL_ARRAYS = 1_000;
 
 /** Blocks in each of several Workers. */
 export const WORKER_BLOCKS = 20_000;
+
+/** Calls of Python code that does next to nothing. */
+export const CALLS = 1_000;

@@ -14,3 +14,11 @@ export const SIZES: readonly Size[] = [
   { label: "1 MiB", bytes: 1024 * 1024 },
   { label: "16 MiB", bytes: 16 * 1024 * 1024 },
 ];
+
+/** The sizes of memory that is shown to the other side. It isn't touched, so it needn't be there. */
+export const SHARED_SIZES: readonly Size[] = [
+  { label: "1 KB", bytes: 1e3 },
+  { label: "1 MB", bytes: 1e6 },
+  { label: "100 MB", bytes: 1e8 },
+  { label: "1 GB", bytes: 1e9 },
+];

@@ -2,9 +2,10 @@
 
 import project from "../deno.json" with { type: "json" };
 import { chart } from "../bench/reporting/chart.ts";
-import { figures } from "../bench/reporting/figures.ts";
 import { measureImport } from "../bench/reporting/import_time.ts";
-import { markdown } from "../bench/reporting/markdown.ts";
+import { markdown, type Section } from "../bench/reporting/markdown.ts";
+import { memoryFigures } from "../bench/reporting/memory_figures.ts";
+import { pythonFigures } from "../bench/reporting/python_figures.ts";
 import { runBenchmarks } from "../bench/reporting/results.ts";
 import { measureSteadyState } from "../bench/reporting/steady_state.ts";
 import { build } from "./build.ts";
@@ -17,6 +18,8 @@ const BENCH = new URL("../bench/", import.meta.url);
 build();
 // Importing the library needs it to be built.
 const { python } = await import("../mod.ts");
+const { countCopies } = await import("../bench/reporting/copies.ts");
+const { numpyVersion } = await import("../bench/python_side.ts");
 
 console.log("A million pairs beside 4,096 blocks");
 const steadyState = measureSteadyState();
@@ -31,14 +34,36 @@ for (let run = 1; run <= RUNS; run++) {
 const date = new Date().toISOString().slice(0, 10);
 const processor = `${runs[0].cpu}, ${navigator.hardwareConcurrency} cores`;
 const { deno, v8 } = Deno.version;
-const rows = figures(runs, steadyState, importTime);
+const sections: Section[] = [
+  {
+    title: "Memory",
+    note:
+      "A block is made, written and freed. The thread is not attached unless it says so.",
+    figures: memoryFigures(runs, steadyState, importTime),
+  },
+  {
+    title: "Python",
+    note:
+      "Memory is shown and let go again. Element by element, it goes by Python's C API through Deno's FFI, with the calls " +
+      "that deno_python makes for each element.",
+    figures: pythonFigures(
+      runs,
+      countCopies(),
+      numpyVersion === null ? "memoryview" : "NumPy",
+    ),
+  },
+];
 Deno.writeTextFileSync(
   new URL("report.md", BENCH),
-  markdown(rows, [
+  markdown(sections, [
     ["date", date],
     ["machine", `${processor}, ${Deno.build.target}`],
     ["Deno", `${deno}, V8 ${v8}`],
     ["Python", python.version],
+    [
+      "NumPy",
+      numpyVersion ?? "not there; memoryview and mmap are used in its place",
+    ],
     ["oneheap", project.version],
   ], RUNS),
 );
@@ -49,6 +74,7 @@ Deno.writeTextFileSync(
     `${processor} · Deno ${deno} · Python ${python.version} · oneheap ${project.version} · ${date}`,
   ),
 );
+const rows = sections.flatMap(({ figures }) => figures);
 for (const { what, goal, measured, reached } of rows) {
   console.log(`${reached ? "ok " : "NO "} ${what}: ${measured} (${goal})`);
 }

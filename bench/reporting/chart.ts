@@ -1,6 +1,7 @@
 /** The chart of the report: times as bars on a logarithmic scale, with the numbers at their ends. */
 
-import { PAIRS, SMALL_ARRAYS } from "../counts.ts";
+import { CALLS, PAIRS, SMALL_ARRAYS } from "../counts.ts";
+import { formatTime } from "./numbers.ts";
 import { type Bench, median, type Results } from "./results.ts";
 
 /** Bars that are compared with each other. */
@@ -88,6 +89,49 @@ const COMPARISONS: readonly Comparison[] = [
       ["realloc", "oneheap realloc"],
     ],
   },
+  {
+    title: "a million doubles to Python",
+    group: "a million doubles to Python",
+    count: 1,
+    of: average,
+    bars: [
+      ["element by element", "element by element"],
+      ["copied as bytes", "copied as bytes"],
+      ["in place", "oneheap block"],
+    ],
+  },
+  {
+    title: "a million doubles to TypeScript",
+    group: "a million doubles to TypeScript",
+    count: 1,
+    of: average,
+    bars: [
+      ["element by element", "element by element"],
+      ["copied as bytes", "copied as bytes"],
+      ["in place", "oneheap python.borrow"],
+    ],
+  },
+  {
+    title: "the expression 1+1",
+    group: "expression 1+1",
+    count: CALLS,
+    of: fastest,
+    bars: [
+      ["within Python", "eval of code, within Python"],
+      ["python.eval", "oneheap python.eval"],
+    ],
+  },
+  {
+    title: "call of a Python function that returns None",
+    group: "call of a function that returns None",
+    count: CALLS,
+    of: fastest,
+    bars: [
+      ["within Python", "within Python"],
+      ["call, attached", "oneheap call, attached"],
+      ["call", "oneheap call"],
+    ],
+  },
 ];
 
 const WIDTH = 860;
@@ -95,7 +139,7 @@ const MARGIN = 24;
 /** Where the bars begin. */
 const BARS_X = 236;
 /** How wide a decade is. */
-const DECADE = 62;
+const DECADE = 56;
 const HEADER = 92;
 const TITLE_HEIGHT = 26;
 const BAR_PITCH = 18;
@@ -113,6 +157,7 @@ const DECADES = [
   "1 ms",
   "10 ms",
   "100 ms",
+  "1 s",
 ];
 
 const STYLE = `
@@ -150,7 +195,7 @@ export function chart(runs: readonly Results[], caption: string): string {
   }
   const height = y + MARGIN - GAP;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Times of oneheap beside JavaScript's own memory">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Times of oneheap beside the other ways">`,
     `<style>${STYLE}</style>`,
     `<rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${
       height - 1
@@ -207,17 +252,4 @@ function text(
   return `<text class="${className}" x="${x.toFixed(1)}" y="${
     y.toFixed(1)
   }" text-anchor="${anchor}">${escaped}</text>`;
-}
-
-/** Nanoseconds in the unit that suits them, with three digits. */
-export function formatTime(nanoseconds: number): string {
-  const units = ["ns", "µs", "ms", "s"];
-  let time = nanoseconds;
-  let unit = 0;
-  while (time >= 999.5 && unit < units.length - 1) {
-    time /= 1000;
-    unit++;
-  }
-  const digits = time >= 99.95 ? 0 : time >= 9.995 ? 1 : 2;
-  return `${time.toFixed(digits)} ${units[unit]}`;
 }

@@ -1,29 +1,23 @@
-/** The figures to reach, and what was measured of them. */
+/** The figures of memory: what is to be reached, and what was measured. */
 
 import { PAIRS, WORKER_PAIRS } from "../counts.ts";
+import {
+  type Figure,
+  nanosecondsMore,
+  timesFaster,
+  timesTheTime,
+} from "./comparisons.ts";
 import type { ImportTime } from "./import_time.ts";
 import { type Bench, median, type Results } from "./results.ts";
 import type { SteadyState } from "./steady_state.ts";
-
-/** A row of the report. */
-export interface Figure {
-  /** What is compared with what. */
-  readonly what: string;
-  /** What is to be reached. */
-  readonly goal: string;
-  /** What was measured. */
-  readonly measured: string;
-  /** Whether it was reached. */
-  readonly reached: boolean;
-}
 
 const NEW = "new Float64Array";
 const TRANSFER = "new Float64Array, transfer(0)";
 const BLOCK = "block";
 const SCRATCH = "block, zeroed: false";
 
-/** Every figure. Each compares two times of one and the same run; the one of the middle run is taken. */
-export function figures(
+/** Every figure of memory. Each compares two times of one and the same run; the one of the middle run is taken. */
+export function memoryFigures(
   runs: readonly Results[],
   steadyState: SteadyState,
   importTime: ImportTime,
@@ -142,58 +136,6 @@ export function figures(
   ];
 }
 
-function timesFaster(
-  runs: readonly Results[],
-  what: string,
-  goal: number,
-  slow: Bench,
-  fast: Bench,
-): Figure {
-  const times = median(runs.map((run) => run.time(slow) / run.time(fast)));
-  return {
-    what,
-    goal: `${goal} times faster`,
-    measured: `${significant(times)} times`,
-    reached: times >= goal,
-  };
-}
-
-function timesTheTime(
-  runs: readonly Results[],
-  what: string,
-  goal: number,
-  one: Bench,
-  other: Bench,
-): Figure {
-  const times = median(runs.map((run) => run.time(one) / run.time(other)));
-  return {
-    what,
-    goal: `at most ${goal} times its time`,
-    measured: `${significant(times)} times`,
-    reached: times <= goal,
-  };
-}
-
-/** How much more one takes than the fastest of the others, each iteration being so many pairs. */
-function nanosecondsMore(
-  runs: readonly Results[],
-  what: string,
-  goal: number,
-  pairs: number,
-  [one, ...others]: Bench[],
-): Figure {
-  const more = median(runs.map((run) => {
-    const least = Math.min(...others.map((other) => run.fastest(other)));
-    return (run.fastest(one) - least) / pairs;
-  }));
-  return {
-    what,
-    goal: `at most ${goal} ns more`,
-    measured: `${more.toFixed(1)} ns`,
-    reached: more <= goal,
-  };
-}
-
 /** Flat: the last tenths differ from the first ones by no more than tenths differ from each other anyway. */
 const FLAT = 0.1;
 
@@ -231,9 +173,4 @@ function importedIn({ whole, python, deno }: ImportTime): Figure {
     } − ${deno.toFixed(0)})`,
     reached: more <= 60,
   };
-}
-
-/** Three digits, or all before the point. */
-function significant(number: number): string {
-  return number >= 100 ? number.toFixed(0) : number.toPrecision(3);
 }
