@@ -49,7 +49,7 @@ Deno.test("--allow-ffi for the two libraries and ONEHEAP_PYTHON are enough", asy
 
 Deno.test("with --allow-ffi for the two libraries everything works, in Workers too", async () => {
   const source = `
-    import { alloc, Arena, attach, raw, realloc } from "@oneheap/oneheap";
+    import { alloc, Arena, attach, PyObjectRef, python, PythonScope, raw, realloc } from "@oneheap/oneheap";
     using block = alloc(Float64Array, [1, 2, 3], { align: 64 });
     block.view[0] += block.address % 64 + (block.pointer === null ? 1 : 0);
     realloc(block, 1_000).view[999] = 4;
@@ -59,9 +59,15 @@ Deno.test("with --allow-ffi for the two libraries everything works, in Workers t
       using _attached = attach();
       raw.free(raw.realloc(raw.malloc(16), 32));
     }
+    using scope = new PythonScope();
+    python.run("numbers = bytearray(block)", { scope, names: { block } });
+    using numbers = python.borrow("numbers", Uint8Array, { scope });
+    using shown = new PyObjectRef(block.toPython({ readonly: true }));
+    using borrowed = python.borrow(scope.get("numbers").pointer);
+    const lengths = [numbers.view.length, borrowed.view.length, await python.evalAsync("len(memoryview(shown))", { names: { shown } })];
     const { buffer } = block.view;
     const copy = new Float64Array(structuredClone(buffer, { transfer: [buffer] }));
-    const outcome = [copy[0], copy[2], copy[999], block.freed].join();
+    const outcome = [copy[0], copy[2], copy[999], block.freed, ...lengths].join();
   `;
   const { stdout, stderr } = await run(
     `
@@ -77,7 +83,8 @@ Deno.test("with --allow-ffi for the two libraries everything works, in Workers t
     },
   );
   assertEquals(stderr, "");
-  assertEquals(stdout, "1,3,4,true\n1,3,4,true\n");
+  const outcome = "1,3,4,true,8000,8000,1000\n";
+  assertEquals(stdout, outcome + outcome);
 });
 
 Deno.test("without --allow-ffi for both libraries the error names the permission and the flag", async () => {
