@@ -52,21 +52,40 @@ thread_local! {
     };
 }
 
+impl Thread {
+    /// Deletes the Python thread state, if there is one, attached or not.
+    fn give_up(&self) {
+        let state = self.state.replace(null_mut());
+        if state.is_null() || !python::running() {
+            return;
+        }
+        if PyMemAllocator::standing() != Standing::Attached {
+            // SAFETY: Python runs, the state is this thread's own and kept alive by the count that `enter` took.
+            unsafe { PyEval_RestoreThread(state) };
+        }
+        // SAFETY: attached with the state whose count `enter` took; this gives the count back, which deletes the state.
+        unsafe { PyGILState_Release(PyGILState_STATE::PyGILState_UNLOCKED) };
+    }
+}
+
 impl Drop for Thread {
     /// A Worker may end attached, by `close()`, an error or `terminate()`: the GIL must not end with it.
     ///
     /// The process's main thread ends with the process, by `exit`, which comes here first. It must not wait for the GIL:
     /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
     fn drop(&mut self) {
-        if self.state.get().is_null() || system::ends_with_process() || !python::running() {
-            return;
+        if !system::ends_with_process() {
+            self.give_up();
         }
-        if PyMemAllocator::standing() != Standing::Attached {
-            // SAFETY: Python runs, the state is this thread's own and kept alive by the count that `enter` took.
-            unsafe { PyEval_RestoreThread(self.state.get()) };
-        }
-        // SAFETY: attached with the state whose count `enter` took; this gives the count back, which deletes the state.
-        unsafe { PyGILState_Release(PyGILState_STATE::PyGILState_UNLOCKED) };
+    }
+}
+
+/// Has the thread own none of the objects that it made and others have now. Without a GIL an object belongs to its maker, and who
+/// else lets go of it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
+/// attachment makes another, which takes a third of a millisecond there.
+pub fn disown() {
+    if python::is_free_threaded() {
+        let _ = THREAD.try_with(Thread::give_up);
     }
 }
 

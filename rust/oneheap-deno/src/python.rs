@@ -90,6 +90,16 @@ fn finalizing() -> bool {
     function.is_some_and(|function| unsafe { function() } != 0)
 }
 
+/// Whether this is a build of Python without a GIL.
+pub fn is_free_threaded() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        // SAFETY: a static string.
+        let version = unsafe { CStr::from_ptr(Py_GetVersion()) };
+        version.to_string_lossy().contains("free-threading")
+    })
+}
+
 /// Memory of `bytes` bytes went by the deferred list on a thread that can't attach. If it is worth it, Python's own
 /// thread is woken. Takes no lock.
 pub fn deferred(bytes: usize) {

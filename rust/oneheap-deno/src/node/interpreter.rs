@@ -13,7 +13,7 @@ use napi_sys::{
 };
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
-use crate::attach::with_python;
+use crate::attach::{disown, with_python};
 use crate::block::{Slot, pointer};
 use crate::code::{Code, whole};
 use crate::node::Env;
@@ -69,12 +69,16 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
             let turn = Turn::new();
             inbox.expect(run, turn.clone());
             let receiver = inbox.clone();
+            let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let outcome = python(|| {
                     program
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))
                 });
+                if leaves_objects || matches!(outcome, Ok(Answer::Object(..) | Answer::Block(..))) {
+                    disown();
+                }
                 receiver.put(run, outcome);
             });
             submitted.inspect_err(|_| inbox.forget(run))
