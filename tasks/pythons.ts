@@ -79,7 +79,12 @@ async function testNumPy(python: InstalledPython): Promise<void> {
     return [{ ...environment, name, enter: [] }];
   });
   if (environment === undefined) return;
-  const files = ["tests", "tests/numpy.ts", "tests/numpy_demo.ts"];
+  const files = [
+    "tests",
+    "tests/numpy.ts",
+    "tests/numpy_demo.ts",
+    "tests/numpy_readme.ts",
+  ];
   const activity = "suite, NumPy on blocks";
   await schedule.run(suiteJob(environment, flags, { files, activity }));
 }

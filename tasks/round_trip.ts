@@ -84,7 +84,9 @@ const WAYS: readonly Way[] = [
 
 /** Shows the round trip. The Python of this process has NumPy. */
 export function demonstrateRoundTrip(): void {
-  console.log(`Python ${python.version} with NumPy ${version}`);
+  console.log(
+    `Python ${python.version} with NumPy ${version}, ${python.executable}`,
+  );
   console.log(
     `${
       count(COUNT)
