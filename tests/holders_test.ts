@@ -10,45 +10,17 @@ import {
   type TypedArray,
 } from "../mod.ts";
 import { evaluate, execute } from "../tasks/interpreter.ts";
-import type { Request } from "./holders_worker.ts";
-import { collectGarbage, run, until } from "./helpers.ts";
+import { Fifo } from "./fifo.ts";
+import { run, until } from "./helpers.ts";
+import {
+  addressOf,
+  assertPends,
+  collectForAWhile,
+  HoldingWorker,
+} from "./holders.ts";
 
 /** How much a pipe takes before a write into it pends. */
 const PIPE_BYTES = 64 * 1024;
-
-/** A FIFO whose reads and writes pend, for it is open for both at either end. */
-class Fifo implements AsyncDisposable {
-  constructor(
-    readonly folder: string,
-    readonly reader: Deno.FsFile,
-    readonly writer: Deno.FsFile,
-  ) {}
-
-  static async open(): Promise<Fifo> {
-    const folder = await Deno.makeTempDir();
-    const path = `${folder}/fifo`;
-    await new Deno.Command("mkfifo", { args: [path] }).output();
-    const both = { read: true, write: true };
-    return new Fifo(
-      folder,
-      await Deno.open(path, both),
-      await Deno.open(path, both),
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.reader.close();
-    this.writer.close();
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
-
-/** Waits a little, and fails if the promise is settled then. */
-async function assertPends(promise: Promise<unknown>): Promise<void> {
-  const pends = Symbol();
-  const wait = new Promise((resolve) => setTimeout(resolve, 20, pends));
-  assertEquals(await Promise.race([promise, wait]), pends);
-}
 
 /** Reads until the array is full. */
 async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<void> {
@@ -71,23 +43,10 @@ function scribble(bytes: number): Disposable & { untouched(): boolean } {
   };
 }
 
-/** Where a typed array lies in memory. */
-function addressOf(array: Uint8Array<ArrayBuffer>): number {
-  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(array)));
-}
-
 /** Waits until so many blocks are alive, and fails if they become fewer. */
 async function untilAlive(blocks: number, what: string): Promise<void> {
   await until(() => stats().blocks <= blocks, what);
   assertEquals(stats().blocks, blocks);
-}
-
-/** Collects garbage for a while; what is held must stay. */
-async function collectForAWhile(): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    collectGarbage();
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 for (const bytes of [100, 5_000, 200_000]) {
@@ -279,39 +238,6 @@ Deno.test("a BYOB reader reads into the block's memory, which goes to the one wh
   value!.buffer.transfer(0);
   assertEquals(stats().blocks, before);
 });
-
-/** A Worker that holds memory, with its answers one by one. */
-class HoldingWorker implements Disposable {
-  #worker = new Worker(new URL("holders_worker.ts", import.meta.url), {
-    type: "module",
-  });
-
-  static async start(): Promise<HoldingWorker> {
-    const started = new HoldingWorker();
-    await started.#answer();
-    return started;
-  }
-
-  // deno-lint-ignore no-explicit-any
-  #answer(): Promise<any> {
-    return new Promise((resolve, reject) => {
-      this.#worker.onmessage = ({ data }) => resolve(data);
-      this.#worker.onerror = reject;
-    });
-  }
-
-  // deno-lint-ignore no-explicit-any
-  ask(request: Request): Promise<any> {
-    const answer = this.#answer();
-    const transfer = "view" in request ? [request.view.buffer] : [];
-    this.#worker.postMessage(request, transfer);
-    return answer;
-  }
-
-  [Symbol.dispose](): void {
-    this.#worker.terminate();
-  }
-}
 
 Deno.test("a view goes to a Worker and back, without a copy", async () => {
   const before = stats().blocks;

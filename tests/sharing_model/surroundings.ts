@@ -2,6 +2,7 @@
 
 import { python, PythonScope } from "../../mod.ts";
 import { CountingHook } from "../counting_hook.ts";
+import { Fifo } from "../fifo.ts";
 import { VARIABLES } from "./world.ts";
 import type { Request } from "./worker.ts";
 
@@ -65,33 +66,6 @@ export class Surroundings implements AsyncDisposable {
     this.hook[Symbol.dispose]();
     python.run(EPILOGUE, { scope: this.scope });
     this.scope[Symbol.dispose]();
-  }
-}
-
-/** A FIFO whose reads pend until something is written, for it is open for both at either end. */
-export class Fifo implements AsyncDisposable {
-  private constructor(
-    readonly folder: string,
-    readonly reader: Deno.FsFile,
-    readonly writer: Deno.FsFile,
-  ) {}
-
-  static async open(): Promise<Fifo> {
-    const folder = await Deno.makeTempDir();
-    const path = `${folder}/fifo`;
-    await new Deno.Command("mkfifo", { args: [path] }).output();
-    const both = { read: true, write: true };
-    const [reader, writer] = [
-      Deno.openSync(path, both),
-      Deno.openSync(path, both),
-    ];
-    return new Fifo(folder, reader, writer);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.reader.close();
-    this.writer.close();
-    await Deno.remove(this.folder, { recursive: true });
   }
 }
 

@@ -121,7 +121,8 @@ fn judge(buffer: &Py_buffer, found: Option<Element>, wanted: Option<Element>) ->
     if buffer.readonly != 0 {
         return Some(Refusal::ReadOnly);
     }
-    if !buffer.buf.addr().is_multiple_of(found.bytes()) {
+    // Where an empty buffer begins is of no interest; an empty `array` points to a byte anywhere.
+    if buffer.len > 0 && !buffer.buf.addr().is_multiple_of(found.bytes()) {
         return Some(Refusal::Alignment);
     }
     None
