@@ -428,26 +428,3 @@ Deno.test("what a Worker has running is interrupted when the Worker ends, and th
   `);
   assertEquals({ code, stdout }, { code: 0, stdout: "42\n42\n42\n" }, stderr);
 });
-
-Deno.test("a run may call back into JavaScript, which is free to answer", async () => {
-  const { code, stdout, stderr } = await end(`
-    const callback = new Deno.UnsafeCallback(
-      { parameters: ["i32"], result: "i32" },
-      (number) => number * 2,
-    );
-    callback.ref();
-    const address = Deno.UnsafePointer.value(callback.pointer);
-    // Deno 2.9 sometimes doesn't hear of a callback until something else wakes it.
-    const waking = setInterval(() => {}, 10);
-    console.log(await python.evalAsync("double(21)", {
-      names: {
-        double: python.eval("ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(address)", {
-          names: { ctypes: python.eval("__import__('ctypes')"), address },
-        }),
-      },
-    }));
-    clearInterval(waking);
-    callback.close();
-  `);
-  assertEquals({ code, stdout }, { code: 0, stdout: "42\n" }, stderr);
-});

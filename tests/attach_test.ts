@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { alloc, attach, python, raw } from "../mod.ts";
+import { alloc, attach, detach, python, raw } from "../mod.ts";
 import { evaluate, execute } from "../tasks/interpreter.ts";
 import { HAS_GIL } from "./helpers.ts";
 
@@ -48,6 +48,60 @@ Deno.test("disposing an attachment twice gives back no other one", () => {
   inner[Symbol.dispose]();
   inner[Symbol.dispose]();
   assert(attached());
+});
+
+Deno.test("detach lets go of Python until it is disposed, and does nothing where the thread isn't attached", () => {
+  {
+    using _detached = detach();
+    assertEquals(attached(), false);
+  }
+  using _attached = attach();
+  {
+    using _detached = detach();
+    assertEquals(attached(), false);
+  }
+  assert(attached());
+});
+
+Deno.test("attachments and detachments nest", () => {
+  using _outer = attach();
+  {
+    using _detached = detach();
+    using _again = detach();
+    {
+      using _inner = attach();
+      assert(attached());
+      {
+        using _innermost = detach();
+        assertEquals(attached(), false);
+      }
+      assert(attached());
+    }
+    assertEquals(attached(), false);
+  }
+  assert(attached());
+});
+
+Deno.test("several detachments at a time, as of functions that await, end with the last of them", () => {
+  using _attached = attach();
+  for (const order of [[0, 1], [1, 0]]) {
+    const detachments = [detach(), detach()];
+    detachments[order[0]][Symbol.dispose]();
+    assertEquals(attached(), false);
+    detachments[order[1]][Symbol.dispose]();
+    assert(attached());
+  }
+});
+
+Deno.test("calls work within a detachment, and leave the thread detached", () => {
+  using _attached = attach();
+  using _detached = detach();
+  using block = alloc(Float64Array, [1, 2]);
+  assertEquals(
+    python.eval("sum(memoryview(block))", { names: { block } }),
+    3,
+  );
+  assertEquals(attached(), false);
 });
 
 Deno.test("an attachment is given back when its scope is left by an error", () => {
