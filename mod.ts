@@ -2,15 +2,16 @@
  * One heap for TypeScript, Rust and Python.
  *
  * Importing this starts the Python that is found on the machine, in this process. What {@linkcode alloc} gives is memory
- * of that Python's allocator, typed, freed by `using`, and safe after `free`.
+ * of that Python's allocator, typed, freed by `using`, and safe after `free`. {@linkcode python} runs Python code, which uses
+ * such blocks where they are, and borrows memory of Python's objects as typed arrays.
  *
  * @example
  * ```ts
- * import { alloc } from "@oneheap/oneheap";
+ * import { alloc, python } from "@oneheap/oneheap";
  *
  * using block = alloc(Float64Array, 1_000);
  * block.view.fill(1.5);
- * console.log(block.view[999], block.byteLength);
+ * console.log(python.eval("sum(memoryview(block))", { names: { block } })); // 1500
  * ```
  *
  * @module

@@ -4,7 +4,7 @@ import { alloc, free, python, realloc, stats } from "@oneheap/oneheap";
 const block = alloc(Float64Array, [1.5, 2.5]);
 realloc(block, 1_000);
 block.view[999] = 4;
-const sum = block.view.reduce((total, value) => total + value);
+const sum = python.eval("sum(memoryview(block))", { names: { block } });
 const { blocks } = stats();
 free(block);
 console.log(JSON.stringify({
