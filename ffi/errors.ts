@@ -145,7 +145,8 @@ export class BufferError extends Error {
 /**
  * Python code raised an exception. The interpreter goes on, after `SystemExit` too.
  *
- * Its `stack` has the JavaScript frames and, after them, the Python traceback.
+ * Its `stack` has the JavaScript frames and, after them, the Python traceback. Its `cause` is why the code was interrupted, if a
+ * signal did that; else an error with the traceback as its message, for Deno shows of an uncaught error only message and cause.
  *
  * @example
  * ```ts
@@ -172,7 +173,7 @@ export class PythonError extends Error {
     traceback: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message, options ?? { cause: saidByPython(traceback) });
     this.name = "PythonError";
     this.type = type;
     this.#traceback = traceback;
@@ -191,6 +192,21 @@ export class PythonError extends Error {
   get traceback(): string {
     return this.#traceback;
   }
+
+  /** How the console shows it: the stack, which has all there is to say. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.stack ?? `${this}`;
+  }
+}
+
+/** An error without frames that shows a traceback. */
+function saidByPython(traceback: string): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = new Error(traceback.trimEnd());
+  Error.stackTraceLimit = limit;
+  error.name = "Python";
+  return error;
 }
 
 /**

@@ -120,7 +120,7 @@ Deno.test("an exception in Python rejects with its traceback and the stack of Ja
   assertStringIncludes(error.traceback, "raise KeyError('no')");
   assertStringIncludes(error.stack!, "askPython");
   assertStringIncludes(error.stack!, error.traceback.trimEnd());
-  assertEquals(error.cause, undefined);
+  assertEquals((error.cause as Error).message, error.traceback.trimEnd());
   const { stack } = await assertRejects(askAll, PythonError);
   assertStringIncludes(stack!, "askAll");
 });
