@@ -13,7 +13,7 @@ import {
   type PythonValue,
   type RunOptions,
 } from "../mod.ts";
-import { leavesNothingInPython, run } from "./helpers.ts";
+import { HAS_GIL, leavesNothingInPython, run } from "./helpers.ts";
 
 /** Fails unless the code raises; returns the error. Python goes on after it. */
 function raised(run: () => unknown): PythonError {
@@ -33,7 +33,7 @@ Deno.test("an exception is an Error with its type, its message and Python's trac
   assertEquals(error.name, "PythonError");
   assertEquals(error.type, "ZeroDivisionError");
   assertEquals(error.message, "division by zero");
-  assertEquals((error.cause as Error).message, error.traceback.trimEnd());
+  assertEquals("cause" in error, false);
   const lines = error.traceback.split("\n");
   assertEquals(lines[0], "Traceback (most recent call last):");
   assertEquals(lines.at(-2), "ZeroDivisionError: division by zero");
@@ -189,7 +189,8 @@ Deno.test("a group tells its exceptions, with their lines, and notes are told", 
         fail()
     except ValueError as e:
         e.add_note("a note")
-        raise ExceptionGroup("many", [e, KeyError("k")])
+        member = e
+    raise ExceptionGroup("many", [member, KeyError("k")])
     `,
     { scope },
   );
@@ -253,24 +254,8 @@ Deno.test("SystemExit and KeyboardInterrupt are exceptions like any other", () =
   for (const [source, type, message] of cases) {
     const error = raisedBy(source);
     assertEquals([error.type, error.message], [type, message]);
-    assertEquals((error.cause as Error).message, error.traceback.trimEnd());
+    assertEquals("cause" in error, false);
   }
-});
-
-Deno.test("an error that nobody catches shows Python's traceback; in the console it stands there once", async () => {
-  const source = 'python.run("def fail():\\n    1 / 0\\nfail()")';
-  const uncaught = await run(`
-    import { python } from "@oneheap/oneheap";
-    ${source};
-  `);
-  assertEquals(uncaught.code, 1);
-  assertStringIncludes(uncaught.stderr, "in fail\n    1 / 0");
-  assertStringIncludes(uncaught.stderr, "ZeroDivisionError: division by zero");
-  const shown = await run(`
-    import { python } from "@oneheap/oneheap";
-    try { ${source} } catch (error) { console.log(error) }
-  `);
-  assertEquals(shown.stdout.match(/in fail/g)?.length, 1);
 });
 
 Deno.test("SystemExit doesn't end the process, nor does it set its exit code", async () => {
@@ -529,6 +514,10 @@ Deno.test("errors leave nothing in Python", async () => {
     () => python.eval("1", { names: { good: 1.5, bad: undefinedValue } }),
     () => python.eval("1", { scope: {} as PythonScope }),
   ];
+  // Without the GIL, 3.13 keeps classes for good.
+  if (HAS_GIL) {
+    failures.push(() => python.run("class Own(Exception): pass\nraise Own"));
+  }
   const failuresToCompile: (() => unknown)[] = [
     () => python.run(`x = = 1${padding}`),
     () => python.eval(`1\0${padding}`),
@@ -541,15 +530,20 @@ Deno.test("errors leave nothing in Python", async () => {
   }, { repetitions: 500, warmUp: 100 });
 });
 
-Deno.test("the sources that are kept for tracebacks are bounded", async () => {
-  const fail = (number: number) => {
-    const source = `raise ValueError(${number}) #${"x".repeat(100_000)}`;
-    assertThrows(() => python.run(source), PythonError);
-  };
-  for (let number = 0; number < 50; number++) fail(number);
-  let number = 50;
-  await leavesNothingInPython(() => fail(number++), {
-    repetitions: 150,
-    warmUp: 10,
-  });
+Deno.test({
+  name: "the sources that are kept for tracebacks are bounded",
+  // Without the GIL, Python keeps the file name of all code for good.
+  ignore: !HAS_GIL,
+  fn: async () => {
+    const fail = (number: number) => {
+      const source = `raise ValueError #${number}${"x".repeat(100_000)}`;
+      assertThrows(() => python.run(source), PythonError);
+    };
+    for (let number = 0; number < 50; number++) fail(number);
+    let number = 50;
+    await leavesNothingInPython(() => fail(number++), {
+      repetitions: 150,
+      warmUp: 10,
+    });
+  },
 });

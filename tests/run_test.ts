@@ -14,7 +14,7 @@ import {
   type PythonValue,
   type RunOptions,
 } from "../mod.ts";
-import { leavesNothingInPython } from "./helpers.ts";
+import { HAS_GIL, leavesNothingInPython } from "./helpers.ts";
 
 /** Evaluates in a fresh scope that holds the names. */
 function evaluate(
@@ -520,12 +520,13 @@ Deno.test("running code leaves nothing in Python", async () => {
   await leavesNothingInPython(() => {
     python.run("x = [1]");
     python.eval("x", { names: { x: 2.5 } });
-    python.run("def function(): return x\nx = function");
     using scope = new PythonScope();
-    python.run("y = [given]\ndef function(): return y", {
-      scope,
-      names: { given: "text" },
-    });
+    python.run("y = [given]", { scope, names: { given: "text" } });
+    // Without the GIL, 3.13 keeps functions for good.
+    if (HAS_GIL) {
+      python.run("def function(): return x\nx = function");
+      python.run("def function(): return y", { scope });
+    }
     scope.get("given");
     scope.get("missing");
   });
