@@ -33,7 +33,7 @@ Deno.test("an exception is an Error with its type, its message and Python's trac
   assertEquals(error.name, "PythonError");
   assertEquals(error.type, "ZeroDivisionError");
   assertEquals(error.message, "division by zero");
-  assertEquals("cause" in error, false);
+  assertEquals((error.cause as Error).message, error.traceback.trimEnd());
   const lines = error.traceback.split("\n");
   assertEquals(lines[0], "Traceback (most recent call last):");
   assertEquals(lines.at(-2), "ZeroDivisionError: division by zero");
@@ -254,8 +254,24 @@ Deno.test("SystemExit and KeyboardInterrupt are exceptions like any other", () =
   for (const [source, type, message] of cases) {
     const error = raisedBy(source);
     assertEquals([error.type, error.message], [type, message]);
-    assertEquals("cause" in error, false);
+    assertEquals((error.cause as Error).message, error.traceback.trimEnd());
   }
+});
+
+Deno.test("an error that nobody catches shows Python's traceback; in the console it stands there once", async () => {
+  const source = 'python.run("def fail():\\n    1 / 0\\nfail()")';
+  const uncaught = await run(`
+    import { python } from "@oneheap/oneheap";
+    ${source};
+  `);
+  assertEquals(uncaught.code, 1);
+  assertStringIncludes(uncaught.stderr, "in fail\n    1 / 0");
+  assertStringIncludes(uncaught.stderr, "ZeroDivisionError: division by zero");
+  const shown = await run(`
+    import { python } from "@oneheap/oneheap";
+    try { ${source} } catch (error) { console.log(error) }
+  `);
+  assertEquals(shown.stdout.match(/in fail/g)?.length, 1);
 });
 
 Deno.test("SystemExit doesn't end the process, nor does it set its exit code", async () => {
