@@ -169,6 +169,8 @@ export interface NodeApi {
   clear(scope: ArrayBuffer): void;
   /** A reference that takes over one to the object at an address. */
   adopt(address: number): ArrayBuffer;
+  /** A reference beside others to the object at an address. */
+  share(address: number): Outcome;
   /** Where the object of a reference is. */
   address(reference: ArrayBuffer): number;
   /** Calls an object. */

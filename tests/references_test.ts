@@ -265,6 +265,29 @@ Deno.test("the constructor takes over a reference, and adds none", () => {
   api.close();
 });
 
+Deno.test("from makes a reference beside the one that somebody has", () => {
+  using scope = scopeOfThings();
+  python.run("import sys\nthing = Thing()", { scope });
+  const count = () => python.eval("sys.getrefcount(thing)", { scope });
+  const alone = count() as number;
+  const thing = scope.get("thing") as PyObjectRef;
+  const same = PyObjectRef.from(thing.pointer);
+  assertEquals(count(), alone + 2);
+  thing[Symbol.dispose]();
+  assertEquals(count(), alone + 1);
+  assertEquals(
+    python.eval("same is thing", { scope, names: { same } }),
+    true,
+  );
+  python.run("del same", { scope });
+  same[Symbol.dispose]();
+  assertEquals(count(), alone);
+  python.run("del thing", { scope });
+  assertEquals(scope.get("gone"), 1);
+  assertThrows(() => PyObjectRef.from({} as never), TypeError);
+  assertThrows(() => PyObjectRef.from(null as never), TypeError);
+});
+
 Deno.test("a block's pointer is taken over, and the object goes with the reference", () => {
   using block = alloc(Int32Array, [1, 2, 3]);
   const seen = new PyObjectRef(block.toPython());

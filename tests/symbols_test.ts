@@ -152,6 +152,7 @@ Deno.test("Node-API exports the functions that TypeScript declares, and no other
     variable: true,
     clear: true,
     adopt: true,
+    share: true,
     address: true,
     call: true,
     attribute: true,

@@ -86,8 +86,8 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Takes over a reference to a Python object, as {@linkcode Block.toPython} gives one, or `PyObject` of deno_python after its
-   * `owned`. Nothing checks that there is an object at the pointer.
+   * Takes over a reference to a Python object, as {@linkcode Block.toPython} gives one. Nothing checks that there is an object at
+   * the pointer.
    *
    * @param pointer The object. The reference to it that the caller owned is this one's from now on.
    * @throws {TypeError} If it is no pointer.
@@ -97,6 +97,26 @@ export class PyObjectRef implements Disposable {
     this.#reference = kind === REFERENCE
       ? pointer as ArrayBuffer
       : napi.adopt(addressOf(pointer));
+  }
+
+  /**
+   * Makes a reference of its own to an object that somebody else refers to, as `PyObject` of deno_python does: their reference
+   * stays theirs. Nothing checks that there is an object at the pointer.
+   *
+   * @param pointer The object, which has to live until this returns.
+   * @throws {TypeError} If it is no pointer.
+   *
+   * @example
+   * ```ts
+   * import { python, PyObjectRef } from "@oneheap/oneheap";
+   *
+   * using list = python.eval("[1, 2]") as PyObjectRef;
+   * using same = PyObjectRef.from(list.pointer);
+   * console.log(python.eval("a is b", { names: { a: list, b: same } })); // true
+   * ```
+   */
+  static from(pointer: Deno.PointerObject): PyObjectRef {
+    return create(received(napi.share(addressOf(pointer))) as ArrayBuffer);
   }
 
   /** Whether the reference was disposed. */

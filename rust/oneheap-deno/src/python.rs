@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use oneheap::{PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_DecRef, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input,
     PyDict_New, PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins,
-    PyEval_SaveThread, PyObject, PySys_GetObject, PyUnicode_AsUTF8AndSize,
+    PyEval_RestoreThread, PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
@@ -150,11 +151,12 @@ pub fn start(paths: &[u8]) -> Result<(), Code> {
     started.as_ref().map(|_| ()).map_err(|&code| code)
 }
 
-/// Somebody else has started Python, and sees to its end; a thread of its own does the rest.
+/// Somebody else has started Python; a thread of its own does the rest.
 fn join(library: &[u8]) -> Result<Vec<u8>, Code> {
     let _attached = Scope::enter()?;
     let thread = own_thread().spawn(keep).map_err(|_| Code::NoThread)?;
     let _ = KEEPER.set(thread.thread().clone());
+    system::at_exit(end_as_guest);
     Ok(describe(library))
 }
 
@@ -233,21 +235,43 @@ fn keep() {
     }
 }
 
-/// The process ends: Python's own thread flushes Python's output and runs its exit functions.
+/// The process ends. The thread that ends it may be attached, and won't need to be again.
 extern "C" fn end() {
-    let Some(thread) = KEEPER.get() else { return };
+    let_go();
+    conclude();
+}
+
+/// The process ends in which somebody else has started Python. They may be about to finalise it on this thread, attached as it
+/// was; or they never do, as deno_python.
+extern "C" fn end_as_guest() {
+    let state = let_go();
+    if conclude() && !state.is_null() {
+        // SAFETY: the thread's own state, with which it was attached until now. Python doesn't end meanwhile.
+        unsafe { PyEval_RestoreThread(state) };
+    }
+}
+
+/// Lets go of Python, if it runs and the thread is attached: its state then, or null.
+fn let_go() -> *mut PyThreadState {
+    if !running() || PyMemAllocator::standing() != Standing::Attached {
+        return null_mut();
+    }
+    // SAFETY: attached to a live Python, so it can detach.
+    unsafe { PyEval_SaveThread() }
+}
+
+/// Has Python's own thread flush Python's output and run its exit functions. Whether it has done so in time.
+fn conclude() -> bool {
+    let Some(thread) = KEEPER.get() else {
+        return false;
+    };
     let (sender, done): (SyncSender<()>, Receiver<()>) = sync_channel(1);
     if let Ok(mut ending) = ENDING.lock() {
         *ending = Some(sender);
     }
-    // The thread that ends the process may be attached, and won't need to be again.
-    if running() && PyMemAllocator::standing() == Standing::Attached {
-        // SAFETY: attached to a live Python, so it can detach.
-        unsafe { PyEval_SaveThread() };
-    }
     ENDS.store(true, Ordering::Release);
     thread.unpark();
-    let _ = done.recv_timeout(EXIT_DEADLINE);
+    done.recv_timeout(EXIT_DEADLINE) == Err(RecvTimeoutError::Disconnected)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.

@@ -241,6 +241,24 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
     }
 }
 
+/// `share(address)`: a reference beside others to the object at an address, or why there is none.
+///
+/// # Safety
+/// Called by Node-API, with the address of a live object.
+pub unsafe extern "C" fn share(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, and as the caller vouches; the reference is counted attached.
+    unsafe {
+        let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
+        let outcome = python(|| {
+            Object::borrowed(pointer(address).cast())
+                .map(|object| Answer::Object(object.into(), 0))
+                .ok_or(Failure::Refused(Code::Invalid))
+        });
+        env.outcome(outcome)
+    }
+}
+
 /// `address(reference)`: where the object is; undefined if the reference was let go.
 ///
 /// # Safety

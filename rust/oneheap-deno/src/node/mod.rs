@@ -46,6 +46,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"variable", interpreter::variable),
         (c"clear", interpreter::clear),
         (c"adopt", interpreter::adopt),
+        (c"share", interpreter::share),
         (c"address", interpreter::address),
         (c"call", interpreter::call),
         (c"attribute", interpreter::attribute),
