@@ -428,3 +428,37 @@ Deno.test("what a Worker has running is interrupted when the Worker ends, and th
   `);
   assertEquals({ code, stdout }, { code: 0, stdout: "42\n42\n42\n" }, stderr);
 });
+
+Deno.test({
+  name:
+    "where the system makes no more threads, runs are refused, and those that go on come to their ends",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { code, stdout, stderr } = await end(`
+      const { LibraryError, PythonScope } = await import("@oneheap/oneheap");
+      const RLIMIT_AS = 9;
+      const { symbols: c } = Deno.dlopen("libc.so.6", {
+        setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+      });
+      using scope = new PythonScope();
+      await python.runAsync("import threading; ended = threading.Event()", { scope });
+      const [, kilobytes] = Deno.readTextFileSync("/proc/self/status").match(/VmSize:\\s+(\\d+)/);
+      // Room for a few stacks more.
+      const limit = BigInt(kilobytes) * 1024n + 500n * 1024n ** 2n;
+      if (c.setrlimit(RLIMIT_AS, new BigUint64Array([limit, limit])) !== 0) throw new Error("no limit");
+      const runs = Array.from({ length: 50 }, () => python.evalAsync("ended.wait(30)", { scope }));
+      const settled = Promise.allSettled(runs);
+      python.run("ended.set()", { scope });
+      const outcomes = await settled;
+      const refused = outcomes.filter(({ reason }) => reason instanceof LibraryError);
+      const ended = outcomes.filter(({ value }) => value === true);
+      console.log(refused.length > 0, ended.length > 0, refused.length + ended.length);
+      console.log(await python.evalAsync("6 * 7"));
+    `);
+    assertEquals(
+      { code, stdout },
+      { code: 0, stdout: "true true 50\n42\n" },
+      stderr,
+    );
+  },
+});
