@@ -48,7 +48,9 @@ export function failure(code: number, requested: number): Error {
       );
     default:
       return new RangeError(
-        `The library refused the arguments of a request for ${requested} bytes`,
+        requested === 0
+          ? "The library refused an argument that isn't what it seems to be (a Proxy, say)"
+          : `The library refused the arguments of a request for ${requested} bytes`,
       );
   }
 }

@@ -39,6 +39,15 @@ function abortSoon(reason?: unknown): AbortController {
   return controller;
 }
 
+/** A signal that is aborted as soon as the code in a scope has set its variable `begun`. */
+function abortOnceBegun(scope: PythonScope): AbortController {
+  const controller = new AbortController();
+  const look = () =>
+    scope.get("begun") ? controller.abort() : setTimeout(look, 5);
+  setTimeout(look, 5);
+  return controller;
+}
+
 /** A signal that tells how many listen to it. */
 function countListeners(signal: AbortSignal): { listeners: number } {
   const count = { listeners: 0 };
@@ -148,25 +157,28 @@ Deno.test("code may catch KeyboardInterrupt, and goes on", async () => {
   python.run(
     `
     def catch():
-        number = 0
+        global begun
         try:
-            number += 1
-            while True:
-                number += 1
+            begun = True
+            while True: pass
         except KeyboardInterrupt:
             return "caught"
     `,
     { scope },
   );
-  const { signal } = abortSoon();
+  const { signal } = abortOnceBegun(scope);
   assertEquals(await python.evalAsync("catch()", { scope, signal }), "caught");
 });
 
 Deno.test("a function in C ends before KeyboardInterrupt is raised", async () => {
-  const { signal } = abortSoon();
+  using scope = new PythonScope();
+  const { signal } = abortOnceBegun(scope);
   const start = performance.now();
   await assertInterrupted(
-    python.runAsync("import time; time.sleep(0.2)", { signal }),
+    python.runAsync("import time; begun = True; time.sleep(0.2)", {
+      scope,
+      signal,
+    }),
     signal,
   );
   assertGreater(performance.now() - start, 190);

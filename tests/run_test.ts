@@ -298,6 +298,16 @@ Deno.test("a source or a scope of another kind is a TypeError", () => {
   }
 });
 
+Deno.test("names that are no object of names and values are a TypeError", () => {
+  for (const names of [null, "x", 1, ["x", 1], new Map([["x", 1]])]) {
+    assertThrows(
+      () => python.run("pass", { names } as unknown as RunOptions),
+      TypeError,
+      "The names must be an object",
+    );
+  }
+});
+
 Deno.test("what only looks like a scope is a TypeError", () => {
   const scope = Object.create(PythonScope.prototype) as PythonScope;
   assertThrows(() => python.run("pass", { scope }), TypeError);

@@ -62,7 +62,7 @@ export function given({ scope, names }: RunOptions): {
   }
   return {
     scope: scope && dictionaryOf(scope),
-    names: names && pairs(names),
+    names: names === undefined ? undefined : pairs(names),
   };
 }
 
@@ -71,6 +71,13 @@ const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 
 /** Names and values in turn. Python knows names by their NFKC form, so that is what is set. */
 function pairs(names: Readonly<Record<string, PythonValue>>): Crossing[] {
+  if (typeof names !== "object" || names === null || Symbol.iterator in names) {
+    throw new TypeError(
+      `The names must be an object of names and values; ${
+        describe(names)
+      } was given`,
+    );
+  }
   const pairs: Crossing[] = [];
   for (const [name, value] of Object.entries(names)) {
     const normal = name.normalize("NFKC");
