@@ -14,6 +14,7 @@ import {
   python,
   PythonError,
   PythonScope,
+  stats,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../mod.ts";
@@ -581,6 +582,18 @@ Deno.test("using gives the memory back at once, attached or not", () => {
     borrowed[Symbol.dispose]();
     assertEquals(borrowed.disposed, true);
   }
+});
+
+Deno.test("using lets Python free the memory at once, without another call of Python's", () => {
+  const { blocks } = stats();
+  const block = alloc(Uint8Array, 5_000);
+  const borrowed = python.borrow("b", { names: { b: block } });
+  block.free();
+  assertEquals(stats().blocks, blocks + 1);
+  // No other thread of Python's can do it meanwhile.
+  using _attached = attach();
+  borrowed[Symbol.dispose]();
+  assertEquals(stats().blocks, blocks);
 });
 
 Deno.test("an object that only the view holds lives as long as that", () => {

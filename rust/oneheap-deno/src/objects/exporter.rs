@@ -62,7 +62,8 @@ impl Export {
         let mut stride = element.bytes() as isize;
         for (dimension, extent) in shape.iter().enumerate().rev() {
             strides[dimension] = stride;
-            stride *= extent;
+            // Without elements the other extents may be of any size.
+            stride = stride.saturating_mul(*extent);
         }
         record.export();
         Ok(Self {
