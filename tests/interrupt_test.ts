@@ -40,10 +40,10 @@ function abortSoon(reason?: unknown): AbortController {
 }
 
 /** A signal that is aborted as soon as the code in a scope has set its variable `begun`. */
-function abortOnceBegun(scope: PythonScope): AbortController {
+function abortOnceBegun(scope: PythonScope, reason?: unknown): AbortController {
   const controller = new AbortController();
   const look = () =>
-    scope.get("begun") ? controller.abort() : setTimeout(look, 5);
+    scope.get("begun") ? controller.abort(reason) : setTimeout(look, 5);
   setTimeout(look, 5);
   return controller;
 }
@@ -66,8 +66,12 @@ function countListeners(signal: AbortSignal): { listeners: number } {
 }
 
 Deno.test("abort has code that runs raise KeyboardInterrupt, and the reason is the error's cause", async () => {
-  const { signal } = abortSoon({ why: "enough" });
-  const running = python.runAsync(ENDLESS, { signal });
+  using scope = new PythonScope();
+  const { signal } = abortOnceBegun(scope, { why: "enough" });
+  const running = python.runAsync(`begun = True\n${ENDLESS}`, {
+    scope,
+    signal,
+  });
   const error = await assertInterrupted(running, signal);
   assertEquals(error.cause, { why: "enough" });
   assert(error.traceback.includes("while True: number += 1"));
@@ -251,6 +255,9 @@ Deno.test("abort that code ends without noticing is not raised in what Python do
     import time
     deleted = 0
     class Thing:
+        def __init__(self):
+            global begun
+            begun = True
         def __del__(self):
             global deleted
             deleted += 1
@@ -260,7 +267,8 @@ Deno.test("abort that code ends without noticing is not raised in what Python do
   using thing = scope.get("Thing") as PyObjectRef;
   using sleep = python.eval("time.sleep", { scope }) as PyObjectRef;
   for (let turn = 1; turn <= 3; turn++) {
-    const { signal } = abortSoon();
+    python.run("begun = False", { scope });
+    const { signal } = abortOnceBegun(scope);
     // Python doesn't look for interrupts between the sleep and the end. The thing is deleted with its scope, after that.
     using slept = await python.evalAsync(
       "(thing := Thing()) and [*map(sleep, [0.05])]",
