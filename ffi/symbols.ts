@@ -181,8 +181,8 @@ export interface NodeApi {
   string(reference: ArrayBuffer): Outcome;
   /** Lets go of the object of a reference. */
   release(reference: ArrayBuffer): void;
-  /** Lets go of what was let go on threads that could not. */
-  drain(): void;
+  /** Detaches a buffer of `borrow`, and lets go of the Python object's memory, unless something else still uses that. */
+  giveBack(buffer: ArrayBuffer): void;
   /** The address of a new Python object over a keeper's block, which the caller owns. */
   export(
     keeper: ArrayBuffer,

@@ -27,7 +27,7 @@ import {
   collectForAWhile,
   HoldingWorker,
 } from "./holders.ts";
-import { collectGarbage, run, until } from "./helpers.ts";
+import { collectGarbage, HAS_GIL, run, until } from "./helpers.ts";
 
 /** Sizes that the hook counts: one that is freed later where the thread isn't attached, and one that is freed at once. */
 const SIZES = [5_008, 100_008];
@@ -57,10 +57,11 @@ class Living implements Disposable {
 
   /** Waits until nothing lives, collecting garbage meanwhile. */
   async untilNothing(): Promise<void> {
-    await until(
-      () => stats().blocks === this.#before.blocks,
-      "the last holder",
-    );
+    await until(() => {
+      // Without the GIL, the thread that made an object frees it, the next time that it runs Python code.
+      if (!HAS_GIL) python.run("pass");
+      return stats().blocks === this.#before.blocks;
+    }, "the last holder");
     this.assert(0, 0);
   }
 
@@ -252,20 +253,15 @@ Deno.test("a scope that is disposed lets go of the blocks in it", () => {
   living.assert(0, 0);
 });
 
-Deno.test("a run without a scope holds nothing after it, also if it made functions and raised", () => {
+Deno.test("a run without a scope holds nothing after it, also if it raised", () => {
   using living = new Living();
   using block = sevens(5_008);
   const names = { b: block };
   python.run("kept = b; m = memoryview(b)", { names });
   block.realloc(5_008);
-  python.run("kept = lambda: b", { names });
-  block.realloc(5_008);
-  python.run("class Kept:\n    it = b\n    def get(self): return b", { names });
-  block.realloc(5_008);
   for (
     const source of [
       "m = memoryview(b); 1 / 0",
-      "def f():\n    m = memoryview(b)\n    raise ValueError(m)\nf()",
       "try:\n    1 / 0\nexcept Exception as error:\n    m = memoryview(b)\n    raise ValueError(m) from error",
       "raise ExceptionGroup('several', [ValueError(b), ValueError(memoryview(b))])",
     ]
@@ -274,6 +270,37 @@ Deno.test("a run without a scope holds nothing after it, also if it made functio
     block.realloc(5_008);
   }
   living.assert(1, 5_008);
+});
+
+Deno.test({
+  name: "nor does one that made functions and classes, which refer to it",
+  // Without the GIL, 3.13 keeps functions for good.
+  ignore: !HAS_GIL,
+  fn: () => {
+    using living = new Living();
+    using block = sevens(5_008);
+    const names = { b: block };
+    for (
+      const source of [
+        "kept = lambda: b",
+        "class Kept:\n    it = b\n    def get(self): return b",
+        "def f():\n    return memoryview(b)\nkept = f()",
+      ]
+    ) {
+      python.run(source, { names });
+      block.realloc(5_008);
+    }
+    assertThrows(
+      () =>
+        python.run(
+          "def f():\n    m = memoryview(b)\n    raise ValueError(m)\nf()",
+          { names },
+        ),
+      PythonError,
+    );
+    block.realloc(5_008);
+    living.assert(1, 5_008);
+  },
 });
 
 Deno.test("a Python thread holds the memory until it ends", () => {
@@ -685,5 +712,8 @@ Deno.test("blocks that are lost in Python and JavaScript in a loop are freed in 
   }
   assert(most < 10_000, `${most} at a time`);
   collectGarbage();
-  await until(() => stats().blocks <= before, "the lost blocks");
+  await until(() => {
+    if (!HAS_GIL) python.run("pass");
+    return stats().blocks <= before;
+  }, "the lost blocks");
 });

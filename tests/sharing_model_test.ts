@@ -8,9 +8,12 @@
 
 import { assertEquals } from "@std/assert";
 import { canCount } from "./counting_hook.ts";
+import { HAS_GIL } from "./helpers.ts";
 
-/** How many histories there are, unless the environment says otherwise. */
-const HISTORIES = Number(Deno.env.get("ONEHEAP_HISTORIES") ?? 10_000);
+/** How many histories there are, unless the environment says otherwise. Python's collector is slow where there is no GIL. */
+const HISTORIES = Number(
+  Deno.env.get("ONEHEAP_HISTORIES") ?? (HAS_GIL ? 10_000 : 2_000),
+);
 
 /** The seed of the first one. */
 const FIRST = Number(Deno.env.get("ONEHEAP_SEED") ?? 0);

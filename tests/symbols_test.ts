@@ -158,7 +158,7 @@ Deno.test("Node-API exports the functions that TypeScript declares, and no other
     attribute: true,
     string: true,
     release: true,
-    drain: true,
+    giveBack: true,
     export: true,
     borrow: true,
   };

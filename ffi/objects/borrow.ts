@@ -105,8 +105,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     this.#view = undefined;
     if (view.buffer.detached) return;
     freed(view.byteLength);
-    view.buffer.transfer(0);
-    napi.drain();
+    napi.giveBack(view.buffer);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   transferInModel,
 } from "./javascript_side.ts";
 import { contents, Exporter, Memory } from "./model.ts";
-import { expectGiven, exporterOf } from "./python_side.ts";
+import { collect, expectGiven, exporterOf } from "./python_side.ts";
 import { anySize } from "./sizes.ts";
 import {
   ArrayHandle,
@@ -15,6 +15,7 @@ import {
   collectGarbage,
   expect,
   type Handle,
+  HAS_GIL,
   isExporting,
   PendingHandle,
   type World,
@@ -28,6 +29,7 @@ export const lose: Operation = async (world) => {
   await collected(lost.reference);
   // Python lets go of what was collected.
   world.run("pass");
+  if (!HAS_GIL) collect(world);
   await world.untilCounts();
   return `lose a ${lost.name}`;
 };
@@ -176,6 +178,7 @@ export const finish: Operation = async (world) => {
   world.letGo();
   world.remove(handle);
   await handle.finish();
+  if (!HAS_GIL) collect(world);
   await world.untilCounts();
   return `finish the ${handle.kind}`;
 };

@@ -45,6 +45,7 @@ import {
   ArrayHandle,
   BlockHandle,
   BorrowedHandle,
+  HAS_GIL,
   PendingHandle,
   VARIABLES,
   World,
@@ -150,6 +151,8 @@ async function step(world: World, weights: Weights): Promise<void> {
     log.push(line);
     break;
   }
+  // What other threads made is theirs to free.
+  if (!HAS_GIL && weights !== QUICK) collect(world);
   world.checkCounts();
   world.checkHandles();
   if (random.once(3)) world.checkVariable(random.below(VARIABLES));
@@ -173,7 +176,7 @@ async function letGoOfEverything(world: World): Promise<void> {
   const clear = () => {
     world.run(`v[:] = [None] * ${VARIABLES}`);
     variables.length = 0;
-    if (world.model.hasCycles) collect(world);
+    if (world.model.hasCycles || !HAS_GIL) collect(world);
   };
   if (random.once(2)) clear();
   while (handles.length > 0) {

@@ -24,6 +24,7 @@ import {
   BlockHandle,
   expect,
   expectThrows,
+  HAS_GIL,
   isExporting,
   ReferenceHandle,
   type World,
@@ -204,6 +205,8 @@ export const contain: Operation = (world) => {
 /** Has Python collect its garbage. */
 export const collect: Operation = (world) => {
   world.run("gc.collect()");
+  // What a list had in it that another thread made is found only now.
+  if (!HAS_GIL) world.run("gc.collect()");
   world.model.collect();
   return "gc.collect()";
 };
@@ -307,7 +310,7 @@ finally:
 /** Runs code in a scope of its own, with functions that refer to it: nothing may be left of either. */
 export const runInFreshScope: Operation = (world) => {
   const handle = world.pick(BlockHandle);
-  if (handle === undefined) return;
+  if (handle === undefined || !HAS_GIL) return;
   python.run("kept = lambda: given", { names: { given: handle.block } });
   // This has collected what was young, so nobody knows what is left of the rest.
   return collect(world);

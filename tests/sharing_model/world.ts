@@ -32,6 +32,14 @@ import type { Surroundings } from "./surroundings.ts";
 /** How many variables Python has: the elements of the list `v`. */
 export const VARIABLES = 6;
 
+/**
+ * Whether who lets go of an object last frees it. Without the GIL, the thread that made it does, the next time that it runs Python
+ * code, or Python's collector; and 3.13 keeps functions for good there.
+ */
+export const HAS_GIL: boolean = python.eval(
+  "getattr(__import__('sys'), '_is_gil_enabled', lambda: True)()",
+) as boolean;
+
 /** A block that JavaScript has. */
 export class BlockHandle {
   /** Its view's, once it is made. */

@@ -8,8 +8,8 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use napi_sys::{
-    ValueType, napi_add_env_cleanup_hook, napi_callback_info, napi_env, napi_get_array_length,
-    napi_get_element, napi_value,
+    ValueType, napi_add_env_cleanup_hook, napi_callback_info, napi_detach_arraybuffer, napi_env,
+    napi_get_array_length, napi_get_element, napi_value,
 };
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
@@ -21,7 +21,7 @@ use crate::objects::borrow;
 use crate::objects::element::Element;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
-use crate::objects::object::{Held, Object};
+use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference;
 use crate::objects::support::support;
 use crate::objects::value::Answer;
@@ -352,11 +352,17 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     null_mut()
 }
 
-/// `drain()`: lets go of what was let go on threads that could not.
+/// `giveBack(buffer)`: detaches a buffer over a Python object's memory, and lets go of that now if nobody else uses it.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn drain(_env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn give_back(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles. V8 lets go of the memory here, unless it has further users.
+    unsafe {
+        let [buffer] = env.arguments::<1>(info);
+        before_letting_go(|| napi_detach_arraybuffer(env.0, buffer));
+    }
     // Attaching to Python does it.
     let _ = with_python(|| ());
     null_mut()

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"attribute", interpreter::attribute),
         (c"string", interpreter::string),
         (c"release", interpreter::release),
-        (c"drain", interpreter::drain),
+        (c"giveBack", interpreter::give_back),
         (c"export", interpreter::export),
         (c"borrow", interpreter::borrow),
     ] {

@@ -4,6 +4,7 @@
 //! by V8's collector: what it held goes on a list, which an attached thread empties where Python code may run. Letting go
 //! of an object can run any Python code (`__del__`), which must not happen within a collection of V8's.
 
+use std::cell::Cell;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -133,6 +134,20 @@ struct Node {
 /// A stack: one node is pushed at a time and all are taken at once, so no node is met twice.
 static RELEASES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
 
+thread_local! {
+    /// This thread is about to empty the list.
+    static LETS_GO_ITSELF: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something that puts on the list what this thread lets go of right after. Python's own thread is not to come before it:
+/// without a GIL, what another thread lets go of is freed by the one that made it, the next time that it runs Python code.
+pub fn before_letting_go<R>(work: impl FnOnce() -> R) -> R {
+    LETS_GO_ITSELF.set(true);
+    let result = work();
+    LETS_GO_ITSELF.set(false);
+    result
+}
+
 impl Release {
     /// Puts this on the list, on any thread; Python's own thread is woken when there was none, so that it doesn't stay.
     fn push(self) {
@@ -149,7 +164,7 @@ impl Release {
                 Err(other) => head = other,
             }
         }
-        if head.is_null() {
+        if head.is_null() && !LETS_GO_ITSELF.get() {
             python::wake();
         }
     }
