@@ -25,6 +25,7 @@ import {
   collectForAWhile,
   HoldingWorker,
 } from "./holders.ts";
+import { CONSTRUCTORS } from "../ffi/types.ts";
 import { HAS_GIL, leavesNothingInPython, run, until } from "./helpers.ts";
 
 /** A scope with the modules that the expressions of these tests need. */
@@ -302,21 +303,6 @@ const FORMATS: Record<string, TypedArrayConstructor<TypedArray>[]> = {
   q: [BigInt64Array],
   Q: [BigUint64Array],
 };
-
-const CONSTRUCTORS: TypedArrayConstructor<TypedArray>[] = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float16Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-];
 
 Deno.test("the type that is asked for must be the format's", () => {
   using scope = newScope();
