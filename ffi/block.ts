@@ -445,8 +445,8 @@ function checkedElements<E>(source: ArrayLike<E> | Iterable<E>): ArrayLike<E> {
  * Changes a block's length to `length` elements, in place where Python's allocator can, and returns the same block. Its
  * contents are kept up to the smaller length; new elements are zero unless `zeroed` is false.
  *
- * Views made before are detached, and `view` makes a new one. While Python holds the memory, it can't be resized. If somebody else still uses the memory (a pending read
- * into it, say), they keep it, and the block goes on with a copy.
+ * Views made before are detached, and `view` makes a new one. While Python holds the memory, it can't be resized. If somebody
+ * else still uses it (a pending read into it, say), they keep it, and the block goes on with a copy.
  *
  * @throws {BorrowedError} If Python holds the block's memory: then nothing is changed.
  * @throws {AllocationError} If memory is out: then contents, address and length are as before, and `view` works again.

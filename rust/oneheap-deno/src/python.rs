@@ -14,15 +14,14 @@ use std::time::Duration;
 
 use oneheap::{PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
-    Py_CompileString, Py_DecRef, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input,
-    PyDict_New, PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins,
-    PyEval_RestoreThread, PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState,
-    PyUnicode_AsUTF8AndSize,
+    Py_CompileString, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input, PyDict_New,
+    PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
+    PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState, PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
 use crate::code::Code;
-use crate::objects::object::{release_waiting, releases_wait};
+use crate::objects::object::{Object, release_waiting, releases_wait};
 use crate::running::room::STACK_BYTES;
 use crate::system;
 
@@ -279,20 +278,27 @@ fn conclude() -> bool {
 /// # Safety
 /// The thread is attached.
 unsafe fn run(code: &CStr) {
-    // SAFETY: attached; each object is released once, and null is passed on to no call that can't take it.
+    // SAFETY: attached; what the code left goes with its globals.
     unsafe {
-        let globals = PyDict_New();
-        let compiled = Py_CompileString(code.as_ptr(), c"<oneheap>".as_ptr(), Py_file_input);
-        let builtins = PyEval_GetBuiltins();
-        if !globals.is_null() && !compiled.is_null() {
-            if !builtins.is_null() {
-                PyDict_SetItemString(globals, c"__builtins__".as_ptr(), builtins);
-            }
-            Py_DecRef(PyEval_EvalCode(compiled, globals, globals));
-        }
-        Py_DecRef(compiled);
-        Py_DecRef(globals);
+        drop(execute(code));
         PyErr_Clear();
+    }
+}
+
+/// Runs Python code of this library's, and gives what it defined: a dictionary. None, with an exception set, if it raised.
+///
+/// # Safety
+/// The thread is attached until the result is dropped, and no exception is set.
+pub unsafe fn execute(code: &CStr) -> Option<Object> {
+    // SAFETY: attached; each result is checked before it is passed on.
+    unsafe {
+        let globals = Object::owned(PyDict_New())?;
+        let scope = globals.as_ptr();
+        PyDict_SetItemString(scope, c"__builtins__".as_ptr(), PyEval_GetBuiltins());
+        let name = c"<oneheap>".as_ptr();
+        let compiled = Object::owned(Py_CompileString(code.as_ptr(), name, Py_file_input))?;
+        Object::owned(PyEval_EvalCode(compiled.as_ptr(), scope, scope))?;
+        Some(globals)
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::ffi::{CStr, CString, c_int, c_uint, c_ulong, c_void};
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3_ffi::{
     Py_DecRef, Py_IncRef, Py_TPFLAGS_DEFAULT, Py_buffer, Py_tp_dealloc, Py_tp_doc, Py_tp_free,
@@ -20,6 +19,7 @@ use crate::code::Code;
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
 use crate::objects::object::Object;
+use crate::objects::published::Published;
 
 /// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
 const BF_GETBUFFER: c_int = 1;
@@ -89,25 +89,18 @@ struct Exporter {
     offset: usize,
 }
 
-static EXPORTER: AtomicPtr<Exporter> = AtomicPtr::new(null_mut());
+// SAFETY: the type is Python's, never freed, and only attached threads do something with it; the rest never changes.
+unsafe impl Sync for Exporter {}
 
-/// The type. The first call makes it; no lock is held meanwhile, so two threads may, and one of them for nothing.
+static EXPORTER: Published<Exporter> = Published::new();
+
+/// The type. The first call makes it.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 unsafe fn exporter() -> Result<&'static Exporter, Failure> {
-    // SAFETY: published by the release below, and never freed.
-    if let Some(exporter) = unsafe { EXPORTER.load(Ordering::Acquire).as_ref() } {
-        return Ok(exporter);
-    }
     // SAFETY: as the caller vouches.
-    let made = unsafe { make() }?;
-    let made = Box::into_raw(Box::new(made));
-    let published =
-        EXPORTER.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
-    // A type that came too late is leaked; nobody has an instance of it.
-    // SAFETY: both are never freed.
-    Ok(unsafe { &*published.err().unwrap_or(made) })
+    EXPORTER.get_or_make(|| unsafe { make() })
 }
 
 /// Makes the type.
@@ -172,9 +165,9 @@ pub unsafe fn object(export: Export) -> Result<Object, Failure> {
 /// # Safety
 /// The thread is attached.
 pub unsafe fn identity(object: &Object) -> Option<f64> {
-    // SAFETY: published by a release, never freed; if there is no type, there is no instance.
+    // SAFETY: attached; if there is no type, there is no instance.
     unsafe {
-        let exporter = EXPORTER.load(Ordering::Acquire).as_ref()?;
+        let exporter = EXPORTER.get()?;
         let kind = Object::owned(PyObject_Type(object.as_ptr()))?;
         if kind.as_ptr() != exporter.kind.cast() {
             return None;
@@ -199,7 +192,7 @@ unsafe fn place(exporter: &Exporter, object: *mut PyObject) -> *mut Export {
 /// The object is a live instance of the type.
 unsafe fn export<'a>(object: *mut PyObject) -> &'a Export {
     // SAFETY: there is an instance, so there is the type; written by `object` and dropped by `dealloc`.
-    unsafe { &*place(&*EXPORTER.load(Ordering::Acquire), object) }
+    unsafe { &*place(EXPORTER.get().unwrap_unchecked(), object) }
 }
 
 /// `tp_dealloc`: Python lets go.
@@ -208,9 +201,10 @@ unsafe fn export<'a>(object: *mut PyObject) -> &'a Export {
 /// Called by Python, attached, once for each instance.
 unsafe extern "C" fn dealloc(object: *mut PyObject) {
     type Free = unsafe extern "C" fn(*mut c_void);
-    // SAFETY: the instance is whole, and nobody else refers to it. An instance of a type that was made so holds its type.
+    // SAFETY: the instance is whole, so there is its type, and nobody else refers to it. An instance of a type that was made so
+    // holds its type.
     unsafe {
-        let exporter = &*EXPORTER.load(Ordering::Acquire);
+        let exporter = EXPORTER.get().unwrap_unchecked();
         place(exporter, object).drop_in_place();
         let free = PyType_GetSlot(exporter.kind, Py_tp_free);
         if !free.is_null() {

@@ -5,6 +5,7 @@ pub mod element;
 pub mod exporter;
 pub mod failure;
 pub mod object;
+pub mod published;
 pub mod reference;
 pub mod support;
 pub mod value;
