@@ -28,6 +28,18 @@ import {
 import { CONSTRUCTORS } from "../ffi/types.ts";
 import { HAS_GIL, leavesNothingInPython, run, until } from "./helpers.ts";
 
+/** Waits until the `bytearray` `it` of a scope can be resized, for nothing holds its buffer any more. */
+async function untilGivenBack(scope: PythonScope, what: string): Promise<void> {
+  await until(() => {
+    try {
+      python.run("it.append(1)", { scope });
+      return true;
+    } catch {
+      return false;
+    }
+  }, what);
+}
+
 /** A scope with the modules that the expressions of these tests need. */
 function newScope(): PythonScope {
   const scope = new PythonScope();
@@ -697,14 +709,7 @@ Deno.test("a part of the view holds the memory when the rest is lost", async () 
   assertRaises(() => python.run("it.append(1)", { scope }), "BufferError");
   assertEquals([...held[0]], [98, 99]);
   held.pop();
-  await until(() => {
-    try {
-      python.run("it.append(1)", { scope });
-      return true;
-    } catch {
-      return false;
-    }
-  }, "the part");
+  await untilGivenBack(scope, "the part");
 });
 
 Deno.test("a pending read into the view holds the memory after it is given back", async () => {
@@ -723,14 +728,7 @@ Deno.test("a pending read into the view holds the memory after it is given back"
     python.eval("bytes(it[:4])", { scope }),
     Uint8Array.of(1, 2, 3, 0),
   );
-  await until(() => {
-    try {
-      python.run("it.append(1)", { scope });
-      return true;
-    } catch {
-      return false;
-    }
-  }, "the end of the read");
+  await untilGivenBack(scope, "the end of the read");
 });
 
 Deno.test("structuredClone with transfer keeps the hold, and takes it from the borrowed", () => {
@@ -787,14 +785,7 @@ Deno.test("a Worker that ends gives back what it was given", async () => {
     await collectForAWhile();
     assertRaises(() => python.run("it.append(1)", { scope }), "BufferError");
   }
-  await until(() => {
-    try {
-      python.run("it.append(1)", { scope });
-      return true;
-    } catch {
-      return false;
-    }
-  }, "the Worker's end");
+  await untilGivenBack(scope, "the Worker's end");
 });
 
 Deno.test("a class of Python's own is borrowed of, and told once when it is given back", () => {
