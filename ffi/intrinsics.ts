@@ -30,6 +30,10 @@ function getterOf<Receiver, Result>(
 const TypedArrayPrototype = Object.getPrototypeOf(Int8Array.prototype);
 
 export const { isArray } = Array;
+/** Makes an array of the elements of an iterable or array-like. */
+export const arrayFrom: <Element>(
+  source: Iterable<Element> | ArrayLike<Element>,
+) => Element[] = Array.from.bind(Array);
 export const { isView } = ArrayBuffer;
 export const {
   create: createObject,

@@ -207,7 +207,7 @@ export interface NodeApi {
   export(
     token: ArrayBuffer,
     readonly: number,
-    shape: Float64Array | undefined,
+    shape: readonly number[] | undefined,
   ): Outcome;
   /** A buffer over the memory of a Python object: a reference's, that at an address, or what an expression comes to. */
   borrow(

@@ -13,6 +13,7 @@ use napi_sys::{
     napi_get_value_bool, napi_value,
 };
 
+use crate::block::TOKENS;
 use crate::code::{Code, MAX_SAFE_INTEGER};
 use crate::external_memory::ExternalMemory;
 use crate::memory::slab::Slab;
@@ -117,15 +118,13 @@ impl Env {
     unsafe fn object(self, value: napi_value) -> Result<Argument, Code> {
         // SAFETY: as the caller vouches. JavaScript's thread alone uses the records.
         unsafe {
-            if let Some(mut token) = self.token(value) {
+            if let Some((data, _)) = self.array_buffer(value) {
+                if let Some(reference) = REFERENCES.get(data.cast()) {
+                    let held = reference.as_ref().held.clone();
+                    return held.map(Argument::Object).ok_or(Code::Freed);
+                }
+                let mut token = TOKENS.get(data.cast()).ok_or(Code::Invalid)?;
                 return Export::new(&mut token.as_mut().slot, None, false).map(Argument::Block);
-            }
-            if let Some(reference) = self.reference(value) {
-                return reference
-                    .held
-                    .clone()
-                    .map(Argument::Object)
-                    .ok_or(Code::Freed);
             }
             self.bytes(value)
                 .map(|bytes| Argument::Bytes(bytes.to_vec()))

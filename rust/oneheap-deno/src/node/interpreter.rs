@@ -565,7 +565,7 @@ unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
     }
 }
 
-/// A shape: a `Float64Array` of extents, or undefined.
+/// A shape: an array of extents, or undefined.
 ///
 /// # Safety
 /// The environment and the value are live.
@@ -575,11 +575,13 @@ unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, C
         if env.kind(shape) == ValueType::napi_undefined {
             return Ok(None);
         }
-        let extents = env.doubles(shape).ok_or(Code::Invalid)?;
-        let extents = extents
-            .iter()
-            .map(|&extent| whole(extent).map(|it| it as isize));
-        extents.collect::<Result<_, _>>().map(Some)
+        let extent =
+            |element| whole(env.number(element).ok_or(Code::Invalid)?).map(|it| it as isize);
+        elements(env, shape)
+            .into_iter()
+            .map(extent)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 }
 

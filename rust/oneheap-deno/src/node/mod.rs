@@ -12,12 +12,11 @@ use std::ptr::null_mut;
 use std::sync::Once;
 
 use napi_sys::{
-    Status, TypedarrayType, napi_callback, napi_callback_info, napi_create_array_with_length,
-    napi_create_double, napi_create_external_arraybuffer, napi_create_function,
-    napi_create_string_utf8, napi_env, napi_get_arraybuffer_info, napi_get_boolean,
-    napi_get_cb_info, napi_get_null, napi_get_typedarray_info, napi_get_value_double,
-    napi_get_value_string_utf16, napi_set_element, napi_set_named_property, napi_typeof,
-    napi_value, napi_valuetype,
+    Status, napi_callback, napi_callback_info, napi_create_array_with_length, napi_create_double,
+    napi_create_external_arraybuffer, napi_create_function, napi_create_string_utf8, napi_env,
+    napi_get_arraybuffer_info, napi_get_boolean, napi_get_cb_info, napi_get_null,
+    napi_get_typedarray_info, napi_get_value_double, napi_get_value_string_utf16, napi_set_element,
+    napi_set_named_property, napi_typeof, napi_value, napi_valuetype,
 };
 
 use crate::view;
@@ -146,35 +145,6 @@ impl Env {
         }
         arguments.truncate(count);
         (receiver, arguments)
-    }
-
-    /// The elements of a `Float64Array`, valid until JavaScript goes on; none for other values.
-    ///
-    /// # Safety
-    /// The environment and the value are live.
-    pub unsafe fn doubles<'a>(self, value: napi_value) -> Option<&'a [f64]> {
-        let (mut kind, mut length, mut data) = (0, 0, null_mut());
-        // SAFETY: as the caller vouches.
-        let status = unsafe {
-            let (buffer, offset) = (null_mut(), null_mut());
-            napi_get_typedarray_info(
-                self.0,
-                value,
-                &mut kind,
-                &mut length,
-                &mut data,
-                buffer,
-                offset,
-            )
-        };
-        if status != Status::napi_ok || kind != TypedarrayType::float64_array {
-            return None;
-        }
-        if data.is_null() {
-            return Some(&[]);
-        }
-        // SAFETY: V8 keeps the memory, aligned, while this thread is here.
-        Some(unsafe { std::slice::from_raw_parts(data.cast(), length) })
     }
 
     /// The buffer of a typed array; null for other values.
