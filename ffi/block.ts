@@ -71,6 +71,9 @@ let create: <A extends TypedArray>(
 /** Gives the buffer that stands for a block on its way to Python; a `FreedError` if the block is freed. */
 export let crossingOf: (block: Block<TypedArray>) => ArrayBuffer;
 
+/** Whether an object is a block. Asked of its private field, so that no code of a program's runs. */
+export let isBlock: (value: object) => value is Block<TypedArray>;
+
 /**
  * What {@linkcode Block.toPython} can be told.
  *
@@ -137,6 +140,7 @@ export class Block<A extends TypedArray> implements Disposable {
       grew(bytes);
       return new Block(type, element.bytes, length, address, keeper);
     };
+    isBlock = (value): value is Block<TypedArray> => #identity in value;
     crossingOf = (block) => {
       const { buffer, slot } = block.#live();
       if (block.#identity === 0) {

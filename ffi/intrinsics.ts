@@ -110,3 +110,6 @@ export const promiseWithResolvers: <Value>() => PromiseWithResolvers<Value> =
 /** Makes a promise that is rejected. */
 export const rejectedPromise: (reason: unknown) => Promise<never> = Promise
   .reject.bind(Promise) as never;
+
+/** `setTimeout`. */
+export const { setTimeout: startTimer } = globalThis;

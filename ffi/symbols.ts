@@ -126,7 +126,7 @@ export type Outcome = Crossing | readonly unknown[];
 
 /**
  * The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go, or take and give any
- * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
+ * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are pairs of a name and a value.
  */
 export interface NodeApi {
   /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. */
@@ -142,7 +142,7 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
+    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
   ): Outcome;
   /** Has Python code run on a thread of its own, as a run of that number; what comes of it goes to the inbox. */
   start(
@@ -151,14 +151,16 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
+    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
   ): Outcome | undefined;
   /** The address of a new inbox. */
   inbox(): number;
-  /** What `oneheap_wait` is to be called with, once. */
+  /** What `oneheap_wait` is to be called with, once. The same one until it is. */
   ticket(inbox: number): number;
-  /** Takes what is in the inbox: the numbers of runs, and what came of them, in turn. */
-  take(inbox: number): (number | Outcome)[];
+  /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
+  ended(inbox: number): number | undefined;
+  /** Takes what came of the run that `ended` tells. */
+  take(inbox: number): Outcome;
   /** Has a run raise `KeyboardInterrupt`. */
   interrupt(inbox: number, run: number): void;
   /** A reference to a new scope. */
@@ -195,6 +197,6 @@ export interface NodeApi {
     copy: number,
     what: ArrayBuffer | number | string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
+    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
   ): Outcome;
 }

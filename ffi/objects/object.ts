@@ -1,7 +1,8 @@
 /** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
 
-import { Block, crossingOf } from "../block.ts";
+import { type Block, crossingOf, isBlock } from "../block.ts";
 import { FreedError } from "../errors.ts";
+import { isView, typedArrayName } from "../intrinsics.ts";
 import { napi, symbols } from "../library.ts";
 import { freed, grew, seen } from "../pressure.ts";
 import { received } from "./outcome.ts";
@@ -50,6 +51,9 @@ let create: (reference: ArrayBuffer, bytes?: number) => PyObjectRef;
 /** The buffer of a `PyObjectRef`; a `FreedError` if it was disposed. */
 export let referenceOf: (object: PyObjectRef) => ArrayBuffer;
 
+/** Whether an object is a `PyObjectRef`. */
+let isReference: (value: object) => value is PyObjectRef;
+
 /** Tells the constructor that it is given a reference's buffer, which only this module can say. */
 const REFERENCE = Symbol();
 
@@ -83,6 +87,7 @@ export class PyObjectRef implements Disposable {
       return object;
     };
     referenceOf = (object) => object.#live();
+    isReference = (value): value is PyObjectRef => #reference in value;
   }
 
   /**
@@ -210,7 +215,10 @@ export function text(what: string, value: unknown): string {
   );
 }
 
-/** A value as it crosses to Python; a `TypeError` for what has no counterpart there. */
+/**
+ * A value as it crosses to Python; a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
+ * of object it is, is asked of private fields and of JavaScript's own functions.
+ */
 export function crossing(value: PythonValue): Crossing {
   switch (typeof value) {
     case "string":
@@ -219,11 +227,12 @@ export function crossing(value: PythonValue): Crossing {
     case "bigint":
       return value;
     case "object":
-      if (value === null || value instanceof Uint8Array) return value;
-      if (value instanceof PyObjectRef) return referenceOf(value);
-      if (value instanceof Block) return crossingOf(value);
+      if (value === null) return value;
+      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
+      if (isReference(value)) return referenceOf(value);
+      if (isBlock(value)) return crossingOf(value);
   }
-  const isArray = ArrayBuffer.isView(value) || Array.isArray(value);
+  const isArray = isView(value) || Array.isArray(value);
   throw new TypeError(
     "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
       `${describe(value)} was given` +

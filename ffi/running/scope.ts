@@ -8,6 +8,9 @@ import { received } from "../objects/outcome.ts";
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
 
+/** Whether a value is a scope. Asked of its private field, so that no code of a program's runs. */
+export let isScope: (value: unknown) => value is PythonScope;
+
 /**
  * A scope to run Python code in: what one run defines, the next one finds, as in one module.
  *
@@ -27,6 +30,8 @@ export class PythonScope implements Disposable {
 
   static {
     dictionaryOf = (scope) => scope.#live();
+    isScope = (value): value is PythonScope =>
+      typeof value === "object" && value !== null && #dictionary in value;
   }
 
   /** Makes an empty scope. */
