@@ -126,7 +126,7 @@ export type Outcome = Crossing | readonly unknown[];
 
 /**
  * The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go, or take and give any
- * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are pairs of a name and a value.
+ * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
  */
 export interface NodeApi {
   /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. */
@@ -142,7 +142,7 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
+    names: readonly Crossing[] | undefined,
   ): Outcome;
   /** Has Python code run on a thread of its own, as a run of that number; what comes of it goes to the inbox. */
   start(
@@ -151,7 +151,7 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
+    names: readonly Crossing[] | undefined,
   ): Outcome | undefined;
   /** The address of a new inbox. */
   inbox(): number;
@@ -197,6 +197,6 @@ export interface NodeApi {
     copy: number,
     what: ArrayBuffer | number | string,
     scope: ArrayBuffer | undefined,
-    names: readonly (readonly [name: string, value: Crossing])[] | undefined,
+    names: readonly Crossing[] | undefined,
   ): Outcome;
 }

@@ -4,6 +4,7 @@ import {
   entriesOf,
   isAbortSignal,
   isProxy,
+  PlainArray,
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
@@ -105,14 +106,16 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
-/** Turns the values of names into what crosses, in place. No code of the caller's runs in here unless this throws. */
+/** Names and what their values cross as, in turn. No code of the caller's runs in here unless this throws. */
 export function namesCrossing(
   names: Names | undefined,
-): [name: string, value: Crossing][] | undefined {
+): readonly Crossing[] | undefined {
   if (names === undefined) return undefined;
-  const crossings = names as [string, Crossing][];
+  const pairs = new PlainArray<Crossing>();
   for (let index = 0; index < names.length; index++) {
-    crossings[index][1] = crossing(names[index][1]);
+    const entry = names[index];
+    pairs[2 * index] = entry[0];
+    pairs[2 * index + 1] = crossing(entry[1]);
   }
-  return crossings;
+  return pairs;
 }

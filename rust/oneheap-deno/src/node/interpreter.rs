@@ -483,8 +483,8 @@ fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     with_python(work).unwrap_or_else(|code| Err(code.into()))
 }
 
-/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of pairs of a name and a
-/// value.
+/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values
+/// in turn.
 ///
 /// # Safety
 /// The environment and the arguments are live.
@@ -511,7 +511,7 @@ unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code>
     }
 }
 
-/// Names and values, of an array of pairs; none of what isn't an array.
+/// Names and values, of an array of both in turn; none of what isn't an array.
 ///
 /// # Safety
 /// The environment and the value are live.
@@ -525,12 +525,13 @@ unsafe fn pairs(env: Env, array: napi_value) -> Result<Vec<(Vec<u16>, Argument)>
         napi_get_array_length(env.0, array, &mut length);
         let mut pairs = Vec::new();
         pairs
-            .try_reserve_exact(length as usize)
+            .try_reserve_exact(length as usize / 2)
             .map_err(|_| Code::OutOfMemory)?;
-        for index in 0..length {
-            let pair = element(env, array, index);
-            let name = env.utf16(element(env, pair, 0)).ok_or(Code::Invalid)?;
-            pairs.push((name, env.argument(element(env, pair, 1))?));
+        for index in (1..length).step_by(2) {
+            let name = element(env, array, index - 1);
+            let value = element(env, array, index);
+            let name = env.utf16(name).ok_or(Code::Invalid)?;
+            pairs.push((name, env.argument(value)?));
         }
         Ok(pairs)
     }
