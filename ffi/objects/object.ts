@@ -228,9 +228,9 @@ export function crossing(value: PythonValue): Crossing {
       return value;
     case "object":
       if (value === null) return value;
-      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
       if (isReference(value)) return referenceOf(value);
       if (isBlock(value)) return crossingOf(value);
+      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
   }
   const isArray = isView(value) || Array.isArray(value);
   throw new TypeError(

@@ -81,15 +81,33 @@ export function readNames(names: unknown): Names | undefined {
   const entries = entriesOf(names) as Names;
   for (let index = 0; index < entries.length; index++) {
     const entry = entries[index];
-    const normal = entry[0].normalize("NFKC");
-    if (!IDENTIFIER.test(normal)) {
-      throw new RangeError(
-        `The names must be Python identifiers; ${describe(entry[0])} was given`,
-      );
-    }
-    entry[0] = normal;
+    entry[0] = normalForm(entry[0]);
   }
   return entries;
+}
+
+/** The normal forms of names that were given before, so that they needn't be looked at again. */
+const normalForms = new Map<string, string>();
+
+/** So many are kept, of names that are no longer than that. */
+const MAX_KEPT = 1024;
+const MAX_KEPT_LENGTH = 64;
+
+/** The form by which Python knows a name; a `RangeError` for what can't be one. */
+function normalForm(name: string): string {
+  const known = normalForms.get(name);
+  if (known !== undefined) return known;
+  const normal = name.normalize("NFKC");
+  if (!IDENTIFIER.test(normal)) {
+    throw new RangeError(
+      `The names must be Python identifiers; ${describe(name)} was given`,
+    );
+  }
+  if (name.length <= MAX_KEPT_LENGTH) {
+    if (normalForms.size >= MAX_KEPT) normalForms.clear();
+    normalForms.set(name, normal);
+  }
+  return normal;
 }
 
 /** Checks a signal that somebody gave. */
