@@ -25,6 +25,7 @@ use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference;
 use crate::objects::support::support;
 use crate::objects::value::{Answer, Argument};
+use crate::running::async_exception;
 use crate::running::compiled::Mode;
 use crate::running::inbox::{Entry, Inbox};
 use crate::running::pool;
@@ -72,6 +73,8 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let outcome = python(|| {
+                    // What somebody else has set for this thread is not for this code.
+                    async_exception::discard();
                     program
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))

@@ -66,8 +66,6 @@ impl Turn {
     pub unsafe fn take(&self, code: &dyn Fn() -> Option<Object>) -> Option<Object> {
         // SAFETY: as the caller vouches.
         unsafe {
-            // What somebody else has set for this thread is not for this code.
-            async_exception::discard();
             if !self.begin() {
                 PyErr_SetString(
                     PyExc_KeyboardInterrupt,
