@@ -110,6 +110,13 @@ export const signalReason = getterOf<AbortSignal, unknown>(
   "reason",
 );
 
+/** An array that inherits nothing, so that setting an element runs no setter of a program's. Native code reads it as any other. */
+export class PlainArray<Element> extends Array<Element> {
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
 const AbortSignalPrototype = AbortSignal.prototype;
 
 /** Whether a value is an `AbortSignal`, rather than a `Proxy` of one, an object that inherits from one, or one that looks alike. */
@@ -132,3 +139,6 @@ export const promiseWithResolvers: <Value>() => PromiseWithResolvers<Value> =
 /** Makes a promise that is rejected. */
 export const rejectedPromise: (reason: unknown) => Promise<never> = Promise
   .reject.bind(Promise) as never;
+
+/** `setTimeout`. */
+export const { setTimeout: startTimer } = globalThis;

@@ -175,10 +175,12 @@ export interface NodeApi {
   ): Outcome | undefined;
   /** The address of a new inbox. */
   inbox(): number;
-  /** What `oneheap_wait` is to be called with, once. */
+  /** What `oneheap_wait` is to be called with, once. The same one until it is. */
   ticket(inbox: number): number;
-  /** Takes what is in the inbox: the numbers of runs, and what came of them, in turn. */
-  take(inbox: number): (number | Outcome)[];
+  /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
+  ended(inbox: number): number | undefined;
+  /** Takes what came of the run that `ended` tells. */
+  take(inbox: number): Outcome;
   /** Has a run raise `KeyboardInterrupt`. */
   interrupt(inbox: number, run: number): void;
   /** A reference to a new scope. */

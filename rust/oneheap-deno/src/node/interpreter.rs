@@ -25,12 +25,13 @@ use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference::{self, Reference};
 use crate::objects::support::support;
-use crate::objects::value::Answer;
+use crate::objects::value::{Answer, Argument};
+use crate::running::async_exception;
 use crate::running::compiled::Mode;
-use crate::running::inbox::Inbox;
+use crate::running::inbox::{Entry, Inbox};
 use crate::running::pool;
 use crate::running::run::{Program, new_scope};
-use crate::running::turn::Turn;
+use crate::running::turn::{Turn, carry_out_interrupts};
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///
@@ -76,11 +77,13 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
             let inbox = inbox(env, at)?;
             let run = env.number(run).ok_or(Code::Invalid)? as u32;
             let turn = Turn::new();
-            inbox.expect(run, turn.clone());
+            inbox.expect(Entry::new(run, turn.clone()));
             let receiver = inbox.clone();
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let outcome = python(|| {
+                    // What somebody else has set for this thread is not for this code.
+                    async_exception::discard();
                     program
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))
@@ -89,6 +92,7 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
                     disown();
                 }
                 receiver.put(run, outcome);
+                carry_out_interrupts();
             });
             submitted.inspect_err(|_| inbox.forget(run))
         });
@@ -121,7 +125,7 @@ unsafe extern "C" fn close_inbox(inbox: *mut c_void) {
     unsafe { Arc::from_raw(inbox.cast::<Inbox>()) }.close();
 }
 
-/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once.
+/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once. The same one until it is.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -129,10 +133,15 @@ pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        match inbox(env, env.arguments::<1>(info)[0]) {
-            Ok(inbox) => env.double(Arc::into_raw(inbox).expose_provenance() as f64),
-            Err(_) => null_mut(),
+        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
+            return null_mut();
+        };
+        let address = Arc::as_ptr(&inbox).expose_provenance();
+        if inbox.issue_ticket() {
+            // Whoever waits with the ticket takes over this count.
+            std::mem::forget(inbox);
         }
+        env.double(address as f64)
     }
 }
 
@@ -149,7 +158,22 @@ pub unsafe fn wait(ticket: f64) {
     }
 }
 
-/// `take(inbox)`: what came of runs: their numbers and outcomes in turn.
+/// `ended(inbox)`: the number of the run whose outcome is to be taken next; undefined if none has ended.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn ended(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.next()) {
+            Ok(Some(run)) => env.double(f64::from(run)),
+            _ => null_mut(),
+        }
+    }
+}
+
+/// `take(inbox)`: what came of the run that `ended` tells.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -157,14 +181,10 @@ pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_v
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
-            return null_mut();
-        };
-        let outcomes = inbox
-            .take()
-            .into_iter()
-            .flat_map(|(run, outcome)| [env.double(f64::from(run)), env.outcome(outcome)]);
-        env.array(&outcomes.collect::<Vec<_>>())
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.take()) {
+            Ok(Some(outcome)) => env.outcome(outcome),
+            _ => null_mut(),
+        }
     }
 }
 
@@ -512,8 +532,8 @@ fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     with_python(work).unwrap_or_else(|code| Err(code.into()))
 }
 
-/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values in
-/// turn.
+/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values
+/// in turn.
 ///
 /// # Safety
 /// The environment and the arguments are live.
@@ -531,18 +551,50 @@ unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code>
             ValueType::napi_undefined => None,
             _ => Some(env.held(scope).ok_or(Code::Invalid)?),
         };
-        let mut pairs = Vec::new();
-        for pair in elements(env, names).chunks_exact(2) {
-            let name = env.utf16(pair[0]).ok_or(Code::Invalid)?;
-            pairs.push((name, env.argument(pair[1])?));
-        }
         Ok(Program {
             mode,
             source,
             scope,
-            names: pairs,
+            names: pairs(env, names)?,
         })
     }
+}
+
+/// Names and values, of an array of both in turn; none of what isn't an array.
+///
+/// # Safety
+/// The environment and the value are live.
+unsafe fn pairs(env: Env, array: napi_value) -> Result<Vec<(Vec<u16>, Argument)>, Code> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if env.kind(array) != ValueType::napi_object {
+            return Ok(Vec::new());
+        }
+        let mut length = 0;
+        napi_get_array_length(env.0, array, &mut length);
+        let mut pairs = Vec::new();
+        pairs
+            .try_reserve_exact(length as usize / 2)
+            .map_err(|_| Code::OutOfMemory)?;
+        for index in (1..length).step_by(2) {
+            let name = element(env, array, index - 1);
+            let value = element(env, array, index);
+            let name = env.utf16(name).ok_or(Code::Invalid)?;
+            pairs.push((name, env.argument(value)?));
+        }
+        Ok(pairs)
+    }
+}
+
+/// An element of an array; null if there is none.
+///
+/// # Safety
+/// The environment and the value are live.
+unsafe fn element(env: Env, array: napi_value, index: u32) -> napi_value {
+    let mut element = null_mut();
+    // SAFETY: as the caller vouches; the result is written, or stays null.
+    unsafe { napi_get_element(env.0, array, index, &mut element) };
+    element
 }
 
 /// The elements of an array; none of what isn't one.
@@ -556,12 +608,9 @@ unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
         if env.kind(array) == ValueType::napi_object {
             napi_get_array_length(env.0, array, &mut length);
         }
-        let element = |index| {
-            let mut element = null_mut();
-            napi_get_element(env.0, array, index, &mut element);
-            element
-        };
-        (0..length).map(element).collect()
+        (0..length)
+            .map(|index| element(env, array, index))
+            .collect()
     }
 }
 

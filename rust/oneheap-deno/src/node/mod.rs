@@ -48,6 +48,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"start", interpreter::start),
         (c"inbox", interpreter::new_inbox),
         (c"ticket", interpreter::ticket),
+        (c"ended", interpreter::ended),
         (c"take", interpreter::take),
         (c"interrupt", interpreter::interrupt),
         (c"scope", interpreter::scope),

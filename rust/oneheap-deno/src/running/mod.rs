@@ -1,5 +1,6 @@
 //! Running Python code: compiled once, on a thread with enough stack, and interrupted where that is asked for.
 
+pub mod async_exception;
 pub mod compiled;
 pub mod inbox;
 pub mod pool;
