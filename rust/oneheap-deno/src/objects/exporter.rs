@@ -18,6 +18,7 @@ use crate::block::{Holding, Slot};
 use crate::code::Code;
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::Object;
 use crate::objects::published::Published;
 
@@ -45,7 +46,11 @@ unsafe impl Send for Export {}
 impl Export {
     /// Takes a hold on the slot's memory, for Python to see as an array of one dimension, or of `shape`, in elements, whose
     /// product is the block's length. None if the slot is empty.
-    pub fn new(slot: &mut Slot, shape: Option<Box<[isize]>>, readonly: bool) -> Result<Self, Code> {
+    pub fn new(
+        slot: &mut Slot,
+        shape: Option<Box<[isize]>>,
+        readonly: bool,
+    ) -> Result<Self, Failure> {
         let holding = slot.share().ok_or(Code::Invalid)?;
         // SAFETY: the slot holds or is viewed, so the record is live.
         let record = unsafe { holding.as_ref() };
@@ -56,9 +61,9 @@ impl Export {
             .iter()
             .try_fold(1, |product: isize, &extent| product.checked_mul(extent));
         if product != Some(length as isize) {
-            return Err(Code::Invalid);
+            return Err(Code::Invalid.into());
         }
-        let mut strides = vec![0; shape.len()].into_boxed_slice();
+        let mut strides = memory::copied(&shape)?.into_boxed_slice();
         let mut stride = element.bytes() as isize;
         for (dimension, extent) in shape.iter().enumerate().rev() {
             strides[dimension] = stride;

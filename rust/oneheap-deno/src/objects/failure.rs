@@ -29,6 +29,8 @@ pub enum Failure {
     Raised(Exception),
     /// It didn't come to running Python code.
     Refused(Code),
+    /// So many bytes could not be allocated.
+    OutOfMemory(usize),
 }
 
 impl From<Code> for Failure {

@@ -4,6 +4,8 @@ pub mod borrow;
 pub mod element;
 pub mod exporter;
 pub mod failure;
+pub mod memory;
+pub mod numpy;
 pub mod object;
 pub mod published;
 pub mod reference;
