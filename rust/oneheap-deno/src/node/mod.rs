@@ -22,7 +22,7 @@ use napi_sys::{
 use crate::code::Code;
 use crate::objects::failure::Failure;
 use crate::objects::memory;
-use crate::objects::value::{Text, Units};
+use crate::objects::text::{Text, Units};
 use crate::view;
 
 /// Node-API's entry.

@@ -10,4 +10,5 @@ pub mod object;
 pub mod published;
 pub mod reference;
 pub mod support;
+pub mod text;
 pub mod value;

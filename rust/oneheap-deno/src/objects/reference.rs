@@ -11,7 +11,8 @@ use pyo3_ffi::{
 use crate::objects::failure::Failure;
 use crate::objects::memory;
 use crate::objects::object::{Held, Object};
-use crate::objects::value::{Answer, Argument, Text, text};
+use crate::objects::text::{Text, text};
+use crate::objects::value::{Answer, Argument};
 
 /// What a reference's buffer owns.
 pub struct Reference {

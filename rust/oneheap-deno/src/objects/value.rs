@@ -7,12 +7,10 @@ use std::sync::Arc;
 use pyo3_ffi::{
     Py_False, Py_None, Py_True, Py_buffer, PyBUF_INDIRECT, PyBool_FromLong, PyBuffer_Release,
     PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, PyBytes_Type, PyErr_Clear,
-    PyErr_ExceptionMatches, PyErr_NoMemory, PyExc_UnicodeEncodeError, PyFloat_AsDouble,
-    PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong, PyLong_AsLongLongAndOverflow,
-    PyLong_FromLongLong, PyLong_FromString, PyLong_Type, PyNumber_ToBase, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_CheckBuffer, PyObject_GetBuffer, PyObject_Type,
-    PyTypeObject, PyUnicode_AsEncodedString, PyUnicode_AsLatin1String, PyUnicode_AsUTF8AndSize,
-    PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16, PyUnicode_GetLength, PyUnicode_Type,
+    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
+    PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
+    PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_CheckBuffer,
+    PyObject_GetBuffer, PyObject_Type, PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
 use crate::code::Code;
@@ -22,16 +20,10 @@ use crate::objects::memory;
 use crate::objects::numpy;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::support;
+use crate::objects::text::{Text, text};
 
 /// The most bits that V8 lets a bigint have, in whole words.
 const MOST_BITS: i64 = (1 << 30) - 64;
-
-/// The most units of UTF-16 that V8 lets a string have.
-const MOST_UNITS: usize = (1 << 29) - 24;
-
-/// Strings of up to so many characters are copied to this side, in UTF-8: dropping a reference to an encoded `bytes` costs as
-/// much as copying some hundred kilobytes.
-const MAX_COPIED_CHARACTERS: usize = 64 * 1024;
 
 /// What JavaScript gives to Python.
 pub enum Argument {
@@ -65,31 +57,6 @@ pub enum Answer {
     /// A block that comes back: its identity, and the object.
     Block(f64, Held),
 }
-
-/// A string on its way to JavaScript.
-pub enum Text {
-    /// UTF-8, copied.
-    Copied(String),
-    /// A `bytes` of Python's, which V8 copies from.
-    Encoded(EncodedText),
-}
-
-/// A string in an encoding that takes no more units than V8's own.
-pub struct EncodedText {
-    /// Where the units are, and how many.
-    pub units: Units,
-    /// Keeps them alive.
-    _bytes: Held,
-}
-
-/// The units of an encoded string.
-pub enum Units {
-    Latin1(*const u8, usize),
-    Utf16(*const u16, usize),
-}
-
-// SAFETY: the units never change, and live as long as the `bytes`, which is kept.
-unsafe impl Send for EncodedText {}
 
 impl Argument {
     /// The value as a Python object.
@@ -129,20 +96,23 @@ impl Answer {
     pub unsafe fn from_python(object: Object) -> Result<Self, Failure> {
         // SAFETY: attached; the object is live.
         unsafe {
-            let Some(kind) = Object::owned(PyObject_Type(object.as_ptr())) else {
-                return Err(Failure::fetch());
-            };
+            if let Some(answer) = singleton(object.as_ptr()) {
+                return Ok(answer);
+            }
+            let kind = kind_of(&object)?;
             if let Some(answer) = simple(&object, kind.as_ptr().cast())? {
                 return Ok(answer);
             }
             if let Some(identity) = exporter::identity(&object) {
                 return Ok(Self::Block(identity, object.into()));
             }
-            if let Some(item) = numpy::value_of_scalar(&object, kind.as_ptr().cast())?
-                && let Some(kind) = Object::owned(PyObject_Type(item.as_ptr()))
-                && let Some(answer) = simple(&item, kind.as_ptr().cast())?
-            {
-                return Ok(answer);
+            if let Some(item) = numpy::value_of_scalar(&object, kind.as_ptr().cast())? {
+                if let Some(answer) = singleton(item.as_ptr()) {
+                    return Ok(answer);
+                }
+                if let Some(answer) = simple(&item, kind_of(&item)?.as_ptr().cast())? {
+                    return Ok(answer);
+                }
             }
             let bytes = exported_bytes(&object);
             Ok(Self::Object(object.into(), bytes))
@@ -171,44 +141,37 @@ pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Object, Failure> {
     }
 }
 
-/// UTF-16 as a Python string, lone surrogates as they are.
+/// The type of an object. It is asked for by a call, for its place in the object differs between builds.
 ///
 /// # Safety
-/// The thread is attached, and no exception is set.
-pub unsafe fn text(units: &[u16]) -> Result<Object, Failure> {
-    // Named, for otherwise a first U+FEFF would be taken for a mark and lost.
-    let mut order = if cfg!(target_endian = "little") {
-        -1
-    } else {
-        1
-    };
-    let bytes = size_of_val(units);
-    // SAFETY: attached; the units are readable, the name is static.
+/// The thread is attached.
+unsafe fn kind_of(object: &Object) -> Result<Object, Failure> {
+    // SAFETY: as the caller vouches; the result is owned.
+    unsafe { Object::owned(PyObject_Type(object.as_ptr())).ok_or_else(|| Failure::fetch()) }
+}
+
+/// `None`, `True` or `False`; none for other objects.
+///
+/// # Safety
+/// The thread is attached.
+unsafe fn singleton(object: *mut PyObject) -> Option<Answer> {
+    // SAFETY: as the caller vouches; the singletons are Python's own, and only their addresses are looked at.
     unsafe {
-        Object::owned(PyUnicode_DecodeUTF16(
-            units.as_ptr().cast(),
-            bytes as isize,
-            c"surrogatepass".as_ptr(),
-            &mut order,
-        ))
-        .ok_or_else(|| memory::fetch(bytes))
+        if object == Py_None() {
+            return Some(Answer::None);
+        }
+        (object == Py_True() || object == Py_False()).then(|| Answer::Bool(object == Py_True()))
     }
 }
 
-/// An object of one of the types that have a counterpart; none for others.
+/// An object of one of the other types that have a counterpart; none for others.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and `kind` is the type of the object.
 unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answer>, Failure> {
     let pointer = object.as_ptr();
-    // SAFETY: attached; the singletons and types are Python's own, and only their addresses are looked at.
+    // SAFETY: as the caller vouches; of the types only the addresses are looked at.
     unsafe {
-        if pointer == Py_None() {
-            return Ok(Some(Answer::None));
-        }
-        if pointer == Py_True() || pointer == Py_False() {
-            return Ok(Some(Answer::Bool(pointer == Py_True())));
-        }
         if kind == &raw mut PyLong_Type {
             return integer(pointer).map(Some);
         }
@@ -223,68 +186,6 @@ unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answ
         }
     }
     Ok(None)
-}
-
-impl Text {
-    /// The text of a Python string, exactly.
-    ///
-    /// # Safety
-    /// The thread is attached, no exception is set, and the object is a `str`.
-    pub unsafe fn of(object: *mut PyObject) -> Result<Self, Failure> {
-        // SAFETY: as the caller vouches; results are owned.
-        unsafe {
-            let characters = PyUnicode_GetLength(object) as usize;
-            if characters > MOST_UNITS {
-                return Err(Code::TooLarge.into());
-            }
-            if characters <= MAX_COPIED_CHARACTERS {
-                if let Some(encoded) = Object::owned(PyUnicode_AsUTF8String(object)) {
-                    return copied_utf8(&encoded).map(Self::Copied);
-                }
-            } else if let Some(encoded) = Object::owned(PyUnicode_AsLatin1String(object)) {
-                let latin1 = bytes(encoded.as_ptr());
-                return Ok(Self::Encoded(EncodedText {
-                    units: Units::Latin1(latin1.as_ptr(), latin1.len()),
-                    _bytes: encoded.into(),
-                }));
-            }
-            // Lone surrogates, or characters that aren't in Latin-1.
-            if PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) == 0 {
-                return Err(memory::fetch(characters));
-            }
-            PyErr_Clear();
-            Self::utf16(object, characters)
-        }
-    }
-
-    /// The text as UTF-16, lone surrogates as they are.
-    ///
-    /// # Safety
-    /// As for [`of`](Self::of).
-    unsafe fn utf16(object: *mut PyObject, characters: usize) -> Result<Self, Failure> {
-        // SAFETY: as the caller vouches. A `bytes` begins at a multiple of 16 and its contents at one of 8, or as the checks
-        // below have it.
-        unsafe {
-            let (name, errors) = (c"utf-16".as_ptr(), c"surrogatepass".as_ptr());
-            let encoded = Object::owned(PyUnicode_AsEncodedString(object, name, errors))
-                .ok_or_else(|| memory::fetch(characters.saturating_mul(size_of::<u16>())))?;
-            let (before, units, after) = bytes(encoded.as_ptr()).align_to::<u16>();
-            // The encoding without an order is that of this machine, and begins with a mark.
-            let [0xfeff, units @ ..] = units else {
-                return Err(Code::Invalid.into());
-            };
-            if !before.is_empty() || !after.is_empty() {
-                return Err(Code::Invalid.into());
-            }
-            if units.len() > MOST_UNITS {
-                return Err(Code::TooLarge.into());
-            }
-            Ok(Self::Encoded(EncodedText {
-                units: Units::Utf16(units.as_ptr(), units.len()),
-                _bytes: encoded.into(),
-            }))
-        }
-    }
 }
 
 /// The size of the memory that an object exports, 0 if it has no buffer: JavaScript's collector is told of it.
@@ -355,40 +256,11 @@ unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
     }
 }
 
-/// A Python string's text; none, with an exception set, if it has lone surrogates or memory is out.
-///
-/// # Safety
-/// The thread is attached, and the object is a `str` or null.
-pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
-    if object.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller vouches.
-    unsafe {
-        // A `bytes` of its own, for `PyUnicode_AsUTF8` would leave a copy in the object for as long as that lives.
-        let encoded = Object::owned(PyUnicode_AsUTF8String(object))?;
-        copied_utf8(&encoded)
-            .inspect_err(|_| {
-                PyErr_NoMemory();
-            })
-            .ok()
-    }
-}
-
-/// A copy of a `bytes` that has valid UTF-8.
-///
-/// # Safety
-/// The thread is attached, and the object is what `PyUnicode_AsUTF8String` returned.
-unsafe fn copied_utf8(encoded: &Object) -> Result<String, Failure> {
-    // SAFETY: as the caller vouches. Checking the UTF-8 again costs more than the copy.
-    unsafe { memory::copied(bytes(encoded.as_ptr())).map(|it| String::from_utf8_unchecked(it)) }
-}
-
 /// The contents of a `bytes`.
 ///
 /// # Safety
 /// The thread is attached, and the object is a `bytes` that outlives the result.
-unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
+pub unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: as the caller vouches; neither call fails for a `bytes`, whose contents never change.
     unsafe {
         std::slice::from_raw_parts(

@@ -13,7 +13,7 @@ use crate::objects::failure::Failure;
 use crate::objects::memory;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::Support;
-use crate::objects::value::text;
+use crate::objects::text::text;
 
 /// What kind of source it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
