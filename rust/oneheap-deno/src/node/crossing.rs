@@ -24,6 +24,7 @@ use crate::objects::failure::{Exception, Failure};
 use crate::objects::memory;
 use crate::objects::object::{Held, Lease};
 use crate::objects::reference::Reference;
+use crate::objects::text::Text;
 use crate::objects::value::{Answer, Argument, python_bytes};
 use crate::view::{KEEPER_BYTES, collected};
 
@@ -291,7 +292,9 @@ impl Env {
                     let sign = negative.into();
                     napi_create_bigint_words(self.0, sign, words.len(), words.as_ptr(), &mut value);
                 }
-                Answer::Text(text) => match self.text(&text) {
+                Answer::Text(Text::Short(text)) => return self.string(text.as_str()),
+                Answer::Text(Text::Copied(text)) => return self.string(&text),
+                Answer::Text(Text::Encoded(text)) => match self.encoded(&text) {
                     Ok(value) if value.is_null() => return self.failure(Code::TooLarge.into()),
                     Ok(value) => return value,
                     Err(failure) => return self.failure(failure),

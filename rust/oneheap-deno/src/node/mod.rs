@@ -22,7 +22,7 @@ use napi_sys::{
 use crate::code::Code;
 use crate::objects::failure::Failure;
 use crate::objects::memory;
-use crate::objects::text::{Text, Units};
+use crate::objects::text::{EncodedText, Units};
 use crate::view;
 
 /// Node-API's entry.
@@ -264,20 +264,15 @@ impl Env {
         value
     }
 
-    /// A string of Python's; null if V8 has none of that length.
+    /// A long string of Python's; null if V8 has none of that length.
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn text(self, text: &Text) -> Result<napi_value, Failure> {
-        let encoded = match text {
-            // SAFETY: as the caller vouches.
-            Text::Copied(text) => return Ok(unsafe { self.string(text) }),
-            Text::Encoded(encoded) => encoded,
-        };
+    pub unsafe fn encoded(self, text: &EncodedText) -> Result<napi_value, Failure> {
         let mut value = null_mut();
         // SAFETY: as the caller vouches; the units are readable as long as the text lives.
         unsafe {
-            match encoded.units {
+            match text.units {
                 Units::Latin1(units, length) => {
                     memory::probe(length)?;
                     let units = units.cast();

@@ -1,16 +1,26 @@
 //! Allocations whose size user data decides. They return the size as a [`Failure`] where Rust's own would end the process.
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::{Layout, alloc, alloc_zeroed};
+use std::ptr::NonNull;
 
 use pyo3_ffi::{PyErr_Clear, PyErr_ExceptionMatches, PyExc_MemoryError};
 
 use crate::objects::failure::Failure;
 
-/// An empty vector with room for exactly `capacity` elements.
+/// An empty vector with room for exactly `capacity` elements. It asks the allocator itself, which takes half the time of
+/// `try_reserve_exact` for a short one.
+#[inline]
 pub fn vec_with_capacity<T>(capacity: usize) -> Result<Vec<T>, Failure> {
-    let mut vec = Vec::new();
-    reserve_exact(&mut vec, capacity)?;
-    Ok(vec)
+    let out_of_memory = || Failure::OutOfMemory(capacity.saturating_mul(size_of::<T>()));
+    let layout = Layout::array::<T>(capacity).map_err(|_| out_of_memory())?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout's size is not zero, and it is the one of a vector with that capacity.
+    unsafe {
+        let data = NonNull::new(alloc(layout)).ok_or_else(out_of_memory)?;
+        Ok(Vec::from_raw_parts(data.cast().as_ptr(), 0, capacity))
+    }
 }
 
 /// Makes room for `additional` elements more.
@@ -20,6 +30,7 @@ pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), Failu
 }
 
 /// A copy of a slice.
+#[inline]
 pub fn copied<T: Copy>(slice: &[T]) -> Result<Vec<T>, Failure> {
     let mut vec = vec_with_capacity(slice.len())?;
     vec.extend_from_slice(slice);
@@ -28,17 +39,14 @@ pub fn copied<T: Copy>(slice: &[T]) -> Result<Vec<T>, Failure> {
 
 /// So many zero bytes. Large ones cost nothing before they are used, for the system has them zeroed.
 pub fn zeroed_bytes(length: usize) -> Result<Vec<u8>, Failure> {
+    let layout = Layout::array::<u8>(length).map_err(|_| Failure::OutOfMemory(length))?;
     if length == 0 {
         return Ok(Vec::new());
     }
-    let layout = Layout::array::<u8>(length).map_err(|_| Failure::OutOfMemory(length))?;
     // SAFETY: the layout's size is not zero; the memory is initialised, and its length and capacity are those of the layout.
     unsafe {
-        let data = alloc_zeroed(layout);
-        if data.is_null() {
-            return Err(Failure::OutOfMemory(length));
-        }
-        Ok(Vec::from_raw_parts(data, length, length))
+        let data = NonNull::new(alloc_zeroed(layout)).ok_or(Failure::OutOfMemory(length))?;
+        Ok(Vec::from_raw_parts(data.as_ptr(), length, length))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Strings on their way between JavaScript and Python: both have lone surrogates, so these go as they are.
 
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 use pyo3_ffi::{
@@ -25,10 +26,48 @@ const MAX_COPIED_CHARACTERS: usize = 64 * 1024;
 
 /// A string on its way to JavaScript.
 pub enum Text {
+    /// UTF-8, copied to where it needs no memory of its own.
+    Short(ShortText),
     /// UTF-8, copied.
     Copied(String),
     /// A `bytes` of Python's, which V8 copies from.
     Encoded(EncodedText),
+}
+
+/// A string of some bytes.
+pub struct ShortText {
+    length: u8,
+    bytes: [MaybeUninit<u8>; MAX_SHORT_BYTES],
+}
+
+/// As many as fit in what a failure takes, so that a result is no larger for them.
+const MAX_SHORT_BYTES: usize = 63;
+
+impl ShortText {
+    /// A copy of the text; none if it is longer.
+    #[inline]
+    fn new(text: &[u8]) -> Option<Self> {
+        let mut bytes = [MaybeUninit::<u8>::uninit(); MAX_SHORT_BYTES];
+        let place = bytes.get_mut(..text.len())?;
+        // SAFETY: both have that length, and are apart.
+        unsafe {
+            let place = place.as_mut_ptr().cast::<u8>();
+            place.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        }
+        Some(Self {
+            length: text.len() as u8,
+            bytes,
+        })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // SAFETY: `new` wrote so many bytes, of UTF-8.
+        unsafe {
+            let bytes = self.bytes.as_ptr().cast();
+            std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes, self.length.into()))
+        }
+    }
 }
 
 /// A string in an encoding that takes no more units than V8's own.
@@ -53,38 +92,44 @@ impl Text {
     ///
     /// # Safety
     /// The thread is attached, no exception is set, and the object is a `str`.
+    #[inline]
     pub unsafe fn of(object: *mut PyObject) -> Result<Self, Failure> {
         // SAFETY: as the caller vouches.
         unsafe {
             let characters = PyUnicode_GetLength(object) as usize;
-            if characters > MAX_UNITS {
-                return Err(Code::TooLarge.into());
+            if characters <= MAX_COPIED_CHARACTERS
+                && let Some(encoded) = Object::owned(PyUnicode_AsUTF8String(object))
+            {
+                if let Some(text) = ShortText::new(bytes(encoded.as_ptr())) {
+                    return Ok(Self::Short(text));
+                }
+                return copied_utf8(&encoded).map(Self::Copied);
             }
-            let narrow = if characters <= MAX_COPIED_CHARACTERS {
-                Self::utf8(object, characters)
-            } else if fits_latin1(object, characters) {
-                Self::latin1(object, characters)
-            } else {
-                Ok(None)
-            };
-            match narrow? {
-                Some(text) => Ok(text),
-                None => Self::utf16(object, characters),
-            }
+            Self::encoded(object, characters)
         }
     }
 
-    /// The text as UTF-8; none if it has lone surrogates.
+    /// A long text, in the encoding that V8 copies from fastest, or one that UTF-8 couldn't be made of.
     ///
     /// # Safety
-    /// As for [`of`](Self::of).
-    unsafe fn utf8(object: *mut PyObject, characters: usize) -> Result<Option<Self>, Failure> {
-        // SAFETY: as the caller vouches; the result is owned.
+    /// The thread is attached, and the object is a `str`; an exception is set if the text isn't long.
+    #[cold]
+    unsafe fn encoded(object: *mut PyObject, characters: usize) -> Result<Self, Failure> {
+        // SAFETY: as the caller vouches.
         unsafe {
-            match Object::owned(PyUnicode_AsUTF8String(object)) {
-                Some(encoded) => copied_utf8(&encoded).map(|text| Some(Self::Copied(text))),
-                None => not_encodable(characters),
+            if characters <= MAX_COPIED_CHARACTERS {
+                not_encodable(characters)?;
+                return Self::utf16(object, characters);
             }
+            if characters > MAX_UNITS {
+                return Err(Code::TooLarge.into());
+            }
+            if fits_latin1(object, characters)
+                && let Some(text) = Self::latin1(object, characters)?
+            {
+                return Ok(text);
+            }
+            Self::utf16(object, characters)
         }
     }
 
@@ -96,7 +141,7 @@ impl Text {
         // SAFETY: as the caller vouches; the result is owned.
         unsafe {
             let Some(encoded) = Object::owned(PyUnicode_AsLatin1String(object)) else {
-                return not_encodable(characters);
+                return not_encodable(characters).map(|()| None);
             };
             let latin1 = bytes(encoded.as_ptr());
             Ok(Some(Self::Encoded(EncodedText {
@@ -132,11 +177,11 @@ impl Text {
     }
 }
 
-/// None if the exception that is set says that the encoding lacks a character; else why there is no text.
+/// Clears the exception that is set if it says that the encoding lacks a character; else fails with it.
 ///
 /// # Safety
 /// The thread is attached, and an encoder set an exception.
-unsafe fn not_encodable<T>(requested: usize) -> Result<Option<T>, Failure> {
+unsafe fn not_encodable(requested: usize) -> Result<(), Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
         if PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) == 0 {
@@ -144,7 +189,7 @@ unsafe fn not_encodable<T>(requested: usize) -> Result<Option<T>, Failure> {
         }
         PyErr_Clear();
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Whether a long string seems to have Latin-1's characters only, as its size tells: Python has one byte for each of those then.
@@ -229,6 +274,7 @@ pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
 ///
 /// # Safety
 /// The thread is attached, and the object is what `PyUnicode_AsUTF8String` returned.
+#[inline]
 unsafe fn copied_utf8(encoded: &Object) -> Result<String, Failure> {
     // SAFETY: as the caller vouches. Checking the UTF-8 again costs more than the copy.
     unsafe { memory::copied(bytes(encoded.as_ptr())).map(|it| String::from_utf8_unchecked(it)) }
