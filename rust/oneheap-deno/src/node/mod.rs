@@ -195,6 +195,8 @@ impl Env {
         if length == USUAL - 1 {
             let room = read(null_mut(), 0)? + 1;
             memory::reserve_exact(&mut units, room)?;
+            // V8 puts a string together that is kept in parts, before it is read.
+            memory::probe(room * size_of::<u16>())?;
             length = read(units.as_mut_ptr(), room)?;
         }
         // SAFETY: so many were written.
