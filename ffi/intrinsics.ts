@@ -35,6 +35,7 @@ export const arrayFrom: <Element>(
   source: Iterable<Element> | ArrayLike<Element>,
 ) => Element[] = Array.from.bind(Array);
 export const { isView } = ArrayBuffer;
+export const { isSafeInteger } = Number;
 export const {
   create: createObject,
   entries: entriesOf,

@@ -27,7 +27,7 @@ export const CODE = {
 export const TAG = {
   /** An exception of Python's: its type, message and traceback. */
   raised: 0,
-  /** A code. */
+  /** A code and, if memory is out, how many bytes were asked for. */
   refused: 1,
   /** A block that comes back: its identity, and a reference to the Python object. */
   block: 2,

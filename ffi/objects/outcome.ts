@@ -19,6 +19,9 @@ export function received(outcome: Outcome, cause?: unknown): Outcome {
         : undefined,
     );
   }
-  if (tag === TAG.refused) throw failure(details[0] as number, 0);
+  if (tag === TAG.refused) {
+    const [code, requested = 0] = details as number[];
+    throw failure(code, requested);
+  }
   return outcome;
 }

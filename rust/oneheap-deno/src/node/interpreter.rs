@@ -18,14 +18,16 @@ use crate::block::pointer;
 use crate::code::{Code, whole};
 use crate::external_memory::ExternalMemory;
 use crate::node::Env;
+use crate::node::crossing::Conversion;
 use crate::objects::borrow;
 use crate::objects::element::Element;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference::{self, Reference};
 use crate::objects::support::support;
-use crate::objects::value::{Answer, Argument};
+use crate::objects::value::Answer;
 use crate::running::async_exception;
 use crate::running::compiled::Mode;
 use crate::running::inbox::{Entry, Inbox};
@@ -46,15 +48,13 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let arguments = env.arguments::<4>(info);
-        let outcome = program(env, arguments)
-            .map_err(Failure::from)
-            .and_then(|program| {
-                python(|| {
-                    program
-                        .run(|code| code())
-                        .and_then(|object| Answer::from_python(object))
-                })
-            });
+        let outcome = program(env, arguments, Conversion::Waits).and_then(|program| {
+            python(|| {
+                program
+                    .run(|code| code())
+                    .and_then(|object| Answer::from_python(object))
+            })
+        });
         env.outcome(outcome)
     }
 }
@@ -73,7 +73,8 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
-        let submitted = program(env, [mode, source, scope, names]).and_then(|program| {
+        let arguments = [mode, source, scope, names];
+        let submitted = program(env, arguments, Conversion::Detached).and_then(|program| {
             let inbox = inbox(env, at)?;
             let run = env.number(run).ok_or(Code::Invalid)? as u32;
             let turn = Turn::new();
@@ -94,11 +95,13 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
                 receiver.put(run, outcome);
                 carry_out_interrupts();
             });
-            submitted.inspect_err(|_| inbox.forget(run))
+            submitted
+                .inspect_err(|_| inbox.forget(run))
+                .map_err(Failure::from)
         });
         match submitted {
             Ok(()) => null_mut(),
-            Err(code) => env.failure(code.into()),
+            Err(failure) => env.failure(failure),
         }
     }
 }
@@ -236,10 +239,14 @@ pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> na
     // SAFETY: Node-API's own handles; the scope is asked attached.
     unsafe {
         let [scope, name] = env.arguments::<2>(info);
-        let (Some(scope), Some(name)) = (env.held(scope), env.utf16(name)) else {
-            return env.failure(Code::Invalid.into());
-        };
-        match python(|| reference::variable(&scope, &name)) {
+        let found = env
+            .held(scope)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|scope| {
+                let name = env.utf16(name)?;
+                python(|| reference::variable(&scope, &name))
+            });
+        match found {
             Ok(None) => null_mut(),
             Ok(Some(answer)) => env.outcome(Ok(answer)),
             Err(failure) => env.failure(failure),
@@ -336,16 +343,14 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     }
     // SAFETY: Node-API's own handles; called attached.
     unsafe {
-        let (receiver, given) = env.all_arguments(info);
-        let callable = env.held(receiver);
-        let arguments: Result<Vec<_>, Code> = given
-            .iter()
-            .map(|&argument| env.argument(argument))
-            .collect();
-        let outcome = match (callable, arguments) {
-            (Some(callable), Ok(arguments)) => python(|| reference::call(&callable, arguments)),
-            _ => Err(Code::Invalid.into()),
-        };
+        let outcome = env.all_arguments(info).and_then(|(receiver, given)| {
+            let callable = env.held(receiver).ok_or(Code::Invalid)?;
+            let mut arguments = memory::vec_with_capacity(given.len())?;
+            for argument in given {
+                arguments.push(env.argument(argument, Conversion::Waits)?);
+            }
+            python(|| reference::call(&callable, arguments))
+        });
         env.outcome(outcome)
     }
 }
@@ -363,10 +368,13 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let [object, name] = env.arguments::<2>(info);
-        let outcome = match (env.held(object), env.utf16(name)) {
-            (Some(object), Some(name)) => python(|| reference::attribute(&object, &name)),
-            _ => Err(Code::Invalid.into()),
-        };
+        let outcome = env
+            .held(object)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|object| {
+                let name = env.utf16(name)?;
+                python(|| reference::attribute(&object, &name))
+            });
         env.outcome(outcome)
     }
 }
@@ -443,13 +451,15 @@ pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi
     // SAFETY: Node-API's own handles; the token is used by this thread alone; the object is made attached.
     unsafe {
         let [token, readonly, shape] = env.arguments::<3>(info);
-        let exported = env.token(token).ok_or(Code::Invalid).and_then(|mut token| {
-            let readonly = env.number(readonly) == Some(1.0);
-            Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
-        });
-        let object = exported
-            .map_err(Failure::from)
-            .and_then(|export| python(|| exporter::object(export).map(Held::from)));
+        let exported = env
+            .token(token)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|mut token| {
+                let readonly = env.number(readonly) == Some(1.0);
+                Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
+            });
+        let object =
+            exported.and_then(|export| python(|| exporter::object(export).map(Held::from)));
         match object {
             Ok(object) => {
                 let address = object.as_ptr().expose_provenance();
@@ -483,17 +493,20 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
         let source = match env.kind(what) {
             ValueType::napi_string => {
                 let eval = env.double(f64::from(Mode::Eval as i32));
-                program(env, [eval, what, scope, names]).map(Exporter::Expression)
+                let arguments = [eval, what, scope, names];
+                program(env, arguments, Conversion::Waits).map(Exporter::Expression)
             }
             ValueType::napi_number => {
                 let address = env.number(what).unwrap_or(0.0);
                 Ok(Exporter::Address(pointer(address).expose_provenance()))
             }
-            _ => env.held(what).map(Exporter::Object).ok_or(Code::Invalid),
+            _ => env
+                .held(what)
+                .map(Exporter::Object)
+                .ok_or_else(|| Code::Invalid.into()),
         };
-        let outcome = source
-            .map_err(Failure::from)
-            .and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
+        let outcome =
+            source.and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
         match outcome {
             Ok(outcome) => env.borrowed(outcome),
             Err(failure) => env.failure(failure),
@@ -537,56 +550,56 @@ fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
 ///
 /// # Safety
 /// The environment and the arguments are live.
-unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code> {
+unsafe fn program(
+    env: Env,
+    arguments: [napi_value; 4],
+    conversion: Conversion,
+) -> Result<Program, Failure> {
     let [mode, source, scope, names] = arguments;
     // SAFETY: as the caller vouches.
     unsafe {
         let mode = match env.number(mode) {
             Some(0.0) => Mode::Run,
             Some(1.0) => Mode::Eval,
-            _ => return Err(Code::Invalid),
+            _ => return Err(Code::Invalid.into()),
         };
-        let source = env.utf16(source).ok_or(Code::Invalid)?;
+        let source = env.utf16(source)?;
         let scope = match env.kind(scope) {
             ValueType::napi_undefined => None,
             _ => Some(env.held(scope).ok_or(Code::Invalid)?),
         };
+        let length = array_length(env, names) / 2;
+        let mut pairs = memory::vec_with_capacity(length as usize)?;
+        for index in 0..length {
+            let name = env.utf16(element(env, names, 2 * index))?;
+            let value = env.argument(element(env, names, 2 * index + 1), conversion)?;
+            pairs.push((name, value));
+        }
         Ok(Program {
             mode,
             source,
             scope,
-            names: pairs(env, names)?,
+            names: pairs,
         })
     }
 }
 
-/// Names and values, of an array of both in turn; none of what isn't an array.
+/// How many elements an array has; 0 for what isn't one.
 ///
 /// # Safety
 /// The environment and the value are live.
-unsafe fn pairs(env: Env, array: napi_value) -> Result<Vec<(Vec<u16>, Argument)>, Code> {
-    // SAFETY: as the caller vouches.
+unsafe fn array_length(env: Env, array: napi_value) -> u32 {
+    let mut length = 0;
+    // SAFETY: as the caller vouches; the result is written, or stays as it is.
     unsafe {
-        if env.kind(array) != ValueType::napi_object {
-            return Ok(Vec::new());
+        if env.kind(array) == ValueType::napi_object {
+            napi_get_array_length(env.0, array, &mut length);
         }
-        let mut length = 0;
-        napi_get_array_length(env.0, array, &mut length);
-        let mut pairs = Vec::new();
-        pairs
-            .try_reserve_exact(length as usize / 2)
-            .map_err(|_| Code::OutOfMemory)?;
-        for index in (1..length).step_by(2) {
-            let name = element(env, array, index - 1);
-            let value = element(env, array, index);
-            let name = env.utf16(name).ok_or(Code::Invalid)?;
-            pairs.push((name, env.argument(value)?));
-        }
-        Ok(pairs)
     }
+    length
 }
 
-/// An element of an array; null if there is none.
+/// An element of an array.
 ///
 /// # Safety
 /// The environment and the value are live.
@@ -597,40 +610,25 @@ unsafe fn element(env: Env, array: napi_value, index: u32) -> napi_value {
     element
 }
 
-/// The elements of an array; none of what isn't one.
-///
-/// # Safety
-/// The environment and the value are live.
-unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
-    let mut length = 0;
-    // SAFETY: as the caller vouches; each result is written, or stays null.
-    unsafe {
-        if env.kind(array) == ValueType::napi_object {
-            napi_get_array_length(env.0, array, &mut length);
-        }
-        (0..length)
-            .map(|index| element(env, array, index))
-            .collect()
-    }
-}
-
 /// A shape: an array of extents, or undefined.
 ///
 /// # Safety
 /// The environment and the value are live.
-unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, Code> {
+unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
         if env.kind(shape) == ValueType::napi_undefined {
             return Ok(None);
         }
-        let extent =
-            |element| whole(env.number(element).ok_or(Code::Invalid)?).map(|it| it as isize);
-        elements(env, shape)
-            .into_iter()
-            .map(extent)
-            .collect::<Result<_, _>>()
-            .map(Some)
+        let length = array_length(env, shape);
+        let mut extents = memory::vec_with_capacity(length as usize)?;
+        for index in 0..length {
+            let extent = env
+                .number(element(env, shape, index))
+                .ok_or(Code::Invalid)?;
+            extents.push(whole(extent)? as isize);
+        }
+        Ok(Some(extents.into_boxed_slice()))
     }
 }
 

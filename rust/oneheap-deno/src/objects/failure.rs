@@ -10,7 +10,7 @@ use pyo3_ffi::{
 use crate::code::Code;
 use crate::objects::object::Object;
 use crate::objects::support::support;
-use crate::objects::value::utf8;
+use crate::objects::text::utf8;
 
 /// What a Python exception becomes. Nothing of the exception itself is kept: its traceback would keep the frames, and with
 /// them every local variable, alive.
@@ -29,6 +29,8 @@ pub enum Failure {
     Raised(Exception),
     /// It didn't come to running Python code.
     Refused(Code),
+    /// So many bytes could not be allocated.
+    OutOfMemory(usize),
 }
 
 impl From<Code> for Failure {

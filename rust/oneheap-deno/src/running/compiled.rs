@@ -10,9 +10,10 @@ use pyo3_ffi::{
 };
 
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::Support;
-use crate::objects::value::text;
+use crate::objects::text::text;
 
 /// What kind of source it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,12 +63,16 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
             return Ok(code);
         }
         let code = compile(mode, source, support)?;
-        let Some(object) = Object::borrowed(code.object.as_ptr()) else {
+        // What can't be kept is compiled again.
+        let (Some(object), Ok(source)) = (
+            Object::borrowed(code.object.as_ptr()),
+            memory::copied(source),
+        ) else {
             return Ok(code);
         };
         let entry = Entry {
             mode,
-            source: source.to_vec(),
+            source,
             code: object.into(),
             makes_functions: code.makes_functions,
         };

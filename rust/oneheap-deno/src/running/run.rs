@@ -7,7 +7,8 @@ use pyo3_ffi::{PyDict_New, PyDict_SetItem, PyErr_Clear, PyEval_EvalCode, PyObjec
 use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::{Support, support};
-use crate::objects::value::{Argument, text};
+use crate::objects::text::text;
+use crate::objects::value::Argument;
 use crate::running::compiled::{Mode, compiled};
 
 /// Code to run, and what it is given.
