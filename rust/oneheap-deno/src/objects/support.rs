@@ -20,7 +20,7 @@ const SOURCE: &CStr =
 
 /// References that are kept for the life of the process.
 pub struct Support {
-    /// `compile_source(source, mode)`
+    /// `compile_source(source, mode, name)`
     pub compile: *mut PyObject,
     /// `describe(exception)`
     pub describe: *mut PyObject,

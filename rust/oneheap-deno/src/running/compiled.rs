@@ -3,10 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::null_mut;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3_ffi::{
     PyObject, PyObject_CallFunctionObjArgs, PyObject_IsTrue, PyTuple_GetItem,
-    PyUnicode_InternFromString,
+    PyUnicode_FromStringAndSize, PyUnicode_InternFromString,
 };
 
 use crate::objects::failure::Failure;
@@ -105,7 +106,10 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
     })
 }
 
-/// Compiles a source.
+/// The number in the next file name. Counted here, for Python has no counter that is safe without a GIL and needs no lock.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Compiles a source, under a file name that no other has.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
@@ -117,12 +121,22 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code,
     // SAFETY: attached; arguments are live, and the result is a tuple of two.
     unsafe {
         let source = text(source)?;
+        let name = format!(
+            "<python.{} {}>",
+            mode.to_string_lossy(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let call = || {
+            let name = Object::owned(PyUnicode_FromStringAndSize(
+                name.as_ptr().cast(),
+                name.len() as isize,
+            ))?;
             let mode = Object::owned(PyUnicode_InternFromString(mode.as_ptr()))?;
             let compiled = Object::owned(PyObject_CallFunctionObjArgs(
                 support.compile,
                 source.as_ptr(),
                 mode.as_ptr(),
+                name.as_ptr(),
                 null_mut::<PyObject>(),
             ))?;
             Some(Code {
