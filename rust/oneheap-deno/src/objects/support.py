@@ -20,7 +20,7 @@ MAX_STRING_UNITS = (1 << 29) - 24
 # Tracebacks show so many characters of a message or a note, so many of a line of source, and so many in all.
 MAX_SHOWN_CHARACTERS = 64 * 1024
 MAX_SHOWN_LINE = 4096
-MAX_TRACEBACK_CHARACTERS = 16 * 1024 * 1024
+MAX_TRACEBACK_CHARACTERS = 4 * 1024 * 1024
 MAX_NOTES = 1000
 # The last so many entries of a traceback are kept, as Python's own printing of an uncaught exception does; repeated lines count as
 # the three that are shown.
@@ -38,7 +38,10 @@ module_of = type.__dict__["__module__"].__get__
 
 
 def compile_source(source, mode, name):
-    """Compiles source for "run" or "eval" under a file name that no other has."""
+    """
+    Compiles source for "run" or "eval" under a file name that no other has. Also whether what the code does can leave a reference to its
+    scope that isn't in there: it makes functions, or handles exceptions, which refer to frames.
+    """
     if mode == "eval":
         source = source.strip()
     elif source.lstrip("\r\n")[:1] in (" ", "\t"):
@@ -47,7 +50,8 @@ def compile_source(source, mode, name):
         source = textwrap.dedent(source.replace("\r\n", "\n"))
     keep_source(name, source)
     code = compile(source, name, "eval" if mode == "eval" else "exec", dont_inherit=True)
-    return code, any(isinstance(constant, type(code)) for constant in code.co_consts)
+    makes_functions = any([isinstance(constant, type(code)) for constant in code.co_consts])
+    return code, makes_functions or bool(code.co_exceptiontable)
 
 
 def keep_source(name, source):
@@ -337,9 +341,3 @@ def source_text(lines, first, last):
     """The text of an entry: one line, and from 3.13 on all that it extends over."""
     last = first if last is None or sys.version_info < (3, 13) else last
     return "".join([f"{line.rstrip()}\n" for line in lines[first - 1 : last]])
-
-
-def collect_young():
-    """Collects what became garbage just now."""
-    import gc
-    gc.collect(0)

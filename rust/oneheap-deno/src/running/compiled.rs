@@ -27,8 +27,8 @@ pub enum Mode {
 /// Compiled code.
 pub struct Code {
     pub object: Object,
-    /// Whether it makes functions, which refer to the scope that they are made in.
-    pub makes_functions: bool,
+    /// Whether it makes functions, or handles exceptions: these, and frames, refer to the scope.
+    pub may_keep_scope: bool,
 }
 
 /// So many pieces of code are kept, each in the one place that its hash gives. A table of a fixed size needs no memory
@@ -42,7 +42,7 @@ struct Entry {
     mode: Mode,
     source: Vec<u16>,
     code: Held,
-    makes_functions: bool,
+    may_keep_scope: bool,
 }
 
 static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
@@ -70,7 +70,7 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
             mode,
             source: source.to_vec(),
             code: object.into(),
-            makes_functions: code.makes_functions,
+            may_keep_scope: code.may_keep_scope,
         };
         let replaced = TABLE
             .lock()
@@ -102,7 +102,7 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
     let object = unsafe { Object::borrowed(entry.code.as_ptr()) }?;
     Some(Code {
         object,
-        makes_functions: entry.makes_functions,
+        may_keep_scope: entry.may_keep_scope,
     })
 }
 
@@ -141,7 +141,7 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code,
             ))?;
             Some(Code {
                 object: Object::borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
-                makes_functions: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
+                may_keep_scope: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
             })
         };
         call().ok_or_else(|| Failure::fetch())
