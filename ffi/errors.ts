@@ -154,21 +154,37 @@ export class BufferError extends Error {
   }
 }
 
-/** What formats a traceback later. */
-export interface TracebackSource {
-  /** The traceback; undefined if Python can't be asked now. */
-  format(): string | undefined;
-  /** Frees what the traceback is formatted of. */
-  release(): void;
-}
+/** A traceback that is formatted when it is read. */
+export class LazyTraceback {
+  readonly #format: () => string | undefined;
+  readonly #release: () => void;
 
-/** Makes a `PythonError` whose traceback is formatted when it is read. */
-export let createPythonError: (
-  type: string,
-  message: string,
-  traceback: string | TracebackSource,
-  options?: ErrorOptions,
-) => PythonError;
+  /**
+   * Makes one.
+   *
+   * @param format Gives the traceback; undefined if Python can't be asked now.
+   * @param release Frees what the traceback is formatted of.
+   */
+  constructor(format: () => string | undefined, release: () => void) {
+    this.#format = format;
+    this.#release = release;
+  }
+
+  /** Whether a value is one. */
+  static is(value: object): value is LazyTraceback {
+    return #format in value;
+  }
+
+  /** The traceback; undefined if Python can't be asked now. */
+  format(): string | undefined {
+    return (0, this.#format)();
+  }
+
+  /** Frees what the traceback is formatted of. */
+  release(): void {
+    (0, this.#release)();
+  }
+}
 
 /** The property `stack` of each `PythonError`; one for all, so that they have one shape. */
 let stackAccessor: PropertyDescriptor;
@@ -201,7 +217,7 @@ export class PythonError extends Error {
   /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
   readonly type: string;
   /** The traceback, or what formats it. */
-  #traceback: string | TracebackSource;
+  #traceback: string | LazyTraceback;
   /** Whether the cause is the traceback. */
   readonly #isCausedByTraceback: boolean;
   #cause: Error | undefined;
@@ -220,7 +236,11 @@ export class PythonError extends Error {
     // V8 writes the message into the stack, which has no room for a long one.
     super(isLong ? "" : message, options);
     this.type = type;
-    this.#traceback = traceback;
+    const given: unknown = traceback;
+    this.#traceback =
+      typeof given === "object" && given !== null && LazyTraceback.is(given)
+        ? given
+        : `${traceback}`;
     this.#isCausedByTraceback = options === undefined;
     if (isLong || nativeStack === undefined) this.#frames = framesOf(this);
     if (isLong) defineProperty(this, "message", hidden(message));
@@ -228,11 +248,6 @@ export class PythonError extends Error {
   }
 
   static {
-    createPythonError = (type, message, traceback, options) => {
-      const error = new PythonError(type, message, "", options);
-      error.#traceback = traceback;
-      return error;
-    };
     stackAccessor = {
       // @ts-expect-error: the descriptor inherits nothing.
       __proto__: null,
