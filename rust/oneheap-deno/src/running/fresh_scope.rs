@@ -72,6 +72,8 @@ static FUNCTIONS: Published<Functions> = Published::new();
 /// `may_be_garbage_elsewhere`: whether it is worth a young collection to find functions or frames that refer to the scope, and are
 /// garbage that it doesn't refer to.
 ///
+/// Code that was given no objects, and made no functions, leaves nothing that matters: it needn't come here.
+///
 /// # Safety
 /// The thread is attached, no exception is set, and the scope is a dictionary to which the caller's is the only reference in Rust.
 pub unsafe fn free(scope: Object, support: &Support, may_be_garbage_elsewhere: bool) {
@@ -485,9 +487,11 @@ impl Graph {
         };
         garbage.iter().all(|&place| {
             self.referents[place].as_ref().is_some_and(|list| {
-                // SAFETY: as the caller vouches; the list is only used here.
-                let length = unsafe { PyList_Size(list.as_ptr()) };
-                (0..length).all(|index| is_plain(unsafe { PyList_GetItem(list.as_ptr(), index) }))
+                // SAFETY: as the caller vouches; the list is only used here, and keeps its elements alive.
+                unsafe {
+                    (0..PyList_Size(list.as_ptr()))
+                        .all(|index| is_plain(PyList_GetItem(list.as_ptr(), index)))
+                }
             })
         })
     }

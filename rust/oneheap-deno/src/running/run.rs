@@ -61,9 +61,9 @@ impl Program {
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
             let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
-            if is_fresh {
-                let keeps = code.may_keep_scope || result.is_err();
-                fresh_scope::free(globals, support, keeps && gives_objects);
+            let may_keep = code.may_keep_scope || result.is_err();
+            if is_fresh && (may_keep || gives_objects) {
+                fresh_scope::free(globals, support, may_keep && gives_objects);
             }
             result
         }
