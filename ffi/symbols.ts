@@ -25,7 +25,7 @@ export const CODE = {
 
 /** What an array that comes by Node-API begins with. */
 export const TAG = {
-  /** An exception of Python's: its type, message and traceback. */
+  /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
   raised: 0,
   /** A code and, if memory is out, how many bytes were asked for. */
   refused: 1,

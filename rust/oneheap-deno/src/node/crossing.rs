@@ -39,7 +39,7 @@ static REFERENCES: Slab<Reference> = Slab::new();
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {
-    /// An exception: its type, message and traceback.
+    /// An exception: its type, its message, and a reference to what formats its traceback, or null.
     Raised = 0,
     /// A code and, if memory is out, how many bytes were asked for.
     Refused = 1,
@@ -324,9 +324,11 @@ impl Env {
                 Failure::Raised(Exception {
                     kind,
                     message,
-                    traceback,
+                    report,
                 }) => {
-                    let parts = [&kind, &message, &traceback].map(|part| self.string(part));
+                    let report =
+                        report.map_or_else(|| self.null(), |held| self.new_reference(held, 0));
+                    let parts = [self.string(&kind), self.string(&message), report];
                     self.tagged(Tag::Raised, &parts)
                 }
                 Failure::Refused(code) => {

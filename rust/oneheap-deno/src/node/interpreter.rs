@@ -89,7 +89,11 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))
                 });
-                if leaves_objects || matches!(outcome, Ok(Answer::Object(..) | Answer::Block(..))) {
+                let refers_to_objects = matches!(
+                    outcome,
+                    Ok(Answer::Object(..) | Answer::Block(..)) | Err(Failure::Raised(_))
+                );
+                if leaves_objects || refers_to_objects {
                     disown();
                 }
                 receiver.put(run, outcome);

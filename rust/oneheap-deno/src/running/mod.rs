@@ -2,6 +2,7 @@
 
 pub mod async_exception;
 pub mod compiled;
+pub mod fresh_scope;
 pub mod inbox;
 pub mod pool;
 pub mod room;
