@@ -9,15 +9,15 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::PyMemAllocator;
 
 use crate::attach::Scope;
 use crate::code::Code;
 use crate::objects::element::Element;
-use crate::{python, stats};
+use crate::stats;
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches. `ffi/block.ts` has the number too.
-const DEFERRED_FREE_BYTES: usize = 64 * 1024;
+pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
 
 /// Up to this alignment a block is a plain `PyMem` block, so that `realloc` can grow it in place.
 const PLAIN_ALIGN: usize = 16;
@@ -178,9 +178,6 @@ impl Memory {
     unsafe fn free_collected(self) {
         // SAFETY: as the caller vouches.
         unsafe { self.free() };
-        if PyMemAllocator::standing() == Standing::Detached {
-            python::deferred(self.bytes);
-        }
     }
 }
 
