@@ -2,13 +2,13 @@
 //!
 //! An address from here is what `PyMem_Malloc` gave, so C code may `PyMem_Free` it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oneheap::{PyMemAllocator, Standing};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
-use crate::address_table::AddressTable;
+use crate::address_table::{AddressTable, OutOfMemory};
 use crate::attach::Scope;
 use crate::block::DEFERRED_FREE_BYTES;
 use crate::code::Code;
@@ -22,11 +22,15 @@ const LEAST_BYTES: usize = 16;
 /// No call into Python is made while this is locked.
 static LARGE: Mutex<AddressTable> = Mutex::new(AddressTable::new());
 
-/// How many addresses are in [`LARGE`]; while there are none, which is most often, nobody locks it.
-static LARGE_COUNT: AtomicUsize = AtomicUsize::new(0);
+/// What a block that is freed or resized may be.
+static KNOWN: AtomicU8 = AtomicU8::new(SMALL);
 
-/// Memory was out when an address was to go into [`LARGE`]: any address that is not there may be a large one's.
-static INCOMPLETE: AtomicBool = AtomicBool::new(false);
+/// No address is in [`LARGE`], which is so most often, and then nobody locks it.
+const SMALL: u8 = 0;
+/// A block that is not in [`LARGE`] is small.
+const LISTED: u8 = 1;
+/// Memory was out when an address was to go into [`LARGE`]: any address that is not there may be a large block's.
+const INCOMPLETE: u8 = 2;
 
 /// Allocates `bytes` bytes, uninitialised.
 pub fn malloc(bytes: usize) -> Result<*mut u8, Code> {
@@ -75,11 +79,30 @@ pub unsafe fn free(pointer: *mut u8) {
     if pointer.is_null() {
         return;
     }
+    if is_any_large() {
+        // SAFETY: as the caller vouches.
+        return unsafe { free_by_size(pointer) };
+    }
+    if PyMemAllocator::standing() == Standing::Attached {
+        // SAFETY: the thread is attached and the caller vouches for the pointer.
+        return unsafe { PyMem_Free(pointer.cast()) };
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { PyMemAllocator::defer(pointer, DEFERRED_FREE_BYTES) };
+}
+
+/// Frees a block that may be large.
+///
+/// # Safety
+/// As for [`free`], and not null.
+#[cold]
+unsafe fn free_by_size(pointer: *mut u8) {
     let known = forget(pointer);
     let is_attached = PyMemAllocator::standing() == Standing::Attached;
-    let may_be_large = known.is_some() || INCOMPLETE.load(Ordering::Relaxed);
-    let attached = (!is_attached && may_be_large).then(Scope::enter);
-    if is_attached || matches!(attached, Some(Ok(_))) {
+    let is_large = known.is_some() || KNOWN.load(Ordering::Relaxed) == INCOMPLETE;
+    if (is_attached || is_large)
+        && let Ok(_attached) = Scope::enter()
+    {
         // SAFETY: the thread is attached and the caller vouches for the pointer.
         return unsafe { PyMem_Free(pointer.cast()) };
     }
@@ -100,27 +123,41 @@ fn checked(pointer: *mut u8) -> Result<*mut u8, Code> {
     Ok(pointer)
 }
 
+/// Whether a block may be large.
+///
+/// Relaxed: whoever frees a block was given its address by the thread that allocated it, or is that thread.
+#[inline]
+fn is_any_large() -> bool {
+    KNOWN.load(Ordering::Relaxed) != SMALL
+}
+
 /// Remembers the size of a block if it is large.
+#[inline]
 fn remember(pointer: *mut u8, bytes: usize) {
-    if bytes <= DEFERRED_FREE_BYTES {
-        return;
+    if bytes > DEFERRED_FREE_BYTES {
+        remember_large(pointer, bytes);
     }
+}
+
+#[cold]
+fn remember_large(pointer: *mut u8, bytes: usize) {
     let mut large = lock();
-    if large.insert(pointer.addr(), bytes).is_err() {
-        INCOMPLETE.store(true, Ordering::Relaxed);
-    }
-    LARGE_COUNT.store(large.len(), Ordering::Relaxed);
+    match large.insert(pointer.addr(), bytes) {
+        Ok(()) => KNOWN.fetch_max(LISTED, Ordering::Relaxed),
+        Err(OutOfMemory) => KNOWN.fetch_max(INCOMPLETE, Ordering::Relaxed),
+    };
 }
 
 /// Forgets the size of a block that is about to be freed or resized, and returns it; none if the block is not known to be large.
 fn forget(pointer: *mut u8) -> Option<usize> {
-    // Relaxed: whoever frees a block was given its address by the thread that allocated it, or is that thread.
-    if LARGE_COUNT.load(Ordering::Relaxed) == 0 {
+    if !is_any_large() {
         return None;
     }
     let mut large = lock();
     let bytes = large.remove(pointer.addr());
-    LARGE_COUNT.store(large.len(), Ordering::Relaxed);
+    if large.len() == 0 && KNOWN.load(Ordering::Relaxed) == LISTED {
+        KNOWN.store(SMALL, Ordering::Relaxed);
+    }
     bytes
 }
 
