@@ -57,7 +57,9 @@ impl PyMemAllocator {
 
     /// Whether the calling thread is attached to a subinterpreter, which [`standing`](Self::standing) calls detached.
     ///
-    /// Such a thread must not be attached to the main interpreter before it detaches.
+    /// Such a thread must not be attached to the main interpreter before it detaches: it would wait for itself. On CPython
+    /// 3.11, whose current thread state is one for the whole process, this is known on Linux alone, and while another
+    /// thread is attached it takes a system call.
     ///
     /// # Examples
     ///

@@ -13,6 +13,7 @@ mod interpreter;
 mod placement;
 mod standing;
 mod symbol;
+mod thread_state;
 mod waiting;
 
 #[cfg(test)]
