@@ -16,7 +16,8 @@ use oneheap::{Counters, PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input, PyDict_New,
     PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
-    PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState, PyUnicode_AsUTF8AndSize,
+    PyEval_SaveThread, PyGC_Disable, PyObject, PySys_GetObject, PyThreadState,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
@@ -34,6 +35,9 @@ const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
 
 /// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long the end waits for Python's own thread before another one takes its place.
+const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
 /// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
@@ -72,6 +76,12 @@ static ENDING: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 
 /// Tells Python's own thread to look at `ENDING`, which it needn't lock otherwise.
 static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Python's own thread releases objects, so finalisers may run on it.
+static RELEASES: AtomicBool = AtomicBool::new(false);
+
+/// A thread does what an orderly end runs.
+static FINISHES: AtomicBool = AtomicBool::new(false);
 
 /// Whether Python runs: neither before its start nor ending nor ended.
 pub fn running() -> bool {
@@ -234,11 +244,20 @@ fn keep() {
             }
         }
     }
+    finish();
+}
+
+/// Runs what an orderly end runs in Python, once, and reports to the thread that ends the process.
+fn finish() {
     if let Ok(_attached) = Scope::enter() {
+        if FINISHES.swap(true, Ordering::Relaxed) {
+            return;
+        }
         // SAFETY: attached; no exception is set, and nothing is held here.
         unsafe {
-            release_waiting();
+            PyGC_Disable();
             run(BEFORE_EXIT);
+            release_waiting();
         }
     }
     // Dropping the sender tells the thread that ends the process.
@@ -251,8 +270,10 @@ fn free_waiting() -> Result<(), Code> {
         // Detached again after each portion, so that others get at the GIL.
         let _attached = Scope::enter()?;
         drain();
+        RELEASES.store(true, Ordering::Relaxed);
         // SAFETY: attached; no exception is set, and nothing is held here.
         unsafe { release_waiting() };
+        RELEASES.store(false, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -358,7 +379,10 @@ fn let_go() -> *mut PyThreadState {
     unsafe { PyEval_SaveThread() }
 }
 
-/// Has Python's own thread flush Python's output and run its exit functions. Whether it has done so in time.
+/// Has Python's own thread flush Python's files and run its exit functions. Whether it has done so in time.
+///
+/// That thread may be releasing objects whose finalisers block, as a file's that flushes to a full pipe. Then another one does it,
+/// though exit functions find that it isn't Python's main thread.
 fn conclude() -> bool {
     let Some(thread) = KEEPER.get() else {
         return false;
@@ -369,7 +393,15 @@ fn conclude() -> bool {
     }
     ENDS.store(true, Ordering::Release);
     thread.unpark();
-    done.recv_timeout(EXIT_DEADLINE) == Err(RecvTimeoutError::Disconnected)
+    let is_done = |time| done.recv_timeout(time) == Err(RecvTimeoutError::Disconnected);
+    if is_done(EXIT_PATIENCE) {
+        return true;
+    }
+    if RELEASES.load(Ordering::Relaxed) && !FINISHES.load(Ordering::Relaxed) {
+        // Without a thread it is Python's own alone, as before.
+        let _ = own_thread().spawn(finish);
+    }
+    is_done(EXIT_DEADLINE - EXIT_PATIENCE)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.
