@@ -166,6 +166,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     const switches = () => switchesOf("oneheap-python");
+    raw.free(raw.malloc(64));
     await sleep(WAIT_MILLISECONDS);
     const before = switches();
     await sleep(WAIT_MILLISECONDS);

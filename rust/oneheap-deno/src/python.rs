@@ -2,7 +2,7 @@
 //!
 //! Python starts on a thread of its own that lives as long as the process, so it is Python's main thread, and no
 //! Worker's end takes that away. The same thread frees what the deferred list piles up while nobody attaches, and
-//! flushes Python's output when the process ends.
+//! flushes Python's files when the process ends.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{NonNull, null_mut};
