@@ -2,21 +2,22 @@
 //!
 //! Python starts on a thread of its own that lives as long as the process, so it is Python's main thread, and no
 //! Worker's end takes that away. The same thread frees what the deferred list piles up while nobody attaches, and
-//! flushes Python's output when the process ends.
+//! flushes Python's files when the process ends.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use oneheap::{PyMemAllocator, Standing, python_symbol};
+use oneheap::{Counters, PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input, PyDict_New,
     PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
-    PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState, PyUnicode_AsUTF8AndSize,
+    PyEval_SaveThread, PyGC_Disable, PyObject, PySys_GetObject, PyThreadState,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
@@ -30,8 +31,14 @@ use crate::system;
 /// allocates and frees, and so empties the list itself, wakes nobody.
 const DEFERRED_BYTES: usize = 16 * 1024 * 1024;
 
+/// What lies on the deferred list for so long, and at most for twice as long, is freed by Python's own thread.
+const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
+
 /// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long the end waits for Python's own thread before another one takes its place.
+const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
 /// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
@@ -45,26 +52,37 @@ for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
 ";
 
-/// What an orderly end runs: Python is never finalised.
-const BEFORE_EXIT: &CStr = c"
-import atexit, sys
-atexit._run_exitfuncs()
-for stream in (sys.stdout, sys.stderr):
-    if stream is not None:
-        stream.flush()
-";
+/// What an orderly end runs.
+const BEFORE_EXIT: &CStr =
+    match CStr::from_bytes_with_nul(concat!(include_str!("before_exit.py"), "\0").as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("before_exit.py has a NUL"),
+    };
 
 /// Python's own thread.
 static KEEPER: OnceLock<Thread> = OnceLock::new();
 
-/// Bytes put on the deferred list since it was emptied, or Python's own thread woken, last.
-static DEFERRED: AtomicUsize = AtomicUsize::new(0);
+/// What Python's own thread is to do about the deferred list. Others only raise it.
+static DEFERRED: AtomicU8 = AtomicU8::new(SLEEP);
+
+/// Nothing was put on the list of late, and the thread sleeps until it is woken.
+const SLEEP: u8 = 0;
+/// The thread looks at the list at the end of each period.
+const WATCH: u8 = 1;
+/// Enough waits to be freed at once.
+const FREE: u8 = 2;
 
 /// The process is ending; Python's own thread has one thing left to do.
 static ENDING: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 
 /// Tells Python's own thread to look at `ENDING`, which it needn't lock otherwise.
 static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Python's own thread releases objects, so finalisers may run on it.
+static RELEASES: AtomicBool = AtomicBool::new(false);
+
+/// A thread does what an orderly end runs.
+static FINISHES: AtomicBool = AtomicBool::new(false);
 
 /// Whether Python runs: neither before its start nor ending nor ended.
 pub fn running() -> bool {
@@ -101,14 +119,16 @@ pub fn is_free_threaded() -> bool {
     })
 }
 
-/// Memory of `bytes` bytes went by the deferred list on a thread that can't attach. If it is worth it, Python's own
-/// thread is woken. Takes no lock.
-pub fn deferred(bytes: usize) {
-    if DEFERRED.fetch_add(bytes, Ordering::Relaxed) + bytes < DEFERRED_BYTES {
-        return;
+/// A block was put on the deferred list, where `bytes` bytes wait now. Wakes Python's own thread if that doesn't know yet what
+/// there is to do. May be called in any state of the thread: it takes no lock and allocates nothing.
+fn on_deferred(bytes: usize) {
+    let wanted = if bytes < DEFERRED_BYTES { WATCH } else { FREE };
+    // Sequentially consistent, so that a thread that goes to sleep is not missed: see `Period::end`.
+    if DEFERRED.load(Ordering::SeqCst) < wanted
+        && DEFERRED.fetch_max(wanted, Ordering::SeqCst) < wanted
+    {
+        wake();
     }
-    DEFERRED.store(0, Ordering::Relaxed);
-    wake();
 }
 
 /// Wakes Python's own thread, if it waits, to look for what there is to do.
@@ -121,9 +141,6 @@ pub fn wake() {
 /// Frees a portion of the deferred list. The thread is attached.
 pub fn drain() {
     PyMemAllocator::drain();
-    if !PyMemAllocator::waiting() {
-        DEFERRED.store(0, Ordering::Relaxed);
-    }
 }
 
 /// What is known of the Python that was started here: version, library, executable, prefix, each closed by a NUL.
@@ -212,29 +229,132 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) {
 
 /// What Python's own thread does for the rest of the process.
 fn keep() {
-    loop {
-        std::thread::park();
-        while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
-            // Detached again after each portion, so that others get at the GIL.
-            let Ok(_attached) = Scope::enter() else {
-                return;
-            };
-            // Before what may run Python code.
-            // SAFETY: attached.
-            unsafe { turn::raise_listed() };
-            drain();
-            // SAFETY: attached; no exception is set, and nothing is held here.
-            unsafe { release_waiting() };
-        }
-        if !ENDS.load(Ordering::Acquire) {
+    // Before it can be woken.
+    KEEPER.get_or_init(std::thread::current);
+    PyMemAllocator::on_deferred(on_deferred);
+    let mut period = Period::end();
+    while !ENDS.load(Ordering::Acquire) {
+        Period::wait(&period);
+        if !is_due(&mut period) && !releases_wait() && !turn::interrupts_wait() {
             continue;
         }
-        if let Ok(_attached) = Scope::enter() {
-            // SAFETY: attached.
-            unsafe { run(BEFORE_EXIT) };
+        if free_waiting().is_err() {
+            // Python has ended, or ends; nothing is left to do but to answer whoever ends the process.
+            while !ENDS.load(Ordering::Acquire) {
+                std::thread::park();
+            }
         }
-        // Dropping the sender tells the thread that ends the process.
-        drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
+    }
+    finish();
+}
+
+/// Runs what an orderly end runs in Python, once, and reports to the thread that ends the process.
+fn finish() {
+    if let Ok(_attached) = Scope::enter() {
+        if FINISHES.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // SAFETY: attached; no exception is set, and nothing is held here.
+        unsafe {
+            PyGC_Disable();
+            run(BEFORE_EXIT);
+            release_waiting();
+        }
+    }
+    // Dropping the sender tells the thread that ends the process.
+    drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
+}
+
+/// Raises the interrupts that wait, and frees all that waits: blocks on the deferred list, and references.
+fn free_waiting() -> Result<(), Code> {
+    while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
+        // Detached again after each portion, so that others get at the GIL.
+        let _attached = Scope::enter()?;
+        // Before what may run Python code.
+        // SAFETY: attached.
+        unsafe { turn::raise_listed() };
+        drain();
+        RELEASES.store(true, Ordering::Relaxed);
+        // SAFETY: attached; no exception is set, and nothing is held here.
+        unsafe { release_waiting() };
+        RELEASES.store(false, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Whether Python's own thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
+/// while they do.
+fn is_due(period: &mut Option<Period>) -> bool {
+    match DEFERRED.load(Ordering::Acquire) {
+        FREE => {
+            // Before the list is looked at, so that what fills it once more wakes this thread once more.
+            DEFERRED.store(WATCH, Ordering::SeqCst);
+            *period = Some(Period::begin());
+            return true;
+        }
+        WATCH if period.is_none() => *period = Some(Period::begin()),
+        _ => {}
+    }
+    let Some(now) = period.as_ref().filter(|period| period.is_over()) else {
+        return false;
+    };
+    let is_due = now.nobody_emptied_the_list() && PyMemAllocator::waiting();
+    *period = if is_due || now.saw_something() {
+        Some(Period::begin())
+    } else {
+        Period::end()
+    };
+    is_due
+}
+
+/// A while during which Python's own thread leaves the deferred list to threads that attach.
+struct Period {
+    start: Instant,
+    /// What had been deferred and emptied when it began.
+    counters: Counters,
+}
+
+impl Period {
+    fn begin() -> Self {
+        Self {
+            start: Instant::now(),
+            counters: PyMemAllocator::counters(),
+        }
+    }
+
+    /// After a period in which nothing happened: none follows, unless a block comes just now. So a process that frees nothing wakes
+    /// no thread, and one that does so in a loop wakes this one, by its clock, ten times a second.
+    fn end() -> Option<Self> {
+        DEFERRED.store(SLEEP, Ordering::SeqCst);
+        // Either this sees the block, or who deferred it sees the store above and wakes this thread.
+        fence(Ordering::SeqCst);
+        if !PyMemAllocator::waiting() {
+            return None;
+        }
+        DEFERRED.fetch_max(WATCH, Ordering::SeqCst);
+        Some(Self::begin())
+    }
+
+    /// Sleeps until the period is over, or without one, or until somebody wakes the thread.
+    fn wait(period: &Option<Self>) {
+        match period {
+            None => std::thread::park(),
+            Some(period) => {
+                std::thread::park_timeout(DEFERRED_PERIOD.saturating_sub(period.start.elapsed()));
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.start.elapsed() >= DEFERRED_PERIOD
+    }
+
+    fn nobody_emptied_the_list(&self) -> bool {
+        PyMemAllocator::counters().emptied == self.counters.emptied
+    }
+
+    fn saw_something(&self) -> bool {
+        PyMemAllocator::counters().deferred != self.counters.deferred
     }
 }
 
@@ -263,7 +383,10 @@ fn let_go() -> *mut PyThreadState {
     unsafe { PyEval_SaveThread() }
 }
 
-/// Has Python's own thread flush Python's output and run its exit functions. Whether it has done so in time.
+/// Has Python's own thread flush Python's files and run its exit functions. Whether it has done so in time.
+///
+/// That thread may be releasing objects whose finalisers block, as a file's that flushes to a full pipe. Then another one does it,
+/// though exit functions find that it isn't Python's main thread.
 fn conclude() -> bool {
     let Some(thread) = KEEPER.get() else {
         return false;
@@ -274,7 +397,15 @@ fn conclude() -> bool {
     }
     ENDS.store(true, Ordering::Release);
     thread.unpark();
-    done.recv_timeout(EXIT_DEADLINE) == Err(RecvTimeoutError::Disconnected)
+    let is_done = |time| done.recv_timeout(time) == Err(RecvTimeoutError::Disconnected);
+    if is_done(EXIT_PATIENCE) {
+        return true;
+    }
+    if RELEASES.load(Ordering::Relaxed) && !FINISHES.load(Ordering::Relaxed) {
+        // Without a thread it is Python's own alone, as before.
+        let _ = own_thread().spawn(finish);
+    }
+    is_done(EXIT_DEADLINE - EXIT_PATIENCE)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.

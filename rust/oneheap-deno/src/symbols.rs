@@ -112,7 +112,7 @@ pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
     crossing(whole(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }))
 }
 
-/// `PyMem_Free`, at once or by the deferred list.
+/// `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
 ///
 /// # Safety
 /// The address is 0 or a live `PyMem` block's that nobody uses any more.
