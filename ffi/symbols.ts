@@ -67,6 +67,10 @@ export const SYMBOLS = {
     parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
     result: "u32",
   },
+  oneheap_refusal: {
+    parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
+    result: "u32",
+  },
   oneheap_attach: { parameters: [], result: "i32" },
   oneheap_let_go: { parameters: [], result: "i32" },
   oneheap_detach: { parameters: [], result: "i32" },

@@ -7,6 +7,7 @@
 mod attach;
 mod block;
 mod code;
+mod initialization;
 mod node;
 mod objects;
 mod python;
