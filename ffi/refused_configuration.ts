@@ -44,8 +44,8 @@ export function refusalError(
   );
   if (causes.length === 0) {
     return new LibraryError(
-      `Python (${library}) doesn't start: ${words}. No environment variable is the cause. Set ONEHEAP_PYTHON to another ` +
-        "Python, or repair this one, and start the program again.",
+      `Python (${library}) refuses to start. It says: ${words}. Mend that, or set ONEHEAP_PYTHON to another Python, and ` +
+        "start the program again: in this process Python can't be started any more.",
       [...tried, { subject: executable || library, reason: words }],
     );
   }
@@ -68,7 +68,7 @@ interface Cause {
   readonly reason: string;
 }
 
-/** The variables that are wrong, and whether that is known; none if Python doesn't start without them either. */
+/** The variables that are wrong, and whether that is known; none if Python starts or doesn't start whatever they are. */
 function findCauses(
   executable: string,
   names: string[],
@@ -85,7 +85,9 @@ function findCauses(
   }
   try {
     const without = (unset: string[]) => complaint(executable, unset);
-    if (without(names) !== undefined) return { causes: [], known: true };
+    if (without([]) === undefined || without(names) !== undefined) {
+      return { causes: [], known: true };
+    }
     // Each by itself; then each that the failure needs, where it takes several.
     const alone = names.map((name) => ({
       name,

@@ -1,8 +1,8 @@
 //! `Py_InitializeEx` that returns why Python doesn't start, where CPython's own ends the process.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 
 use oneheap::python_symbol;
 use pyo3_ffi::{
@@ -38,11 +38,15 @@ const CONFIG_START: [c_int; 6] = [1, -1, -1, -1, 1, -1];
 /// Where `install_signal_handlers` is among them.
 const INSTALL_SIGNAL_HANDLERS: usize = 4;
 
+type Address = NonNull<c_void>;
+type ConfigFunction = unsafe extern "C" fn(*mut Config);
+type InitializeFunction = unsafe extern "C" fn(*const Config) -> PyStatus;
+
 /// The three functions that `Py_InitializeEx` consists of. The stable ABI lacks them.
 struct Functions {
-    init_config: unsafe extern "C" fn(*mut Config),
-    initialize: unsafe extern "C" fn(*const Config) -> PyStatus,
-    clear_config: unsafe extern "C" fn(*mut Config),
+    init_config: ConfigFunction,
+    initialize: InitializeFunction,
+    clear_config: ConfigFunction,
 }
 
 impl Functions {
@@ -53,9 +57,9 @@ impl Functions {
         // SAFETY: CPython declares the functions of these names with these signatures.
         unsafe {
             Some(Self {
-                init_config: transmute(init_config),
-                initialize: transmute(initialize),
-                clear_config: transmute(clear_config),
+                init_config: transmute::<Address, ConfigFunction>(init_config),
+                initialize: transmute::<Address, InitializeFunction>(initialize),
+                clear_config: transmute::<Address, ConfigFunction>(clear_config),
             })
         }
     }

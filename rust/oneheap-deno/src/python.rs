@@ -233,7 +233,7 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
 fn describe_refusal(words: &str) -> Vec<u8> {
     let variables = std::env::vars_os()
         .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
-        .filter(|[name, _]| name.to_ascii_uppercase().starts_with("PYTHON"));
+        .filter(|[name, _]| system::variable_name(name).starts_with("PYTHON"));
     let mut description = Vec::new();
     for text in std::iter::once(words.to_owned()).chain(variables.flatten()) {
         description.extend_from_slice(text.replace('\0', " ").as_bytes());

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
 /// answers its length in bytes: 0 if none was started here, more than `capacity` if there was no room.
 ///
 /// # Safety
-/// `buffer` is writable for `capacity` bytes.
+/// `buffer` is null or writable for `capacity` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
     // SAFETY: as the caller vouches.
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
 /// room.
 ///
 /// # Safety
-/// `buffer` is writable for `capacity` bytes.
+/// `buffer` is null or writable for `capacity` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_refusal(buffer: *mut u8, capacity: u32) -> u32 {
     // SAFETY: as the caller vouches.
