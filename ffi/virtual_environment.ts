@@ -4,7 +4,7 @@
  * What is in it becomes part of this process, so one that somebody else could have put there is foreign code.
  */
 
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { HAS_OWNERS } from "./cache.ts";
 import type { Attempt } from "./errors.ts";
 import { look, lookAtLink, pathOf } from "./paths.ts";
@@ -29,8 +29,9 @@ const NAME = ".venv";
 export function projectEnvironments(tried: Attempt[]): ProjectEnvironment[] {
   const seen = new Set<string>();
   const home = environment(PLATFORM.homeVariable);
+  const top = home === undefined ? undefined : resolve(home);
   return startingFolders()
-    .map((folder) => nearest(folder, home, seen, tried))
+    .map((folder) => nearest(folder, top, seen, tried))
     .filter((found) => found !== undefined);
 }
 
@@ -38,7 +39,13 @@ export function projectEnvironments(tried: Attempt[]): ProjectEnvironment[] {
 function startingFolders(): string[] {
   const main = Deno.mainModule ?? globalThis.location?.href;
   const file = main && pathOf(main);
-  return file ? [dirname(file), Deno.cwd()] : [Deno.cwd()];
+  const folders = file ? [dirname(resolve(file))] : [];
+  try {
+    folders.push(Deno.cwd());
+  } catch {
+    // The current folder has been removed.
+  }
+  return folders;
 }
 
 function nearest(

@@ -156,6 +156,22 @@ Deno.test("the doctor lives to tell of a variable that Python refuses", async ()
   assertEquals(settings.PYTHONHASHSEED, "x");
 });
 
+Deno.test("what Python refuses beside its variables is an error without one", async () => {
+  const { stdout } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      'exec "$0" eval "import(\'./mod.ts\').catch((error) => console.log(error.message))" < /',
+      Deno.execPath(),
+    ],
+    cwd: new URL("../", import.meta.url),
+    env: { ONEHEAP_PYTHON: python.executable, PYTHONUNBUFFERED: "1" },
+    stderr: "null",
+  }).output();
+  const message = new TextDecoder().decode(stdout);
+  assertStringIncludes(message, "<stdin> is a directory");
+  assertEquals(message.includes("PYTHONUNBUFFERED"), false);
+});
+
 /** A Python that doesn't start where the shell's condition holds. */
 async function writeRefusing(
   folder: string,

@@ -139,6 +139,27 @@ Deno.test("a Worker that imports the library first looks from its own main modul
     assertEquals(stdout, `${root}\n`);
   }));
 
+Deno.test("the library is imported although the current folder has been removed", () =>
+  inFolder(async (folder) => {
+    await Deno.symlink(python.executable, `${folder}/python3`);
+    const { stdout, stderr } = await run(
+      `
+      const folder = Deno.makeTempDirSync();
+      Deno.chdir(folder);
+      Deno.removeSync(folder);
+      const { python } = await import("@oneheap/oneheap");
+      console.log(python.version);
+      `,
+      {
+        // Deno runs no command then.
+        flags: ["-A", "--deny-run"],
+        env: { ...NO_PYTHON, PATH: folder },
+      },
+    );
+    assertEquals(stderr, "");
+    assertEquals(stdout, `${python.version}\n`);
+  }));
+
 Deno.test("VIRTUAL_ENV goes before a .venv, that before CONDA_PREFIX, and that before the PATH", () =>
   inFolder(async (folder) => {
     const active = `${folder}/active`;
