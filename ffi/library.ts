@@ -7,16 +7,22 @@
 
 import process from "node:process";
 import { LibraryError } from "./errors.ts";
-import { locateLibrary, locatePackagedLibrary } from "./location.ts";
-import { environment } from "./permissions.ts";
+import {
+  locateBuiltLibrary,
+  locateLibrary,
+  locatePackagedLibrary,
+} from "./location.ts";
 import { type Loader, PLATFORM } from "./platform.ts";
 import {
   executableOf,
+  type Finding,
   findPython,
-  type FoundPython,
+  SETTING,
   unsupported,
 } from "./python.ts";
+import { parseRefusal, refusalError } from "./refused_configuration.ts";
 import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
+import { type Unusable, warningOf } from "./unusable.ts";
 
 /** The functions of the Rust library. */
 export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -43,10 +49,22 @@ export interface EmbeddedPython {
   readonly prefix: string;
 }
 
-const path = locateLibrary() ?? await locatePackagedLibrary();
+/** What `oneheap_start` returns to the one call that started Python. */
+const STARTED = 1;
+
+/**
+ * Python code that another thread runs may change the environment while it is read here, which can crash the process. So
+ * where Python runs already, the environment is not read, if the library that runs it is the checkout's.
+ */
+const built = locateBuiltLibrary();
+const running = built === undefined ? undefined : openStarted(built);
+const path = running !== undefined && built !== undefined
+  ? built
+  : locateLibrary() ?? await locatePackagedLibrary();
 
 /** The functions of the Rust library. */
-export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
+export const symbols: Symbols = running ??
+  (path === built ? undefined : openStarted(path)) ?? openAndStart(path);
 
 /** What is known of the Python that is embedded in this process. */
 export const embedded: EmbeddedPython = describePython(symbols);
@@ -66,8 +84,10 @@ function openStarted(library: string): Symbols | undefined {
   }
   try {
     if (opened.symbols.oneheap_abi() !== ABI) return undefined;
-    const { symbols } = Deno.dlopen(library, SYMBOLS);
-    return symbols.oneheap_python(null, 0) > 0 ? symbols : undefined;
+    const whole = Deno.dlopen(library, SYMBOLS);
+    if (whole.symbols.oneheap_python(null, 0) > 0) return whole.symbols;
+    whole.close();
+    return undefined;
   } finally {
     opened.close();
   }
@@ -81,7 +101,7 @@ function openAndStart(library: string): Symbols {
     library,
     () => PLATFORM.openLoader(found.library),
   );
-  let python: FoundPython;
+  let python: Finding;
   try {
     python = agree(loader, found);
     attempt(python.library, library, () => loader.openGlobally(python.library));
@@ -90,22 +110,32 @@ function openAndStart(library: string): Symbols {
     loader.close();
   }
   const symbols = openChecked(library, python.library);
-  start(symbols, python);
+  // Of the threads that come here at the same time one starts Python, and speaks for all.
+  if (start(symbols, python)) warn(python.unusable, symbols);
   return symbols;
+}
+
+/** Says what goes before the Python that runs, and wasn't taken. */
+function warn(unusable: readonly Unusable[], symbols: Symbols): void {
+  if (unusable.length === 0) return;
+  const { version, executable, library } = describePython(symbols);
+  const taken = `Python ${version} (${executable || library})`;
+  for (const it of unusable) console.warn(warningOf(it, taken));
 }
 
 /**
  * Two libpythons in one process crash it, so one that is here already is taken, unless another was asked for by name.
  * The one that was found is here by now too, and comes last.
  */
-function agree(loader: Loader, found: FoundPython): FoundPython {
+function agree(loader: Loader, found: Finding): Finding {
   const [first, ...others] = loader.loaded().filter(PLATFORM.isPythonLibrary);
   if (others.length === 0) {
     const isPath = first === undefined || found.library.startsWith("/");
     const library = isPath ? found.library : first;
-    return { library, executable: found.executable || executableOf(library) };
+    const executable = found.executable || executableOf(library);
+    return { ...found, library, executable };
   }
-  if (environment("ONEHEAP_PYTHON") !== undefined) {
+  if (found.name === SETTING) {
     throw new LibraryError(
       `Another Python is in this process already, and two would crash it. Set ONEHEAP_PYTHON to ${first} or unset it.`,
       [{
@@ -116,12 +146,28 @@ function agree(loader: Loader, found: FoundPython): FoundPython {
   }
   const reason = unsupported(first);
   if (reason === undefined) {
-    return { library: first, executable: executableOf(first) };
+    return takenOver(first, found);
   }
   throw new LibraryError(
     "Another Python is in this process already, and it can't be used:",
     [{ subject: first, reason }],
   );
+}
+
+/** The Python that is in the process already, in place of the one that was found. */
+function takenOver(library: string, { name, unusable }: Finding): Finding {
+  const passedOver: Unusable[] = name === undefined ? [] : [{
+    name,
+    reason:
+      `${library} is in this process already, and two Pythons would crash it`,
+    remedy: "Import oneheap before what opens that, or have both open the same",
+  }];
+  return {
+    library,
+    executable: executableOf(library),
+    name: undefined,
+    unusable: [...unusable, ...passedOver],
+  };
 }
 
 /** Opens the library once it is known to speak this boundary. */
@@ -186,10 +232,20 @@ function explain(file: string, other: string, reason: string): string {
   return `The Rust library is not at ${file}. Build it (deno task build), or set ONEHEAP_LIBRARY to where it is.`;
 }
 
-function start(symbols: Symbols, { library, executable }: FoundPython): void {
+/** Starts Python unless it runs. Whether this thread did it. */
+function start(symbols: Symbols, python: Finding): boolean {
+  const { library, executable, unusable } = python;
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
   const code = symbols.oneheap_start(paths, paths.length);
-  if (code === 1) return;
+  if (code > 0) return code === STARTED;
+  const refusal = readText(symbols.oneheap_refusal);
+  if (refusal !== "") {
+    const tried = unusable.map(({ name, reason }) => ({
+      subject: name,
+      reason,
+    }));
+    throw refusalError(parseRefusal(refusal), library, executable, tried);
+  }
   const why = code === CODE.subinterpreter
     ? "this thread is attached to a subinterpreter of it"
     : "it is ending or has ended in this process, or no thread could be made for it";
@@ -200,12 +256,19 @@ function start(symbols: Symbols, { library, executable }: FoundPython): void {
 }
 
 function describePython(symbols: Symbols): EmbeddedPython {
-  const description = new Uint8Array(symbols.oneheap_python(null, 0));
-  symbols.oneheap_python(description, description.length);
-  const [version, library, executable, prefix] = new TextDecoder().decode(
-    description,
+  const [version, library, executable, prefix] = readText(
+    symbols.oneheap_python,
   ).split("\0");
   return { version, library, executable, prefix };
+}
+
+/** What a function of the Rust library writes to a buffer of the length that it asks for. */
+function readText(
+  write: (buffer: Uint8Array<ArrayBuffer> | null, capacity: number) => number,
+): string {
+  const text = new Uint8Array(write(null, 0));
+  write(text, text.length);
+  return new TextDecoder().decode(text);
 }
 
 function openNodeApi(library: string): NodeApi {

@@ -9,6 +9,7 @@ mod attach;
 mod block;
 mod code;
 mod external_memory;
+mod initialization;
 mod memory;
 mod node;
 mod objects;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use oneheap::{Counters, PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
-    Py_CompileString, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input, PyDict_New,
+    Py_CompileString, Py_GetVersion, Py_IsInitialized, Py_file_input, PyDict_New,
     PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
     PyEval_SaveThread, PyGC_Disable, PyObject, PySys_GetObject, PyThreadState,
     PyUnicode_AsUTF8AndSize,
@@ -22,6 +22,7 @@ use pyo3_ffi::{
 
 use crate::attach::Scope;
 use crate::code::Code;
+use crate::initialization;
 use crate::objects::object::{Object, release_waiting, releases_wait};
 use crate::running::room::STACK_BYTES;
 use crate::running::turn;
@@ -151,10 +152,21 @@ pub fn description() -> Option<&'static [u8]> {
 /// What the one start of the process came to: Python's description, or why it didn't start.
 static STARTED: OnceLock<Result<Vec<u8>, Code>> = OnceLock::new();
 
+/// What is known of a start that Python refused: its own words, then the name and the value of each environment variable
+/// that it reads, each closed by a NUL.
+pub fn refusal() -> Option<&'static [u8]> {
+    Some(REFUSED.get()?)
+}
+
+/// Why Python refused to start, and with which environment.
+static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
+
 /// Starts Python, once per process; a thread that comes while another starts it waits for the outcome. `paths` is the
-/// library and the executable, each closed by a NUL.
-pub fn start(paths: &[u8]) -> Result<(), Code> {
+/// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
+pub fn start(paths: &[u8]) -> Result<bool, Code> {
+    let mut is_first = false;
     let started = STARTED.get_or_init(|| {
+        is_first = true;
         let mut parts = paths.split(|&byte| byte == 0);
         let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
             return Err(Code::Invalid);
@@ -165,7 +177,7 @@ pub fn start(paths: &[u8]) -> Result<(), Code> {
         }
         launch(library.to_vec(), system::wide(executable))
     });
-    started.as_ref().map(|_| ()).map_err(|&code| code)
+    started.as_ref().map(|_| is_first).map_err(|&code| code)
 }
 
 /// Somebody else has started Python; a thread of its own does the rest.
@@ -189,7 +201,14 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
     let thread = own_thread()
         .spawn(move || {
             // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
-            unsafe { initialize(executable) };
+            if let Err(words) = unsafe { initialize(executable) } {
+                let _ = REFUSED.set(describe_refusal(&words));
+                drop(sender);
+                // A thread state that Python has half made may be this thread's, so it doesn't end.
+                loop {
+                    std::thread::park();
+                }
+            }
             let description = describe(&library);
             // SAFETY: attached by the start of Python.
             unsafe { PyEval_SaveThread() };
@@ -203,11 +222,11 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
     Ok(description)
 }
 
-/// Starts Python and leaves the thread attached.
+/// Starts Python and leaves the thread attached; Python's words if it refuses to start.
 ///
 /// # Safety
 /// Python hasn't started, and nobody else starts it.
-unsafe fn initialize(executable: Vec<libc::wchar_t>) {
+unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
     if let Some(utf8_mode) = python_symbol(c"Py_UTF8Mode") {
         // SAFETY: an `int` of the stable ABI, read when Python starts.
         unsafe { utf8_mode.cast::<c_int>().write(1) };
@@ -221,10 +240,24 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) {
             pyo3_ffi::Py_SetProgramName(program_name.as_ptr())
         };
     }
-    // SAFETY: as the caller vouches. 0: no signal handlers.
-    unsafe { Py_InitializeEx(0) };
+    // SAFETY: as the caller vouches.
+    unsafe { initialization::initialize() }?;
     // SAFETY: the thread is attached now.
     unsafe { run(AFTER_START) };
+    Ok(())
+}
+
+/// Python's words and the variables that it reads, as `refusal` returns them.
+fn describe_refusal(words: &str) -> Vec<u8> {
+    let variables = std::env::vars_os()
+        .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
+        .filter(|[name, _]| system::variable_name(name).starts_with("PYTHON"));
+    let mut description = Vec::new();
+    for text in std::iter::once(words.to_owned()).chain(variables.flatten()) {
+        description.extend_from_slice(text.replace('\0', " ").as_bytes());
+        description.push(0);
+    }
+    description
 }
 
 /// What Python's own thread does for the rest of the process.

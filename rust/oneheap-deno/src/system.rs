@@ -29,6 +29,18 @@ pub fn wide(path: &[u8]) -> Vec<wchar_t> {
         .collect()
 }
 
+/// The name of an environment variable as it is compared.
+#[cfg(unix)]
+pub fn variable_name(name: &str) -> &str {
+    name
+}
+
+/// The name of an environment variable as it is compared: without regard to case.
+#[cfg(windows)]
+pub fn variable_name(name: &str) -> String {
+    name.to_ascii_uppercase()
+}
+
 /// Has the process call a function when it ends in order.
 #[cfg(unix)]
 pub fn at_exit(function: extern "C" fn()) {
