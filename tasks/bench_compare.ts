@@ -9,7 +9,7 @@
  */
 
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { Comparison, NAMES, ratiosOf } from "../bench/comparing/comparison.ts";
 import {
   BOUND,
@@ -20,8 +20,11 @@ import {
   spreadOf,
   verdictOf,
 } from "../bench/comparing/statistics.ts";
+import { Layout } from "../bench/comparing/layout.ts";
 import { formatTime } from "../bench/reporting/numbers.ts";
 import { build } from "./build.ts";
+
+const ROOT = new URL("../", import.meta.url);
 
 const USAGE =
   "usage: deno task bench:compare OLD [--rounds N] [--filter TEXT]\n" +
@@ -41,21 +44,7 @@ if (names.length === 0) refuse(`no benchmark's name has "${filter}" in it`);
 Deno.env.delete("ONEHEAP_LIBRARY");
 build();
 buildOther(old);
-const comparison = new Comparison({
-  old: pathToFileURL(`${old}/mod.ts`).href,
-  new: new URL("../mod.ts", import.meta.url).href,
-});
-try {
-  await runRounds(names, "round");
-  const suspects = comparison.slower(names);
-  if (suspects.length > 0) {
-    console.error(`${suspects.length} may be slower; they are measured again`);
-    await runRounds(suspects, "further round");
-  }
-} catch (error) {
-  console.error((error as Error).message);
-  Deno.exit(1);
-}
+const comparison = await compare();
 printTable();
 Deno.exit(summarize() ? 0 : 1);
 
@@ -124,7 +113,26 @@ function buildOther(folder: string): void {
   Deno.exit(code);
 }
 
+/** Runs all rounds. Ends the process where a process that is measured ends or hangs. */
+async function compare(): Promise<Comparison> {
+  using layout = new Layout([old, fileURLToPath(ROOT)]);
+  const comparison = new Comparison(layout);
+  try {
+    await runRounds(comparison, names, "round");
+    const suspects = comparison.slower(names);
+    if (suspects.length === 0) return comparison;
+    console.error(`${suspects.length} may be slower; they are measured again`);
+    await runRounds(comparison, suspects, "further round");
+    return comparison;
+  } catch (error) {
+    console.error((error as Error).message);
+    layout[Symbol.dispose]();
+    Deno.exit(1);
+  }
+}
+
 async function runRounds(
+  comparison: Comparison,
   names: readonly string[],
   what: string,
 ): Promise<void> {

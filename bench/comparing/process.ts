@@ -1,9 +1,11 @@
 /** The processes that are measured. */
 
+import type { Surroundings } from "./layout.ts";
 import { type Answer, linesOf, type Question } from "./messages.ts";
 
-const FLAGS = ["run", "-A", "--no-check", "--no-lock", "--quiet"];
 const PROGRAM = `${import.meta.dirname}/program.ts`;
+
+const RUN = ["run", "-A", "--no-check", "--no-lock", "--quiet"];
 
 /** Nothing that is asked takes nearly as long, in milliseconds: a process that does hangs. */
 const DEADLINE = 120_000;
@@ -14,10 +16,16 @@ export class MeasuredProcess implements AsyncDisposable {
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #answers: AsyncGenerator<string>;
 
-  /** Starts it with the library at `url`. */
-  constructor(url: string) {
+  /** Starts it with the library of one checkout: 0 is the old one. */
+  constructor({ urls, seed, env }: Surroundings, side: 0 | 1) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...FLAGS, "--v8-flags=--expose-gc", PROGRAM, url],
+      args: [
+        ...RUN,
+        `--v8-flags=--expose-gc,--hash-seed=${seed},--random-seed=${seed}`,
+        PROGRAM,
+        urls[side],
+      ],
+      env,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -56,11 +64,17 @@ export class MeasuredProcess implements AsyncDisposable {
   }
 }
 
-/** How long a process takes that runs one of this folder's programs on the library at `url`, in nanoseconds. */
-export async function timeProgram(file: string, url: string): Promise<number> {
+/** How long a process takes that runs one of this folder's programs on a checkout's library, in nanoseconds. */
+export async function timeProgram(
+  file: string,
+  { urls, env }: Surroundings,
+  side: 0 | 1,
+): Promise<number> {
   const begin = performance.now();
   const { success, code, signal } = await new Deno.Command(Deno.execPath(), {
-    args: [...FLAGS, `${import.meta.dirname}/${file}`, url],
+    args: [...RUN, `${import.meta.dirname}/${file}`, urls[side]],
+    // A seed of Python's would be one more thing to look at when it starts.
+    env: { DENO_DIR: env.DENO_DIR },
     stdin: "null",
     stdout: "null",
     stderr: "inherit",
