@@ -8,7 +8,7 @@
  * slower now and then; all of its rounds count.
  */
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Comparison, NAMES, ratiosOf } from "../bench/comparing/comparison.ts";
 import {
@@ -20,8 +20,9 @@ import {
   spreadOf,
   verdictOf,
 } from "../bench/comparing/statistics.ts";
-import { Layout } from "../bench/comparing/layout.ts";
+import { type Checkout, Layout } from "../bench/comparing/layout.ts";
 import { formatTime } from "../bench/reporting/numbers.ts";
+import { libraryName } from "../ffi/target.ts";
 import { build } from "./build.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -115,7 +116,7 @@ function buildOther(folder: string): void {
 
 /** Runs all rounds. Ends the process where a process that is measured ends or hangs. */
 async function compare(): Promise<Comparison> {
-  using layout = new Layout([old, fileURLToPath(ROOT)]);
+  using layout = new Layout([checkoutIn(old), checkoutIn(fileURLToPath(ROOT))]);
   const comparison = new Comparison(layout);
   try {
     await runRounds(comparison, names, "round");
@@ -129,6 +130,11 @@ async function compare(): Promise<Comparison> {
     layout[Symbol.dispose]();
     Deno.exit(1);
   }
+}
+
+function checkoutIn(folder: string): Checkout {
+  const name = libraryName(Deno.build.target);
+  return { folder, library: join(folder, "rust/target/release", name) };
 }
 
 async function runRounds(

@@ -74,14 +74,14 @@ export class Comparison {
 
   /** Measures in a process for each checkout. */
   async #measureBenchmarks(
-    surroundings: Surroundings,
+    surroundings: Pair<Surroundings>,
     names: readonly string[],
     times: Map<string, Pair<number[]>>,
   ): Promise<void> {
     const benchmarks = BENCHMARKS.filter(({ name }) => names.includes(name));
     if (benchmarks.length === 0) return;
-    await using old = new MeasuredProcess(surroundings, 0);
-    await using fresh = new MeasuredProcess(surroundings, 1);
+    await using old = new MeasuredProcess(surroundings[0]);
+    await using fresh = new MeasuredProcess(surroundings[1]);
     for (const { name, batch = BATCH } of benchmarks) {
       if (this.onlyNew.has(name) || this.failed.has(name)) continue;
       try {
@@ -117,13 +117,13 @@ export class Comparison {
   }
 
   async #measurePrograms(
-    surroundings: Surroundings,
+    surroundings: Pair<Surroundings>,
     names: readonly string[],
     times: Map<string, Pair<number[]>>,
   ): Promise<void> {
     for (const { name, file } of PROGRAMS) {
       if (!names.includes(name)) continue;
-      const run = (side: 0 | 1) => timeProgram(file, surroundings, side);
+      const run = (side: 0 | 1) => timeProgram(file, surroundings[side]);
       add(times, name, await this.#inTurns(PROGRAM_RUNS, run));
     }
   }

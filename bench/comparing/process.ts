@@ -16,14 +16,14 @@ export class MeasuredProcess implements AsyncDisposable {
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #answers: AsyncGenerator<string>;
 
-  /** Starts it with the library of one checkout: 0 is the old one. */
-  constructor({ urls, seed, env }: Surroundings, side: 0 | 1) {
+  /** Starts it with the checkout's library. */
+  constructor({ url, seed, env }: Surroundings) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         ...RUN,
         `--v8-flags=--expose-gc,--hash-seed=${seed},--random-seed=${seed}`,
         PROGRAM,
-        urls[side],
+        url,
       ],
       env,
       stdin: "piped",
@@ -67,14 +67,13 @@ export class MeasuredProcess implements AsyncDisposable {
 /** How long a process takes that runs one of this folder's programs on a checkout's library, in nanoseconds. */
 export async function timeProgram(
   file: string,
-  { urls, env }: Surroundings,
-  side: 0 | 1,
+  { url, env: { DENO_DIR } }: Surroundings,
 ): Promise<number> {
   const begin = performance.now();
   const { success, code, signal } = await new Deno.Command(Deno.execPath(), {
-    args: [...RUN, `${import.meta.dirname}/${file}`, urls[side]],
-    // A seed of Python's would be one more thing to look at when it starts.
-    env: { DENO_DIR: env.DENO_DIR },
+    args: [...RUN, `${import.meta.dirname}/${file}`, url],
+    // The rest would change how the library and Python start.
+    env: { DENO_DIR },
     stdin: "null",
     stdout: "null",
     stderr: "inherit",
