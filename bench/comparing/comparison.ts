@@ -78,15 +78,19 @@ export class Comparison {
     names: readonly string[],
     times: Map<string, Pair<number[]>>,
   ): Promise<void> {
-    const benchmarks = BENCHMARKS.filter(({ name }) => names.includes(name));
+    const benchmarks = BENCHMARKS.filter(({ name }) =>
+      names.includes(name) && !this.onlyNew.has(name) && !this.failed.has(name)
+    );
     if (benchmarks.length === 0) return;
     await using old = new MeasuredProcess(surroundings[0]);
     await using fresh = new MeasuredProcess(surroundings[1]);
     for (const { name, batch = BATCH } of benchmarks) {
-      if (this.onlyNew.has(name) || this.failed.has(name)) continue;
       try {
         const answers = await this.#measure([old, fresh], name, batch);
-        if (this.#fails(name, answers)) continue;
+        if (this.#fails(name, answers)) {
+          times.delete(name);
+          continue;
+        }
         add(times, name, [answers[0].map(timeOf), answers[1].map(timeOf)]);
       } catch (error) {
         throw new Error(`${name}: ${(error as Error).message}`);
@@ -131,9 +135,11 @@ export class Comparison {
   #fails(name: string, [old, fresh]: Pair<Answer[]>): boolean {
     const oldError = errorOf(old);
     const error = errorOf(fresh);
+    if ((error ?? oldError) === undefined) return false;
     if (error !== undefined) this.failed.set(name, error);
-    else if (oldError !== undefined) this.onlyNew.set(name, oldError);
-    return (error ?? oldError) !== undefined;
+    else this.onlyNew.set(name, oldError!);
+    this.measured.delete(name);
+    return true;
   }
 
   /** Has both sides do something so many times by turns, as old, new, new, old: what drifts meets both alike. */

@@ -23,6 +23,8 @@ export interface Checkout {
 
 /** What a process finds around it. */
 export interface Surroundings {
+  /** `OLD` or `NEW`. */
+  readonly side: string;
   /** The URL of its checkout's `mod.ts`. */
   readonly url: string;
   /** What V8's hashes start from. */
@@ -51,15 +53,16 @@ export class Layout implements Disposable {
     this.#place = `${this.#folder}/${"x".repeat(1 + seed % 64)}`;
     Deno.mkdirSync(this.#place);
     const [old, fresh] = this.#checkouts;
-    return [this.#arrange(old, "0", seed), this.#arrange(fresh, "1", seed)];
+    return [this.#arrange(old, "OLD", seed), this.#arrange(fresh, "NEW", seed)];
   }
 
-  #arrange(checkout: Checkout, name: string, seed: number): Surroundings {
-    const link = `${this.#place}/${name}`;
+  #arrange(checkout: Checkout, side: string, seed: number): Surroundings {
+    const link = `${this.#place}/${side}`;
     Deno.symlinkSync(checkout.folder, link, { type: "junction" });
-    const library = `${this.#place}/${name}_${basename(checkout.library)}`;
+    const library = `${this.#place}/${side}_${basename(checkout.library)}`;
     Deno.copyFileSync(checkout.library, library);
     return {
+      side,
       url: pathToFileURL(`${link}/mod.ts`).href,
       seed,
       env: {

@@ -12,12 +12,14 @@ const DEADLINE = 120_000;
 
 /** A process that has imported a checkout's library, and measures what it is asked to. */
 export class MeasuredProcess implements AsyncDisposable {
+  #side: string;
   #child: Deno.ChildProcess;
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #answers: AsyncGenerator<string>;
 
   /** Starts it with the checkout's library. */
-  constructor({ url, seed, env }: Surroundings) {
+  constructor({ side, url, seed, env }: Surroundings) {
+    this.#side = side;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         ...RUN,
@@ -52,7 +54,7 @@ export class MeasuredProcess implements AsyncDisposable {
     }
     const { signal, code } = await this.#child.status;
     const end = signal ?? `status ${code}`;
-    throw new Error(`the process ended with ${end} instead of answering`);
+    throw new Error(`${this.#side} ended with ${end} instead of answering`);
   }
 
   /** Ends the process, and waits for it. */
@@ -67,7 +69,7 @@ export class MeasuredProcess implements AsyncDisposable {
 /** How long a process takes that runs one of this folder's programs on a checkout's library, in nanoseconds. */
 export async function timeProgram(
   file: string,
-  { url, env: { DENO_DIR } }: Surroundings,
+  { side, url, env: { DENO_DIR } }: Surroundings,
 ): Promise<number> {
   const begin = performance.now();
   const { success, code, signal } = await new Deno.Command(Deno.execPath(), {
@@ -78,6 +80,10 @@ export async function timeProgram(
     stdout: "null",
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error(`${file} ended with ${signal ?? code}`);
+  if (!success) {
+    throw new Error(
+      `${side}: ${file} ended with ${signal ?? `status ${code}`}`,
+    );
+  }
   return (performance.now() - begin) * 1e6;
 }
