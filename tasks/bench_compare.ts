@@ -2,15 +2,18 @@
  * `deno task bench:compare OLD [--rounds N] [--filter TEXT]`: measures this checkout beside an older one, by this one's
  * benchmarks, and fails where something is slower.
  *
- * Each round starts a process for each checkout. The two take turns at each benchmark, and each tells the time of its
- * fastest batch. Over all rounds, a benchmark is slower where the whole confidence interval of its median ratio is above
- * 1.03. One that seems so is measured in as many rounds again, for with some seventy benchmarks chance alone has one seem
- * slower now and then; all of its rounds count.
+ * Each round starts two processes for each checkout, one pair after the other. In a pair both take turns at each
+ * benchmark, and the time of a round is that of the fastest batch. Over all rounds, a benchmark is slower where the whole
+ * confidence interval of its median ratio is above 1.03. One that seems so is measured in as many rounds again, for among a
+ * hundred benchmarks chance alone has one seem slower now and then; all of its rounds count.
+ *
+ * `ONEHEAP_LIBRARY` is not used: each checkout has its own library, which is built if need be.
  */
 
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Comparison, NAMES, ratiosOf } from "../bench/comparing/comparison.ts";
+import { type Checkout, Layout } from "../bench/comparing/layout.ts";
 import {
   BOUND,
   LEAST_ROUNDS,
@@ -20,7 +23,6 @@ import {
   spreadOf,
   verdictOf,
 } from "../bench/comparing/statistics.ts";
-import { type Checkout, Layout } from "../bench/comparing/layout.ts";
 import { formatTime } from "../bench/reporting/numbers.ts";
 import { libraryName } from "../ffi/target.ts";
 import { build } from "./build.ts";
