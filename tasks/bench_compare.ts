@@ -119,6 +119,10 @@ function buildOther(folder: string): void {
 /** Runs all rounds. Ends the process where a process that is measured ends or hangs. */
 async function compare(): Promise<Comparison> {
   using layout = new Layout([checkoutIn(old), checkoutIn(fileURLToPath(ROOT))]);
+  Deno.addSignalListener("SIGINT", () => {
+    layout[Symbol.dispose]();
+    Deno.exit(130);
+  });
   const comparison = new Comparison(layout);
   try {
     await runRounds(comparison, names, "round");
