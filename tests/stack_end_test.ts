@@ -5,18 +5,15 @@
  * A failure names the case and its distance. `ONEHEAP_STACK_STEP=8` tries all distances there are near the end of the stack.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import * as api from "../mod.ts";
-import { type Case, nameOf } from "./stack_end/case.ts";
+import { failuresOf } from "./case_programs/processes.ts";
+import { nameOf } from "./stack_end/case.ts";
 import { GROUPS } from "./stack_end/groups.ts";
 import { MODES } from "./stack_end/modes.ts";
 import { publicOperations } from "./stack_end/operations.ts";
-import type { Message } from "./stack_end/run_cases.ts";
 
 const PROGRAM = new URL("stack_end/program.ts", import.meta.url);
-
-/** A program that prints nothing for so long hangs. */
-const SILENCE_MILLISECONDS = 30_000;
 
 const CASES = Object.values(GROUPS).flat();
 
@@ -64,91 +61,17 @@ Deno.test("no two cases have the same name", () => {
 
 for (const [group, cases] of Object.entries(GROUPS)) {
   Deno.test(`near the end of the stack, ${group}: each operation is done, or it has changed nothing`, async () => {
-    const modes = Object.keys(MODES);
+    const names = cases.map(nameOf);
     const failures = await Promise.all(
-      modes.map((mode) => failuresOf(group, mode, cases)),
+      Object.entries(MODES).map(async ([mode, { v8Flags }]) => {
+        const program = {
+          url: PROGRAM,
+          args: [group, mode],
+          v8Flags: ["--allow-natives-syntax", ...v8Flags],
+        };
+        return (await failuresOf(program, names)).map((it) => `${mode}: ${it}`);
+      }),
     );
     assertEquals(failures.flat(), []);
   });
-}
-
-/** Runs all cases of a group; those after one that failed in a process of their own. */
-async function failuresOf(
-  group: string,
-  mode: string,
-  cases: readonly Case<unknown>[],
-): Promise<string[]> {
-  const failures: string[] = [];
-  for (let first = 0; first < cases.length;) {
-    const { messages, end } = await runProgram(group, mode, first);
-    const started = messages.filter((it) => "starts" in it).length;
-    const held = messages.filter((it) => "holds" in it).length;
-    const failed = messages.find((it) => "fails" in it);
-    if (failed !== undefined) {
-      failures.push(`${failed.fails}, ${mode}: ${failed.message}`);
-    } else if (held < cases.length - first) {
-      const name = nameOf(cases[first + Math.max(started - 1, 0)]);
-      failures.push(`${name}, ${mode}: the process ended: ${end}`);
-    }
-    first += Math.max(started, 1);
-  }
-  return failures;
-}
-
-/** What a program printed, and how it ended. */
-interface ProgramRun {
-  readonly messages: readonly Message[];
-  readonly end: string;
-}
-
-async function runProgram(
-  group: string,
-  mode: string,
-  first: number,
-): Promise<ProgramRun> {
-  const flags = [
-    "--expose-gc",
-    "--allow-natives-syntax",
-    ...MODES[mode].v8Flags,
-  ];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--no-check", "--quiet"],
-      ...[`--v8-flags=${flags.join(",")}`, PROGRAM.href],
-      ...[group, mode, String(first)],
-    ],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const stderr = new Response(child.stderr).text();
-  const messages: Message[] = [];
-  let isSilent = false;
-  const kill = () => {
-    isSilent = true;
-    child.kill("SIGKILL");
-  };
-  let deadline = setTimeout(kill, SILENCE_MILLISECONDS);
-  for await (const line of linesOf(child.stdout)) {
-    clearTimeout(deadline);
-    deadline = setTimeout(kill, SILENCE_MILLISECONDS);
-    messages.push(JSON.parse(line));
-  }
-  const { code, signal } = await child.status;
-  clearTimeout(deadline);
-  const how = isSilent ? "it hangs" : signal ?? `code ${code}`;
-  return { messages, end: `${how}\n${(await stderr).trim()}` };
-}
-
-async function* linesOf(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  assert(rest === "", `an unfinished line: ${rest}`);
 }

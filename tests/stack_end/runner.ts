@@ -2,7 +2,7 @@
 
 import { alloc, python, stats } from "../../mod.ts";
 import { type Case, type Growth, nameOf, type Outcome } from "./case.ts";
-import { expect, expectEqual } from "./expect.ts";
+import { expect, expectEqual } from "../case_programs/expect.ts";
 import { blocksInPython, isAttached } from "./python_state.ts";
 import { type Ending, Stack } from "./stack.ts";
 
@@ -90,10 +90,35 @@ class Runner {
     await nextTurn();
   }
 
+  /** Tries all distances. Once more where Python has more memory afterwards, which may be caches of its own the first time. */
   async run(distances: Distances): Promise<Report> {
     await expectRunsSettle();
     const before = stats();
-    const blocksBefore = blocksInPython();
+    const more = await this.#blocksMoreAfter(distances) &&
+      await this.#blocksMoreAfter(distances);
+    const { blocks, bytes } = stats();
+    expectEqual(
+      { blocks, bytes },
+      { blocks: before.blocks, bytes: before.bytes },
+      "stats() in the end",
+    );
+    expect(
+      more === 0,
+      `Python has as much memory as before; it has ${more} blocks more`,
+    );
+    return this.#report;
+  }
+
+  /** How many blocks of memory Python has more after trying all distances; 0 if there are few. */
+  async #blocksMoreAfter(distances: Distances): Promise<number> {
+    const before = blocksInPython();
+    await this.#tryAll(distances);
+    await expectRunsSettle();
+    const more = blocksInPython() - before;
+    return more < SLACK_BLOCKS ? 0 : more;
+  }
+
+  async #tryAll(distances: Distances): Promise<void> {
     let last: { distance: number; done: boolean } | undefined;
     let farthestDone = 0;
     for (const distance of inSteps(distances)) {
@@ -113,19 +138,6 @@ class Runner {
       farthestDone >= FARTHEST,
       `it is done at each of the ${FARTHEST} distances farthest from the end of the stack`,
     );
-    const { blocks, bytes } = stats();
-    expectEqual(
-      { blocks, bytes },
-      { blocks: before.blocks, bytes: before.bytes },
-      "stats() in the end",
-    );
-    await expectRunsSettle();
-    const more = blocksInPython() - blocksBefore;
-    expect(
-      more < SLACK_BLOCKS,
-      `Python has as much memory as before; it has ${more} blocks more`,
-    );
-    return this.#report;
   }
 
   /** Whether it was done; undefined where the stack ended before. */

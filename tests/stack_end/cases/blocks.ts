@@ -13,15 +13,19 @@ import {
   type TypedArray,
 } from "../../../mod.ts";
 import { type Case, defineCase, type Growth, type Outcome } from "../case.ts";
-import { expect, expectEqual, expectThrows } from "../expect.ts";
+import {
+  expect,
+  expectEqual,
+  expectThrows,
+} from "../../case_programs/expect.ts";
 import {
   bytesInPython,
   expectContents,
   pattern,
   patternBlock,
   resizeAndFree,
-  scope,
-} from "../python_state.ts";
+} from "../../case_programs/blocks.ts";
+import { scope } from "../python_state.ts";
 
 type Bytes = Block<Uint8Array<ArrayBuffer>>;
 

@@ -9,7 +9,7 @@ import {
   PythonError,
 } from "../../../mod.ts";
 import { type Case, defineCase } from "../case.ts";
-import { expect, expectEqual } from "../expect.ts";
+import { expect, expectEqual } from "../../case_programs/expect.ts";
 
 const INSPECT = Symbol.for("Deno.customInspect");
 const TRACEBACK = "Traceback (most recent call last):\nValueError: x\n";

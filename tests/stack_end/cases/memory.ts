@@ -10,7 +10,11 @@ import {
   stats,
 } from "../../../mod.ts";
 import { type Case, defineCase } from "../case.ts";
-import { expect, expectEqual, expectThrows } from "../expect.ts";
+import {
+  expect,
+  expectEqual,
+  expectThrows,
+} from "../../case_programs/expect.ts";
 import { isAttached, scope } from "../python_state.ts";
 
 const CHUNK = 4_096;

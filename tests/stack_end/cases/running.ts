@@ -9,16 +9,13 @@ import {
   type PythonValue,
 } from "../../../mod.ts";
 import { type Case, defineCase, type ErrorClass } from "../case.ts";
-import { expect, expectEqual } from "../expect.ts";
+import { expect, expectEqual } from "../../case_programs/expect.ts";
 import {
   expectContents,
-  makeThing,
   pattern,
   resizeAndFree,
-  runs,
-  scope,
-  thingsAlive,
-} from "../python_state.ts";
+} from "../../case_programs/blocks.ts";
+import { makeThing, runs, scope, thingsAlive } from "../python_state.ts";
 
 type Bytes = Block<Uint8Array<ArrayBuffer>>;
 
