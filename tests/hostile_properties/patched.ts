@@ -73,14 +73,14 @@ const PATCHED: [name: string, owner: object, keys: PropertyKey[]][] = [
 function patch(
   owner: object,
   key: PropertyKey,
-  hook: (seen: unknown[]) => void,
+  hook: (receiver: unknown, args: unknown[]) => void,
 ): () => void {
   const original = Object.getOwnPropertyDescriptor(owner, key)!;
   const apply = Reflect.apply;
   // deno-lint-ignore ban-types -- whatever function it is
   const hooked = (original: Function) =>
     function (this: unknown, ...args: unknown[]): unknown {
-      hook([this, ...args]);
+      hook(this, args);
       return apply(original, this, args);
     };
   const { get, value } = original;
@@ -213,11 +213,11 @@ const plunderings: Case[] = PATCHED.flatMap(([name, owner, keys]) =>
       for (const [what, operation] of Object.entries(OPERATIONS)) {
         let isIn = false;
         const ambushed: Ambushed = async (block) => {
-          const unpatch = patch(owner, key, (seen) => {
+          const unpatch = patch(owner, key, (receiver, args) => {
             if (isIn) return;
             isIn = true;
             try {
-              plunder(seen, block);
+              plunder([receiver, ...args], block);
             } finally {
               isIn = false;
             }
