@@ -156,6 +156,11 @@ function bytesShown(view: unknown): Uint8Array {
   return new Uint8Array(copyOf.call(buffer, 0));
 }
 
+/** After one in so many ambushes the collector runs, before the block is looked at. */
+const COLLECTED = 4;
+
+let ambushes = 0;
+
 /** Ambushes an operation by an attack, on a block with a view or without. */
 export async function ambush(
   operation: Ambushed,
@@ -172,7 +177,7 @@ export async function ambush(
     expectTyped(error);
   }
   scribble();
-  collectGarbage();
+  if (ambushes++ % COLLECTED === 0) collectGarbage();
   if (result instanceof Uint8Array) expectMoment(result, "the result");
   if (shown !== undefined) expectMoment(bytesShown(shown), "the view before");
   if (!isFreed.call(block)) {

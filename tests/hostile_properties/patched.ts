@@ -153,8 +153,12 @@ const hooks: Case[] = PATCHED.flatMap(([name, owner, keys]) =>
     async run() {
       for (const [what, operation] of Object.entries(OPERATIONS)) {
         for (const [how, attack] of Object.entries(ATTACKS)) {
+          let isCalled = false;
           const ambushed: Ambushed = async (block, attack) => {
-            const unpatch = patch(owner, key, attack);
+            const unpatch = patch(owner, key, () => {
+              isCalled = true;
+              attack();
+            });
             try {
               return await operation(block);
             } finally {
@@ -165,6 +169,8 @@ const hooks: Case[] = PATCHED.flatMap(([name, owner, keys]) =>
             `${what}, where user code ${how}`,
             () => ambush(ambushed, attack, { view: true }),
           );
+          // It isn't called by this operation, so the other attacks wouldn't be either.
+          if (!isCalled) break;
         }
       }
     },
