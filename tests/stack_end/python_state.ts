@@ -3,7 +3,7 @@
 import { type PyObjectRef, python, PythonScope, raw } from "../../mod.ts";
 
 const SOURCE = `
-import sys, tracemalloc
+import gc, sys, tracemalloc
 
 runs = 0
 
@@ -86,5 +86,6 @@ export function blocksInPython(): number {
   for (let portion = 0; portion < MAX_PORTIONS; portion++) {
     raw.free(raw.malloc(16));
   }
+  python.run("gc.collect()", { scope });
   return python.eval("sys.getallocatedblocks()", { scope }) as number;
 }
