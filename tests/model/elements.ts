@@ -58,16 +58,12 @@ export function elementsFor(
       const other = big ? random.once(2) ? BigInt64Array : type : random.pick(
         CONSTRUCTORS.slice(0, 10),
       )!;
-      const array = new (other as unknown as ArrayConstructor)(...values);
-      const isOne = numbers.length === 1;
-      return isOne ? plain("an array", values) : plain(other.name, array);
+      const array = (other as unknown as ArrayConstructor).from(values);
+      return plain(other.name, array);
     }
     case 4: {
-      const own = new (type as unknown as ArrayConstructor)(numbers.length);
-      for (let index = 0; index < numbers.length; index++) {
-        own[index] = values[index];
-      }
-      return plain(`its own type`, own);
+      const own = (type as unknown as ArrayConstructor).from(values);
+      return plain("its own type", own);
     }
     default:
       return plain(

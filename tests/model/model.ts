@@ -96,7 +96,7 @@ export class Memory {
 }
 
 /** What a Python object is. */
-export type Kind = "block" | "bytearray" | "view" | "other";
+export type Kind = "block" | "bytearray" | "bytes" | "other";
 
 /** A Python object. It is alive as long as it has holders. */
 export class Thing {

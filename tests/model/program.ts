@@ -1,5 +1,5 @@
 /**
- * Runs seeds in a process of its own: `program.ts FIRST_SEED COUNT [--verbose] [--until=MILLISECONDS]`. Prints each seed before it
+ * Runs seeds in a process of its own: `program.ts FIRST_SEED COUNT [--verbose] [--until=MILLISECONDS] [--without=KINDS]`. Prints each seed before it
  * begins, so that the last one is known if the process crashes, and after it how many operations it had.
  */
 
@@ -11,7 +11,8 @@ const isVerbose = Deno.args.includes("--verbose");
 const until = Number(
   Deno.args.find((it) => it.startsWith("--until="))?.slice(8) ?? Infinity,
 );
-const surroundings = new Surroundings(isVerbose);
+const without = Deno.args.find((it) => it.startsWith("--without="))?.slice(10);
+const surroundings = new Surroundings(isVerbose, new Set(without?.split(",")));
 const encoder = new TextEncoder();
 
 function say(line: string): void {
@@ -24,6 +25,7 @@ try {
     say(`seed ${seed}`);
     say(`did ${await runSeed(seed, surroundings)}`);
   }
+  surroundings[Symbol.dispose]();
   say("end");
 } catch (error) {
   Deno.stderr.writeSync(

@@ -51,7 +51,10 @@ export async function runSeed(
   steps: number = STEPS,
 ): Promise<number> {
   const random = new Random(seed);
-  const choices = random.pick(PARTS)!;
+  const choices = random.pick(PARTS)!.filter(({ plan }) =>
+    !surroundings.without.has("attachments") ||
+    !ATTACHMENTS.some((it) => it.plan === plan)
+  );
   const world = new World(seed, random, surroundings, choices);
   surroundings.world = world;
   try {
@@ -95,6 +98,7 @@ async function step(world: World): Promise<void> {
     case 8:
     case 9:
     case 10:
+      if (surroundings.without.has("patches")) break;
       world.performPatched(world.planAny(random.once(2)), anyPatch(world));
       break;
     default:
@@ -191,7 +195,8 @@ async function turn(world: World): Promise<void> {
   await new Promise((go) => setTimeout(go, 0));
   world.rethrow();
   await settleRuns(world, world.random.once(2));
-  if (world.random.once(3)) {
+  // A run that hasn't settled holds what it was given.
+  if (world.runs.length === 0 && world.random.once(3)) {
     world.isQuiet = true;
     await checkCounts(world);
     world.isQuiet = false;

@@ -46,6 +46,8 @@ function descend(..._padding: number[]): void {
 
 /** Tries operations near the end of the stack. Each is done, or has changed nothing. */
 export function performDeep(world: World): void {
+  if (world.surroundings.without.has("stack")) return;
+  world.isBatch = true;
   attempts = Array.from({ length: ATTEMPTS }, () => ({
     action: world.planAtomic(),
     isDone: false,
@@ -71,10 +73,12 @@ export function performDeep(world: World): void {
       new Outcome({ isDeep: true }, false, !isDone, value, error),
     );
   }
+  world.isBatch = false;
 }
 
 /** Performs an operation while requests for memory fail. */
 export function performFailing(world: World): void {
+  if (world.surroundings.without.has("memory")) return;
   const { random, surroundings } = world;
   const action = world.planAtomic();
   const minSize = random.once(2) ? 1_025 : 4_096;

@@ -15,7 +15,7 @@ const LIBRARY = new URL(
 const encoder = new TextEncoder();
 
 /** Shared by the seeds of a thread, which run one after the other. */
-export class Surroundings {
+export class Surroundings implements Disposable {
   /** A scope that no operation touches. */
   readonly scope: PythonScope = new PythonScope();
   /** Where JavaScript's code for Python is. */
@@ -46,7 +46,11 @@ export class Surroundings {
     PyGILState_Check: { parameters: [], result: "i32" },
   });
 
-  constructor(readonly isVerbose: boolean) {
+  constructor(
+    readonly isVerbose: boolean,
+    /** Kinds of what is hostile that are left out, to narrow a failure down. */
+    readonly without: ReadonlySet<string> = new Set(),
+  ) {
     this.#callback = new Deno.UnsafeCallback(
       { parameters: ["i32"], result: "i32" } as const,
       (kind) => this.#enter(kind),
@@ -109,6 +113,13 @@ export class Surroundings {
     } finally {
       oneheap_failing_disarm();
     }
+  }
+
+  /** Python calls nothing of JavaScript's any more: not at the end of the process either. */
+  [Symbol.dispose](): void {
+    python.run("import fuzz; fuzz.unregister()");
+    this.#callback.close();
+    this.scope[Symbol.dispose]();
   }
 
   /** Prints a line at once. */

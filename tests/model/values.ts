@@ -4,7 +4,7 @@ import { PyObjectRef, type PythonValue } from "../../mod.ts";
 import { expectSomeVersion } from "./checks.ts";
 import { type BlockHandle, ReferenceHandle } from "./handles.ts";
 import { forged } from "./hostile.ts";
-import { type Memory, Thing } from "./model.ts";
+import { Memory, Thing } from "./model.ts";
 import { expect, type Outcome } from "./outcome.ts";
 import { areSame } from "./primordials.ts";
 import type { World } from "./world.ts";
@@ -51,6 +51,10 @@ export class Given {
     if (this.handle instanceof ReferenceHandle) return this.handle.thing;
     if (this.#memory !== undefined) {
       return new Thing("block", this.#memory, "a block");
+    }
+    if (this.value instanceof Uint8Array) {
+      const copy = new Memory(this.value.slice(), undefined);
+      return new Thing("bytes", copy, "bytes", true);
     }
     return new Thing("other", undefined, "a value");
   }
@@ -101,7 +105,12 @@ export function anyValue(world: World, isHostile: boolean): Given {
     const size = random.once(10) ? 2_000 : random.below(20);
     return new Given(random.bytes(size), undefined, false);
   }
-  return new Given(random.pick(VALUES), undefined, false);
+  const value = random.pick(VALUES);
+  const isLone = typeof value === "string" && !value.isWellFormed();
+  if (isLone && world.surroundings.without.has("surrogates")) {
+    return new Given(null, undefined, false);
+  }
+  return new Given(value, undefined, false);
 }
 
 /** The errors of values that can't be given. */
@@ -140,7 +149,8 @@ export function expectBack(
   if (handle instanceof ReferenceHandle) {
     if (handle.thing.kind === "block") {
       expect(
-        world.blocks.some(({ block }) => block === value),
+        world.hasGarbage || outcome.isDisturbed ||
+          world.blocks.some(({ block }) => block === value),
         "a block of this world",
       );
       return;

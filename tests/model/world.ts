@@ -62,6 +62,8 @@ export class World {
   callbackDepth = 0;
   /** Whether hostile code does nothing now: near the end of the stack, while memory fails, and while this world's things are checked. */
   isQuiet = false;
+  /** Whether operations are planned and performed before any is compared: then each has to be compared by what it gave alone. */
+  isBatch = false;
   /** Whether something was lost that V8 has still to collect. */
   hasGarbage = false;
   /** How many operations were performed. */
@@ -103,6 +105,7 @@ export class World {
   /** Whether an operation may have hostile code run within it. */
   isToBeHostile(): boolean {
     return !this.isQuiet && this.depth < MAX_DEPTH &&
+      !this.surroundings.without.has("hostile") &&
       this.random.once(3 * (this.depth + 1));
   }
 
@@ -183,6 +186,7 @@ export class World {
   /** Python calls JavaScript here. Whether Python is to raise an exception. */
   enter(kind: number): boolean {
     if (this.depth > MAX_DEPTH) return false;
+    if (this.surroundings.without.has("callbacks")) return false;
     return this.#withoutPatch(() => this.#enter(kind));
   }
 

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Once;
 
+use crate::counting::stay;
 use crate::hook::{self, Allocator, MEM_DOMAIN, OBJ_DOMAIN, original};
 
 /// Which requests of this thread fail.
@@ -39,10 +40,11 @@ static INSTALLED: Once = Once::new();
 /// Installs the hook, for as long as the process lives.
 ///
 /// # Safety
-/// The calling thread is attached to a Python that runs, no other thread is at work, and this library stays open.
+/// The calling thread is attached to a Python that runs, and no other thread is at work.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_failing_install() {
     INSTALLED.call_once(|| {
+        stay();
         for domain in [MEM_DOMAIN, OBJ_DOMAIN] {
             let hook = Allocator {
                 context: std::ptr::null_mut(),
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn oneheap_failing_install() {
                 realloc,
                 free,
             };
-            // SAFETY: as the caller vouches.
+            // SAFETY: as the caller vouches; this library stays.
             unsafe { hook::install_in(domain, hook) };
         }
     });

@@ -97,6 +97,8 @@ const start: Operation = (world, isHostile) => {
           [`PythonError:${error}`]: true,
           "PythonError:RuntimeError": true,
           "PythonError:ValueError": source.startsWith("bytes"),
+          "PythonError:OverflowError": source.startsWith("bytes"),
+          "PythonError:MemoryError": source.startsWith("bytes"),
         });
         if (run.value instanceof PyObjectRef) run.value[Symbol.dispose]();
         if (!isDone || isRun) return;
@@ -131,7 +133,7 @@ export async function settleRuns(world: World, all: boolean): Promise<void> {
   const runs = all ? [...world.runs] : world.runs.slice(0, 1);
   for (const run of runs) {
     run.finish();
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<"late">((settle) =>
       timer = setTimeout(settle, DEADLINE_MILLISECONDS, "late")
     );

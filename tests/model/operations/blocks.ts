@@ -98,7 +98,12 @@ const allocate: Operation = (world, isHostile) => {
   const isTooMany = !isBad && random.once(60);
   const length = isTooMany ? TOO_MANY : anyLength(world);
   const given = isBad ? badNumber(world, length) : length;
-  const zeroed = random.once(3) ? false : random.once(2) ? true : undefined;
+  // What is in memory that isn't overwritten can't be told later.
+  const zeroed = !world.isBatch && random.once(3)
+    ? false
+    : random.once(2)
+    ? true
+    : undefined;
   const align = random.once(4) ? 2 ** random.below(13) : undefined;
   const isBadAlign = isHostile && random.once(4);
   const plain = {
@@ -127,6 +132,7 @@ const allocate: Operation = (world, isHostile) => {
       const memory = new Memory(new Uint8Array(size), world.ledger);
       const handle = new BlockHandle(block, type, memory);
       world.blocks.push(handle);
+      if (world.isBatch) return;
       if (told !== undefined && align !== undefined) {
         expect(blockAddress(block) % align === 0, `a multiple of ${align}`);
       }
@@ -202,7 +208,7 @@ const resize: Operation = (world, isHostile) => {
   const isTooMany = !isBad && random.once(40);
   const length = isTooMany ? TOO_MANY : anyLength(world);
   const given = (isBad ? badNumber(world, length) : length) as number;
-  const zeroed = random.once(3) ? false : undefined;
+  const zeroed = !world.isBatch && random.once(3) ? false : undefined;
   const told = random.once(3)
     ? undefined
     : options(world, { zeroed }, isHostile);
@@ -256,7 +262,7 @@ const resize: Operation = (world, isHostile) => {
       handle.view = handle.buffer = undefined;
       if (told !== undefined && zeroed === false && memory!.size > oldSize) {
         fill(world, handle, oldSize);
-      } else if (random.once(3)) expectViewOf(handle);
+      } else if (!world.isBatch && random.once(3)) expectViewOf(handle);
     },
   };
 };
@@ -343,6 +349,9 @@ const look: Operation = (world) => {
       } else if (way === 1) expect(value === size, "its size");
       else if (way === 2) {
         expect(value === (memory === undefined), "whether it is freed");
+      } else if (way === 5 && world.isBatch) {
+        handle.view = value as TypedArray;
+        handle.buffer = bufferOf(handle.view);
       } else if (way === 5 && !outcome.isDisturbed) {
         expectViewOf(handle, value as TypedArray);
       }
@@ -361,7 +370,8 @@ const write: Operation = (world) => {
 };
 
 /** Gives a block, or its view, properties of their own that say what isn't so. */
-const decorate: Operation = (world) => {
+const decorate: Operation = (world, isHostile) => {
+  if (!isHostile || world.surroundings.without.has("decoration")) return;
   const handle = world.pick(world.blocks);
   if (handle === undefined || handle.isFreed) return;
   const { random } = world;

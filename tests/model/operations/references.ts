@@ -48,7 +48,8 @@ const toPython: Operation = (world, isHostile) => {
       if (memory !== undefined) memory.maybeHeld--;
       const isDone = outcome.isDone({
         FreedError: handle.isFreed,
-        RangeError: isBad || outcome.isDisturbed,
+        RangeError: isBad || outcome.isDisturbed ||
+          (shape !== undefined && handle.isFreed),
         TypeError: isBad,
         InternalTypeError: isBad,
       });

@@ -103,6 +103,8 @@ const evaluate: Operation = (world, isHostile) => {
         "PythonError:ValueError": asBytes,
         "PythonError:TypeError": asBytes,
         "PythonError:RuntimeError": asBytes,
+        "PythonError:OverflowError": asBytes,
+        "PythonError:MemoryError": asBytes,
       });
       if (!isDone) return;
       expect(
@@ -339,7 +341,7 @@ const CODES: readonly (readonly [source: string, error?: string])[] = [
   ["import fuzz; repr(fuzz.Hostile())", "RuntimeError"],
   ["raise SystemExit(3)", "SystemExit"],
   ["1 +", "SyntaxError"],
-  ["'\ud800'"],
+  ["'\ud800'", "UnicodeEncodeError"],
   ["import fuzz; {fuzz.Hostile(): 1}[fuzz.Hostile()]", "KeyError"],
 ];
 

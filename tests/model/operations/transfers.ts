@@ -40,7 +40,10 @@ const transferBlock: Operation = (world) => {
       const buffer = transfer(from);
       expect(isDetached(from), "a detached buffer");
       const memory = handle.memory!;
-      world.buffers.push(new BufferHandle(buffer, memory, memory));
+      // V8 has no backing store for a buffer of no bytes.
+      if (memory.size > 0) {
+        world.buffers.push(new BufferHandle(buffer, memory, memory));
+      }
       handle.end();
     },
   };
@@ -57,8 +60,10 @@ const transferBorrowed: Operation = (world) => {
     call: () => undefined,
     settle() {
       const buffer = transfer(handle.buffer!);
-      const holds = handle.holds ?? handle.memory;
-      world.buffers.push(new BufferHandle(buffer, handle.memory, holds));
+      const { memory, holds } = handle;
+      if (memory.size > 0) {
+        world.buffers.push(new BufferHandle(buffer, memory, holds ?? memory));
+      }
       handle.end();
       remove(world.borrowed, handle);
     },
