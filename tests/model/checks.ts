@@ -110,13 +110,9 @@ export async function checkCounts(world: World): Promise<void> {
   if (world.surroundings.isShared) return;
   for (let attempt = 0; attempt < 60; attempt++) {
     if (areCountsRight(world)) {
-      if (attempt > 0) world.hasGarbage = false;
       return;
     }
-    if (attempt > 1) await new Promise((go) => setTimeout(go, attempt));
-    collectGarbage();
-    await new Promise((go) => setTimeout(go, 0));
-    python.run("import gc; gc.collect()");
+    await collect(attempt);
   }
   const { blocks, bytes } = counted();
   const { ledger } = world;
@@ -124,6 +120,21 @@ export async function checkCounts(world: World): Promise<void> {
     false,
     `${ledger.blocks} blocks of ${ledger.bytes} bytes alive, not ${blocks} of ${bytes}`,
   );
+}
+
+/** Has V8 and Python collect all garbage, waiting so many milliseconds. */
+async function collect(milliseconds: number): Promise<void> {
+  collectGarbage();
+  await new Promise((go) => setTimeout(go, milliseconds));
+  python.run("import gc; gc.collect()");
+}
+
+/** Has everything that was lost collected. The thread isn't attached. */
+export async function collectAll(world: World): Promise<void> {
+  await collect(0);
+  await collect(1);
+  await collect(0);
+  world.hasGarbage = false;
 }
 
 function counted(): { blocks: number; bytes: number } {

@@ -60,6 +60,19 @@ export class BufferHandle {
   }
 }
 
+/** An operation is in progress that may have Python objects released, and with them memory. Answers what ends that. */
+export function releasing(things: Iterable<Thing>): () => void {
+  const memories: Memory[] = [];
+  for (const { memory } of things) {
+    if (memory === undefined) continue;
+    memory.maybeReleased++;
+    memories.push(memory);
+  }
+  return () => {
+    for (const memory of memories) memory.maybeReleased--;
+  };
+}
+
 /** A scope. */
 export class ScopeHandle {
   isDisposed = false;
@@ -70,6 +83,16 @@ export class ScopeHandle {
   readonly variables: Map<string, Thing> = new Map();
 
   constructor(readonly scope: PythonScope) {}
+
+  /** An operation that changes variables is in progress. Answers what ends it. */
+  change(): () => void {
+    this.busy++;
+    const released = releasing(this.variables.values());
+    return () => {
+      this.busy--;
+      released();
+    };
+  }
 
   /** Sets a variable, or deletes it. */
   set(name: string, thing: Thing | undefined): void {

@@ -17,6 +17,8 @@ export class Memory {
   exporters = 0;
   /** Operations in progress that may hold it for their duration. */
   maybeHeld = 0;
+  /** Operations in progress that may have Python objects release it. */
+  maybeReleased = 0;
   /** Contents that it had while the outermost operation has been in progress. */
   versions: Uint8Array[] = [];
   #contents: Uint8Array<ArrayBuffer>;

@@ -2,7 +2,7 @@
 
 import { python } from "../../mod.ts";
 import { Random } from "../sharing_model/random.ts";
-import { checkCounts, checkVariable, checkWorld } from "./checks.ts";
+import { checkCounts, collectAll, checkVariable, checkWorld } from "./checks.ts";
 import { ARENAS, disposeArenas } from "./operations/arenas.ts";
 import { ASYNCHRONOUS, settleRuns } from "./operations/asynchronous.ts";
 import { ATTACHMENTS, disposeAttachments } from "./operations/attachments.ts";
@@ -199,6 +199,7 @@ async function turn(world: World): Promise<void> {
   if (world.runs.length === 0 && world.random.once(3)) {
     world.isQuiet = true;
     await checkCounts(world);
+    if (world.hasGarbage) await collectAll(world);
     world.isQuiet = false;
   }
 }

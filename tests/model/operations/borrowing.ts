@@ -9,7 +9,7 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../../../mod.ts";
-import { BorrowedHandle } from "../handles.ts";
+import { BorrowedHandle, releasing } from "../handles.ts";
 import { forged, names, options } from "../hostile.ts";
 import { Memory, type Thing } from "../model.ts";
 import { expect } from "../outcome.ts";
@@ -153,11 +153,13 @@ const giveBack: Operation = (world) => {
   const handle = world.pick(world.borrowed);
   if (handle === undefined) return;
   handle.ending++;
+  const released = releasing(handle.holds === undefined ? [] : [handle.holds]);
   return {
     what: "dispose borrowed memory",
     call: () => handle.borrowed[Symbol.dispose](),
     settle(outcome) {
       handle.ending--;
+      released();
       if (!outcome.isDone()) return;
       expect(handle.borrowed.disposed, "disposed borrowed memory");
       expect(

@@ -1,6 +1,7 @@
 /** Operations on references to Python objects, and blocks as Python objects. */
 
 import { PyObjectRef, type PythonValue } from "../../../mod.ts";
+import { releasing } from "../handles.ts";
 import { act, badNumber, forged, options } from "../hostile.ts";
 import { Thing } from "../model.ts";
 import { expect } from "../outcome.ts";
@@ -66,11 +67,13 @@ const dispose: Operation = (world) => {
   const handle = world.pick(world.references);
   if (handle === undefined || handle.pinned > 0) return;
   handle.ending++;
+  const released = releasing([handle.thing]);
   return {
     what: `dispose reference ${world.references.indexOf(handle)}`,
     call: () => handle.reference[Symbol.dispose](),
     settle(outcome) {
       handle.ending--;
+      released();
       if (!outcome.isDone()) return;
       if (!handle.isDisposed) handle.end();
       else remove(world.references, handle);

@@ -1,7 +1,7 @@
 /** Operations that run Python code on this thread, and scopes. */
 
 import { python, PythonScope, type RunOptions } from "../../../mod.ts";
-import { ScopeHandle } from "../handles.ts";
+import { releasing, ScopeHandle } from "../handles.ts";
 import { act, forged, names, options, signal } from "../hostile.ts";
 import { Memory, Thing } from "../model.ts";
 import { expect } from "../outcome.ts";
@@ -134,14 +134,14 @@ const assign: Operation = (world, isHostile) => {
   const { told, isAborted, isOdd } = optionsOf(world, given, scope, isHostile);
   const way = random.below(4);
   const source = ["pass", "import fuzz; fuzz.call()", "1 / 0", "a"][way];
-  scope.busy++;
+  const changed = scope.change();
   return {
     what: `set variables of scope ${world.scopes.indexOf(scope)} to ${
       given.map(nameOf)
     }: ${source}`,
     call: () => python.run(source, told),
     settle(outcome) {
-      scope.busy--;
+      changed();
       for (const it of given) it.settle();
       const isDone = outcome.isDone({
         ...either(either(errorsOf(given), scopeErrors(scope)), {
@@ -215,12 +215,12 @@ const make: Operation = (world, isHostile) => {
   const name = random.pick(VARIABLES)!;
   const code = source.replace("a =", `${name} =`);
   const told = options(world, { scope: scope.scope }, isHostile);
-  scope.busy++;
+  const changed = scope.change();
   return {
     what: `in scope ${world.scopes.indexOf(scope)}: ${code}`,
     call: () => python.run(code, told),
     settle(outcome) {
-      scope.busy--;
+      changed();
       if (!outcome.isDone(scopeErrors(scope))) return;
       if (scope.isDisposed) return void (world.hasGarbage = true);
       if (code.startsWith("import")) scope.set("fuzz", other("fuzz"));
@@ -287,12 +287,12 @@ const write: Operation = (world) => {
   const offset = random.below(memory.size);
   const value = 0x80 | random.below(128);
   const code = `__import__("fuzz").write(${name}, ${offset}, ${value})`;
-  scope.busy++;
+  const changed = scope.change();
   return {
     what: `in scope ${world.scopes.indexOf(scope)}: ${code}`,
     call: () => python.eval(code, { scope: scope.scope }),
     settle(outcome) {
-      scope.busy--;
+      changed();
       const isDone = outcome.isDone({
         ...scopeErrors(scope),
         "PythonError:TypeError": thing.readonly,
@@ -309,12 +309,12 @@ const del: Operation = (world, isHostile) => {
   if (scope === undefined || scope.busy > 0) return;
   const name = world.pick(VARIABLES)!;
   const told = options(world, { scope: scope.scope }, isHostile);
-  scope.busy++;
+  const changed = scope.change();
   return {
     what: `del ${name} of scope ${world.scopes.indexOf(scope)}`,
     call: () => python.run(`del ${name}`, told),
     settle(outcome) {
-      scope.busy--;
+      changed();
       const has = scope.variables.has(name);
       const isDone = outcome.isDone({
         ...scopeErrors(scope),
@@ -461,11 +461,13 @@ const endScope: Operation = (world) => {
   const handle = anyScope(world);
   if (handle === undefined) return;
   handle.ending++;
+  const released = releasing(handle.variables.values());
   return {
     what: `dispose scope ${world.scopes.indexOf(handle)}`,
     call: () => handle.scope[Symbol.dispose](),
     settle(outcome) {
       handle.ending--;
+      released();
       if (!outcome.isDone()) return;
       if (handle.busy > 0) world.hasGarbage = true;
       const { isDisposed } = handle;

@@ -64,6 +64,7 @@ const transferBorrowed: Operation = (world) => {
       if (memory.size > 0) {
         world.buffers.push(new BufferHandle(buffer, memory, holds ?? memory));
       }
+      else world.hasGarbage = true;
       handle.end();
       remove(world.borrowed, handle);
     },
@@ -83,6 +84,8 @@ const transferOn: Operation = (world) => {
     settle() {
       remove(world.buffers, handle);
       const { buffer, memory, holds } = handle;
+      // A hold on a Python object is released with the next call that attaches.
+      if (holds !== memory) world.hasGarbage = true;
       if (way === 0) {
         const next = anyTransfer(world)[1](buffer);
         world.buffers.push(new BufferHandle(next, memory, holds));
