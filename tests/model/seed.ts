@@ -12,6 +12,7 @@ import { freeRaws, RAW } from "./operations/raw.ts";
 import { REFERENCES } from "./operations/references.ts";
 import { RUNNING } from "./operations/running.ts";
 import { TRANSFERS } from "./operations/transfers.ts";
+import { endWorker, startWorker, WORKERS } from "./operations/workers.ts";
 import { expect, Mismatch } from "./outcome.ts";
 import { anyPatch } from "./patches.ts";
 import { isDetached } from "./primordials.ts";
@@ -21,6 +22,9 @@ import { type Choice, remove, World } from "./world.ts";
 
 /** A seed has so many steps, each an operation or some. */
 export const STEPS = 400;
+
+/** One of so many seeds has a Worker beside. */
+const SEEDS_FOR_WORKER = 40;
 
 /** What seeds are about: all of it, or some of it more often. */
 const EVERYTHING: readonly Choice[] = [
@@ -32,6 +36,7 @@ const EVERYTHING: readonly Choice[] = [
   ...BORROWING,
   ...ATTACHMENTS,
   ...ASYNCHRONOUS,
+  ...WORKERS,
 ];
 
 const PARTS: readonly (readonly Choice[])[] = [
@@ -49,6 +54,8 @@ export async function runSeed(
   seed: number,
   surroundings: Surroundings,
   steps: number = STEPS,
+  /** Is called before each step: a Worker ends in one. */
+  before: () => void = () => {},
 ): Promise<number> {
   const random = new Random(seed);
   const choices = random.pick(PARTS)!.filter(({ plan }) =>
@@ -58,7 +65,13 @@ export async function runSeed(
   const world = new World(seed, random, surroundings, choices);
   surroundings.world = world;
   try {
-    for (let done = 0; done < steps; done++) await step(world);
+    if (!surroundings.isWorker && random.once(SEEDS_FOR_WORKER)) {
+      if (!surroundings.without.has("workers")) startWorker(world);
+    }
+    for (let done = 0; done < steps; done++) {
+      before();
+      await step(world);
+    }
     await end(world);
     return world.operations;
   } catch (error) {
@@ -82,6 +95,10 @@ async function step(world: World): Promise<void> {
   switch (random.below(120)) {
     case 0:
       return await turn(world);
+    case 11:
+      // In a Worker, attached or not: it may end here.
+      if (!surroundings.isWorker) break;
+      return await new Promise((go) => setTimeout(go, 0));
     case 1:
       performDeep(world);
       break;
@@ -195,6 +212,7 @@ async function turn(world: World): Promise<void> {
   await new Promise((go) => setTimeout(go, 0));
   world.rethrow();
   await settleRuns(world, world.random.once(2));
+  await endWorker(world, false);
   // A run that hasn't settled holds what it was given.
   if (world.runs.length === 0 && world.random.once(3)) {
     world.isQuiet = true;
@@ -206,9 +224,11 @@ async function turn(world: World): Promise<void> {
 
 /** Frees everything. Then there is nothing left, and the library works as before. */
 async function end(world: World): Promise<void> {
+  const { surroundings } = world;
   disposeAttachments(world);
   expect(!world.surroundings.isAttached(), "a thread that isn't attached");
   await settleRuns(world, true);
+  await endWorker(world);
   world.isQuiet = true;
   world.note("free everything");
   for (const { borrowed, isDisposed, holds } of world.borrowed) {
@@ -236,6 +256,7 @@ async function end(world: World): Promise<void> {
   const { blocks, bytes } = world.ledger;
   expect(blocks === 0 && bytes === 0, "a model without memory");
   python.run("import fuzz; fuzz.gc.enable(); fuzz.gc.set_threshold(700)");
+  if (!surroundings.isWorker) surroundings.isShared = false;
   await checkCounts(world);
   expect(await python.evalAsync("6 * 7") === 42, "42");
   expect(!world.surroundings.isAttached(), "a thread that isn't attached");

@@ -21,7 +21,7 @@ export class Surroundings implements Disposable {
   /** Where JavaScript's code for Python is. */
   readonly callbackAddress: number;
   /** Whether other threads have blocks, so that nobody can tell how many there should be. */
-  isShared = false;
+  isShared: boolean;
   /** The world of the seed that runs. */
   world: World | undefined;
   /** Where it isn't zero, Python calls nothing of JavaScript's. */
@@ -50,7 +50,10 @@ export class Surroundings implements Disposable {
     readonly isVerbose: boolean,
     /** Kinds of what is hostile that are left out, to narrow a failure down. */
     readonly without: ReadonlySet<string> = new Set(),
+    /** A Worker may end at any point: its functions can't be called by Python. */
+    readonly isWorker = false,
   ) {
+    this.isShared = isWorker;
     this.#callback = new Deno.UnsafeCallback(
       { parameters: ["i32"], result: "i32" } as const,
       (kind) => this.#enter(kind),
@@ -68,13 +71,14 @@ export class Surroundings implements Disposable {
           fuzz = sys.modules["fuzz"] = types.ModuleType("fuzz")
           exec(compile(source, "fuzz.py", "exec"), fuzz.__dict__)
       import fuzz
-      fuzz.register(address, gate)
+      if address:
+          fuzz.register(address, gate)
       `,
       {
         scope: this.scope,
         names: {
           source: Deno.readTextFileSync(new URL("fuzz.py", import.meta.url)),
-          address: this.callbackAddress,
+          address: isWorker ? 0 : this.callbackAddress,
           gate,
         },
       },

@@ -56,6 +56,9 @@ export class World {
   readonly attachments: AttachmentHandle[] = [];
   readonly runs: RunHandle[] = [];
   readonly raws: RawHandle[] = [];
+  /** The Worker beside, which is terminated at a time of `Date.now()`. */
+  worker: Worker | undefined;
+  endWorkerAt = 0;
   /** How many operations are in progress. */
   depth = 0;
   /** How many callbacks from Python are in progress. */

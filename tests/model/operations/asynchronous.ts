@@ -20,13 +20,16 @@ interface Code {
   readonly isEndless?: boolean;
 }
 
+/** Calls JavaScript's thread from the run's. */
+const CALLING: Code = { source: "__import__('fuzz').call_main(address)" };
+
 const CODES: readonly Code[] = [
+  CALLING,
   { source: "6 * 7" },
   { source: "a" },
   { source: "bytes(a)", error: "TypeError" },
   { source: "1 / 0", error: "ZeroDivisionError" },
   { source: "__import__('time').sleep(0.001)" },
-  { source: "__import__('fuzz').call_main(address)" },
   { source: "__import__('fuzz').garbage(2)" },
   {
     source: "any(False for _ in __import__('itertools').count())",
@@ -38,6 +41,7 @@ const start: Operation = (world, isHostile) => {
   if (world.runs.length >= MAX_RUNS) return;
   const { random, surroundings } = world;
   const code = random.pick(CODES)!;
+  if (code === CALLING && surroundings.isWorker) return;
   const { source, error, isEndless } = code;
   const given = anyValue(world, isHostile);
   const ended = isEndless === true;

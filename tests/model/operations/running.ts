@@ -151,6 +151,7 @@ const assign: Operation = (world, isHostile) => {
           AbortError: isOdd,
           Marker: isAborted,
         }),
+        "PythonError:NameError": way === 3 && outcome.isDisturbed,
         "PythonError:ZeroDivisionError": way === 2,
         "PythonError:RuntimeError": way === 1,
         PythonError: given.some((it) => it.isForged),
