@@ -53,6 +53,7 @@ export const embedded: EmbeddedPython = describePython(symbols);
 
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
+napi.stackProver(proveStack);
 
 /** The library as another thread of this process opened it: nothing has to be found, and nothing started. */
 function openStarted(library: string): Symbols | undefined {
@@ -211,4 +212,17 @@ function openNodeApi(library: string): NodeApi {
   const module = { exports: {} };
   attempt(library, embedded.library, () => process.dlopen(module, library));
   return module.exports as NodeApi;
+}
+
+/** Calls itself until native code has seen that the stack is deep enough, or it ends. `stack.rs` says why. */
+function proveStack(): void {
+  try {
+    descend();
+  } catch {
+    // The end of the stack. How far it was is known now.
+  }
+}
+
+function descend(): void {
+  if (symbols.oneheap_stack_descend() === 1) descend();
 }

@@ -1,5 +1,6 @@
 /** Running Python code, on this thread or on one of its own. */
 
+import { reportDue, reportExternalMemory } from "../external_memory.ts";
 import { napi, symbols } from "../library.ts";
 import {
   crossing,
@@ -42,6 +43,7 @@ export function execute(
   options: RunOptions | undefined,
 ): PythonValue {
   text("source", source);
+  if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
     return valueOf(napi.execute(mode, source, undefined, undefined));
   }

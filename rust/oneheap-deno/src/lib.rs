@@ -7,11 +7,14 @@
 mod attach;
 mod block;
 mod code;
+mod external_memory;
+mod memory;
 mod node;
 mod objects;
 mod python;
 mod raw;
 mod running;
+mod stack;
 mod stats;
 mod symbols;
 mod system;

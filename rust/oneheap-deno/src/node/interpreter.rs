@@ -14,15 +14,16 @@ use napi_sys::{
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
 use crate::attach::{disown, with_python};
-use crate::block::{Slot, pointer};
+use crate::block::pointer;
 use crate::code::{Code, whole};
+use crate::external_memory::ExternalMemory;
 use crate::node::Env;
 use crate::objects::borrow;
 use crate::objects::element::Element;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object, before_letting_go};
-use crate::objects::reference;
+use crate::objects::reference::{self, Reference};
 use crate::objects::support::support;
 use crate::objects::value::Answer;
 use crate::running::compiled::Mode;
@@ -37,6 +38,10 @@ use crate::running::turn::Turn;
 /// Called by Node-API.
 pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let arguments = env.arguments::<4>(info);
@@ -60,6 +65,10 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
 /// Called by Node-API.
 pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
@@ -181,6 +190,10 @@ pub unsafe extern "C" fn interrupt(env: napi_env, info: napi_callback_info) -> n
 /// Called by Node-API.
 pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the dictionary is made attached.
     unsafe {
         env.outcome(python(|| {
@@ -196,6 +209,10 @@ pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi
 /// Called by Node-API.
 pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the scope is asked attached.
     unsafe {
         let [scope, name] = env.arguments::<2>(info);
@@ -210,16 +227,21 @@ pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> na
     }
 }
 
-/// `clear(scope)`: lets go of all that a scope has.
+/// `disposeScope(scope)`: clears a scope, and releases its dictionary.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn clear(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn dispose_scope(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles; cleared attached, and a scope is a dictionary.
+    // SAFETY: Node-API's own handles, of which nobody else uses this one now; cleared attached, and a scope is a dictionary.
     unsafe {
-        if let Some(scope) = env.held(env.arguments::<1>(info)[0]) {
-            let _ = with_python(|| PyDict_Clear(scope.as_ptr()));
+        let reference = env.reference(env.arguments::<1>(info)[0]);
+        if let Some(scope) = reference.and_then(Reference::release) {
+            let _ = with_python(move || {
+                PyDict_Clear(scope.as_ptr());
+                // Code that runs on another thread may have it too.
+                drop(Arc::into_inner(scope).map(|scope| scope.into_object()));
+            });
         }
     }
     null_mut()
@@ -231,6 +253,10 @@ pub unsafe extern "C" fn clear(env: napi_env, info: napi_callback_info) -> napi_
 /// Called by Node-API, with the address of a live object, to which the caller has a reference.
 pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches. The object isn't looked at here.
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
@@ -247,6 +273,10 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
 /// Called by Node-API, with the address of a live object.
 pub unsafe extern "C" fn share(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches; the reference is counted attached.
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
@@ -274,19 +304,22 @@ pub unsafe extern "C" fn address(env: napi_env, info: napi_callback_info) -> nap
     }
 }
 
-/// `call(reference, …arguments)`: calls an object.
+/// `call.apply(reference, arguments)`: calls an object.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; called attached.
     unsafe {
-        let given = env.all_arguments(info);
-        let callable = given.first().and_then(|&callable| env.held(callable));
+        let (receiver, given) = env.all_arguments(info);
+        let callable = env.held(receiver);
         let arguments: Result<Vec<_>, Code> = given
             .iter()
-            .skip(1)
             .map(|&argument| env.argument(argument))
             .collect();
         let outcome = match (callable, arguments) {
@@ -303,6 +336,10 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
 /// Called by Node-API.
 pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let [object, name] = env.arguments::<2>(info);
@@ -320,6 +357,10 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
 /// Called by Node-API.
 pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let outcome = match env.held(env.arguments::<1>(info)[0]) {
@@ -339,11 +380,7 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     // SAFETY: Node-API's own handles, of which nobody else has this one now; let go attached.
     unsafe {
         let reference = env.reference(env.arguments::<1>(info)[0]);
-        let held = reference.and_then(|reference| {
-            // TypeScript tells V8 itself.
-            reference.told = None;
-            reference.held.take()
-        });
+        let held = reference.and_then(Reference::release);
         // Code that runs on another thread may have it too.
         if let Some(held) = held.and_then(Arc::into_inner) {
             let _ = with_python(move || drop(held.into_object()));
@@ -352,7 +389,7 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     null_mut()
 }
 
-/// `giveBack(buffer)`: detaches a buffer over a Python object's memory, and lets go of that now if nobody else uses it.
+/// `giveBack(view)`: detaches the buffer of a view over a Python object's memory, and releases that now if nobody else uses it.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -360,31 +397,36 @@ pub unsafe extern "C" fn give_back(env: napi_env, info: napi_callback_info) -> n
     let env = Env(env);
     // SAFETY: Node-API's own handles. V8 lets go of the memory here, unless it has further users.
     unsafe {
-        let [buffer] = env.arguments::<1>(info);
+        let buffer = env.buffer_of(env.arguments::<1>(info)[0]);
+        let bytes = env.array_buffer(buffer).map_or(0, |(_, bytes)| bytes);
         before_letting_go(|| napi_detach_arraybuffer(env.0, buffer));
+        if let Some(external) = ExternalMemory::of_isolate() {
+            external.release(bytes as i64);
+        }
     }
     // Attaching to Python does it.
     let _ = with_python(|| ());
     null_mut()
 }
 
-/// `export(keeper, readonly, shape)`: the address of a new Python object over a block's memory, which the caller owns, or why
+/// `export(token, readonly, shape)`: the address of a new Python object over a block's memory, which the caller owns, or why
 /// there is none.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles; the keeper's slot is used by this thread alone; the object is made attached.
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the token is used by this thread alone; the object is made attached.
     unsafe {
-        let [keeper, readonly, shape] = env.arguments::<3>(info);
-        let exported = env
-            .array_buffer(keeper)
-            .ok_or(Code::Invalid)
-            .and_then(|(slot, _)| {
-                let readonly = env.number(readonly) == Some(1.0);
-                Export::new(&mut *slot.cast::<Slot>(), extents(env, shape)?, readonly)
-            });
+        let [token, readonly, shape] = env.arguments::<3>(info);
+        let exported = env.token(token).ok_or(Code::Invalid).and_then(|mut token| {
+            let readonly = env.number(readonly) == Some(1.0);
+            Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
+        });
         let object = exported
             .map_err(Failure::from)
             .and_then(|export| python(|| exporter::object(export).map(Held::from)));
@@ -407,6 +449,10 @@ pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi
 /// Called by Node-API; an address is that of a live object.
 pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches; borrowed attached.
     unsafe {
         let [element, copy, what, scope, names] = env.arguments::<5>(info);
@@ -519,7 +565,7 @@ unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
     }
 }
 
-/// A shape: an array of extents, or undefined.
+/// A shape: a `Float64Array` of extents, or undefined.
 ///
 /// # Safety
 /// The environment and the value are live.
@@ -529,13 +575,11 @@ unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, C
         if env.kind(shape) == ValueType::napi_undefined {
             return Ok(None);
         }
-        let extent =
-            |element| whole(env.number(element).ok_or(Code::Invalid)?).map(|it| it as isize);
-        elements(env, shape)
-            .into_iter()
-            .map(extent)
-            .collect::<Result<_, _>>()
-            .map(Some)
+        let extents = env.doubles(shape).ok_or(Code::Invalid)?;
+        let extents = extents
+            .iter()
+            .map(|&extent| whole(extent).map(|it| it as isize));
+        extents.collect::<Result<_, _>>().map(Some)
     }
 }
 
