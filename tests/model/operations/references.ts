@@ -50,7 +50,7 @@ const toPython: Operation = (world, isHostile) => {
       const isDone = outcome.isDone({
         FreedError: handle.isFreed,
         RangeError: isBad || outcome.isDisturbed ||
-          (shape !== undefined && handle.isFreed),
+          (shape !== undefined && handle.length !== length),
         TypeError: isBad,
         InternalTypeError: isBad,
       });
