@@ -50,7 +50,8 @@ const toPython: Operation = (world, isHostile) => {
       const isDone = outcome.isDone({
         FreedError: handle.isFreed,
         RangeError: isBad || outcome.isDisturbed ||
-          (shape !== undefined && handle.length !== length),
+          (shape !== undefined &&
+            (handle.isFreed || handle.length !== length)),
         TypeError: isBad,
         InternalTypeError: isBad,
       });
