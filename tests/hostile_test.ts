@@ -15,7 +15,10 @@ Deno.test({
     `no hostile code, no end of the stack and no want of memory breaks what the model says: ${SEEDS} seeds`,
   ignore: !canCount,
   fn: async () => {
-    const { operations, seeds, failure } = await fuzz({ seed: 0, seeds: SEEDS });
+    const { operations, seeds, failure } = await fuzz({
+      seed: 0,
+      seeds: SEEDS,
+    });
     assertEquals({ seeds, failure }, { seeds: SEEDS, failure: undefined });
     assertGreater(operations, SEEDS * 300);
   },

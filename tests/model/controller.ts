@@ -163,7 +163,9 @@ async function report(
     last - first + 1
   }${rest}`;
   const lines = [
-    `Seed ${last} ${failure} on ${Deno.env.get("ONEHEAP_PYTHON") ?? "python3"}.`,
+    `Seed ${last} ${failure} on ${
+      Deno.env.get("ONEHEAP_PYTHON") ?? "python3"
+    }.`,
     stderr,
   ];
   if (fuzzing.isVerbose) return lines.join("\n");

@@ -197,12 +197,16 @@ function hostileElements(
     case 10: {
       const array = new Type(new ArrayBuffer(8 * Type.BYTES_PER_ELEMENT));
       const elements = { valueOf: () => (act(world), 1) };
-      return odd("a Proxy of a typed array", new Proxy(array, {
-        get(target, key) {
-          act(world);
-          return Reflect.get(target, key, target) ?? elements;
-        },
-      }), true);
+      return odd(
+        "a Proxy of a typed array",
+        new Proxy(array, {
+          get(target, key) {
+            act(world);
+            return Reflect.get(target, key, target) ?? elements;
+          },
+        }),
+        true,
+      );
     }
     case 11: {
       const handle = world.pick(world.blocks);
@@ -214,13 +218,20 @@ function hostileElements(
     case 12: {
       const array: unknown[] = [...values];
       array.length += 3;
-      Object.setPrototypeOf(array, new Proxy(Array.prototype, {
-        get(target, key) {
-          act(world);
-          return Reflect.get(target, key);
-        },
-      }));
-      return odd("an array with holes and a Proxy for a prototype", array, true);
+      Object.setPrototypeOf(
+        array,
+        new Proxy(Array.prototype, {
+          get(target, key) {
+            act(world);
+            return Reflect.get(target, key);
+          },
+        }),
+      );
+      return odd(
+        "an array with holes and a Proxy for a prototype",
+        array,
+        true,
+      );
     }
     case 13: {
       const array: unknown[] = [...values];

@@ -145,12 +145,14 @@ export function anyPatch(world: World): Patch {
       );
     }
     case 2: {
-      const [type, name] = random.pick([
-        [Uint8Array, "Uint8Array"],
-        [ArrayBuffer, "ArrayBuffer"],
-        [Array, "Array"],
-        [Error, "Error"],
-      ] as const)!;
+      const [type, name] = random.pick(
+        [
+          [Uint8Array, "Uint8Array"],
+          [ArrayBuffer, "ArrayBuffer"],
+          [Array, "Array"],
+          [Error, "Error"],
+        ] as const,
+      )!;
       return placed(`${name}[hasInstance]`, type, Symbol.hasInstance, {
         configurable: true,
         value(this: unknown, object: unknown) {

@@ -2,7 +2,12 @@
 
 import { python } from "../../mod.ts";
 import { Random } from "../sharing_model/random.ts";
-import { checkCounts, collectAll, checkVariable, checkWorld } from "./checks.ts";
+import {
+  checkCounts,
+  checkVariable,
+  checkWorld,
+  collectAll,
+} from "./checks.ts";
 import { ARENAS, disposeArenas } from "./operations/arenas.ts";
 import { ASYNCHRONOUS, settleRuns } from "./operations/asynchronous.ts";
 import { ATTACHMENTS, disposeAttachments } from "./operations/attachments.ts";

@@ -68,7 +68,9 @@ export function performDeep(world: World): void {
   attempts = [];
   for (const { action, isDone, value, error } of tried) {
     world.operations++;
-    world.note(`near the end of the stack: ${action.what}${isDone ? "" : `, ${error}`}`);
+    world.note(
+      `near the end of the stack: ${action.what}${isDone ? "" : `, ${error}`}`,
+    );
     action.settle(
       new Outcome({ isDeep: true }, false, !isDone, value, error),
     );

@@ -41,6 +41,12 @@ export class Given {
       : handle.isDisposed || handle.ending > 0;
   }
 
+  /** Whether its disposal is in progress. */
+  get isEnding(): boolean {
+    const { handle } = this;
+    return handle !== undefined && "ending" in handle && handle.ending > 0;
+  }
+
   /** Whether it was one when the operation was planned. */
   get wasEnded(): boolean {
     return this.#wasEnded;
@@ -114,11 +120,17 @@ export function anyValue(world: World, isHostile: boolean): Given {
 }
 
 /** The errors of values that can't be given. */
-export function errorsOf(given: readonly Given[]): Record<string, boolean> {
+export function errorsOf(
+  given: readonly Given[],
+  isDisturbed = false,
+): Record<string, boolean> {
+  const isEnded = given.some((it) => it.isEnded || it.wasEnded);
   return {
-    FreedError: given.some((it) => it.isEnded || it.wasEnded),
+    FreedError: isEnded,
     TypeError: given.some((it) => it.isForged),
-    RangeError: given.some((it) => it.isForged),
+    // One that a finaliser ended in the middle of the call is refused by native code.
+    RangeError: given.some((it) => it.isForged) ||
+      (isEnded && (isDisturbed || given.some((it) => it.isEnding))),
     InternalTypeError: given.some((it) => it.isForged),
   };
 }

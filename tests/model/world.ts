@@ -28,7 +28,10 @@ export interface Action {
 }
 
 /** What can be done. Nothing, where there is nothing to do it with. */
-export type Operation = (world: World, isHostile: boolean) => Action | undefined;
+export type Operation = (
+  world: World,
+  isHostile: boolean,
+) => Action | undefined;
 
 /** An operation, and how often it is chosen. */
 export interface Choice {

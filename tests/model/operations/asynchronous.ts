@@ -78,7 +78,7 @@ const start: Operation = (world, isHostile) => {
       const check = (run: RunHandle) => {
         given.settle();
         const threw = run.error !== undefined;
-        const errors = errorsOf([given]);
+        const errors = errorsOf([given], isDisturbed);
         const settled = new Outcome(
           {
             ...circumstances,

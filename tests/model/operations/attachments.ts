@@ -13,7 +13,9 @@ const make = (isAttach: boolean): Operation => (world) => {
     what: isAttach ? "attach()" : "detach()",
     call: () => isAttach ? attach() : detach(),
     settle(outcome) {
-      if (!outcome.isDone()) return;
+      // Where Python holds the GIL across a callback, it can't be detached.
+      const isCalled = world.callbackDepth > 0;
+      if (!outcome.isDone({ LibraryError: isCalled && !isAttach })) return;
       const attachment = outcome.value as Disposable;
       world.attachments.push(
         new AttachmentHandle(attachment, isAttach, depth),

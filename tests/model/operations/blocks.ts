@@ -60,7 +60,9 @@ function oddType(world: World): unknown {
   const { random } = world;
   return random.pick([
     class Subclass extends Uint8Array {},
-    new Proxy(Uint8Array, { get: (target, key) => (act(world), Reflect.get(target, key)) }),
+    new Proxy(Uint8Array, {
+      get: (target, key) => (act(world), Reflect.get(target, key)),
+    }),
     DataView,
     { BYTES_PER_ELEMENT: 1, name: "Uint8Array" },
     undefined,
@@ -280,7 +282,9 @@ function forgetView(handle: BlockHandle): void {
 const release: Operation = (world) => {
   const handle = world.pick(world.blocks);
   if (handle === undefined) return;
-  if (!handle.isFreed && world.blocks.length < 4 && world.random.once(2)) return;
+  if (!handle.isFreed && world.blocks.length < 4 && world.random.once(2)) {
+    return;
+  }
   const { block } = handle;
   const way = world.random.below(3);
   return {

@@ -84,8 +84,12 @@ const borrow: Operation = (world, isHostile) => {
       if (handle === undefined) given.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const errors: Record<string, boolean> = handle === undefined
-        ? errorsOf([given])
-        : { FreedError: handle.isDisposed || handle.ending > 0 };
+        ? errorsOf([given], outcome.isDisturbed)
+        : {
+          FreedError: handle.isDisposed || handle.ending > 0,
+          RangeError: handle.ending > 0 ||
+            (outcome.isDisturbed && handle.isDisposed),
+        };
       const isDone = outcome.isDone({
         ...errors,
         TypeError: errors.TypeError || isScopeForged,
@@ -138,6 +142,8 @@ const borrowVariable: Operation = (world, isHostile) => {
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isDone = outcome.isDone({
         FreedError: scope.isDisposed || scope.ending > 0,
+        RangeError: scope.ending > 0 ||
+          (outcome.isDisturbed && scope.isDisposed),
         BufferError: thing.readonly || outcome.isDisturbed,
         PythonError: thing.memory === undefined || outcome.isDisturbed,
       });

@@ -95,7 +95,9 @@ const again: Operation = (world) => {
     settle(outcome) {
       handle.pinned--;
       const isEnded = handle.isDisposed || handle.ending > 0;
-      if (!outcome.isDone({ FreedError: isEnded })) return;
+      const isRefused = isEnded && (outcome.isDisturbed || handle.ending > 0);
+      const errors = { FreedError: isEnded, RangeError: isRefused };
+      if (!outcome.isDone(errors)) return;
       keep(world, outcome.value as PyObjectRef, handle.thing);
     },
   };
@@ -126,11 +128,13 @@ const call: Operation = (world, isHostile) => {
       for (const it of given) it.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isEnded = handle.isDisposed || handle.ending > 0;
-      const errors = errorsOf(given);
+      const errors = errorsOf(given, outcome.isDisturbed);
       const isDone = outcome.isDone({
         ...errors,
         ...PYTHON_ERRORS,
         FreedError: errors.FreedError || isEnded,
+        RangeError: errors.RangeError ||
+          (isEnded && (outcome.isDisturbed || handle.ending > 0)),
         PythonError: given.some((it) => it.isForged),
       });
       if (isDone && outcome.value instanceof PyObjectRef) {
@@ -158,6 +162,7 @@ const attribute: Operation = (world, isHostile) => {
       const isDone = outcome.isDone({
         ...PYTHON_ERRORS,
         FreedError: isEnded,
+        RangeError: isEnded && (outcome.isDisturbed || handle.ending > 0),
         TypeError: isOdd,
       });
       if (isDone && outcome.value instanceof PyObjectRef) {
@@ -182,7 +187,11 @@ const text: Operation = (world) => {
         : reference.pointer,
     settle(outcome) {
       const isEnded = handle.isDisposed || handle.ending > 0;
-      const errors = { ...PYTHON_ERRORS, FreedError: isEnded };
+      const errors = {
+        ...PYTHON_ERRORS,
+        FreedError: isEnded,
+        RangeError: isEnded && (outcome.isDisturbed || handle.ending > 0),
+      };
       if (!outcome.isDone(errors)) return;
       expect(outcome.value !== null, "a text or pointer");
       if (way < 2) expect(typeof outcome.value === "string", "a text");

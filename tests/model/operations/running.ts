@@ -4,7 +4,7 @@ import { python, PythonScope, type RunOptions } from "../../../mod.ts";
 import { releasing, ScopeHandle } from "../handles.ts";
 import { act, forged, names, options, signal } from "../hostile.ts";
 import { Memory, Thing } from "../model.ts";
-import { expect } from "../outcome.ts";
+import { expect, type Outcome } from "../outcome.ts";
 import {
   anyValue,
   errorsOf,
@@ -56,9 +56,16 @@ function anyScope(world: World): ScopeHandle | undefined {
   return world.pick(world.scopes);
 }
 
-/** Errors of a scope. */
-function scopeErrors(scope: ScopeHandle | undefined): Record<string, boolean> {
-  return { FreedError: scope?.isDisposed === true || (scope?.ending ?? 0) > 0 };
+/** Errors of a scope. One that is disposed in the middle of the call, or of its own disposal, is refused by native code. */
+function scopeErrors(
+  scope: ScopeHandle,
+  { isDisturbed }: Outcome,
+): Record<string, boolean> {
+  const isEnded = scope.isDisposed || scope.ending > 0;
+  return {
+    FreedError: isEnded,
+    RangeError: isEnded && (isDisturbed || scope.ending > 0),
+  };
 }
 
 /** The errors of both, where either allows one. */
@@ -90,7 +97,7 @@ const evaluate: Operation = (world, isHostile) => {
       given.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isDone = outcome.isDone({
-        ...either(errorsOf([given]), {
+        ...either(errorsOf([given], outcome.isDisturbed), {
           TypeError: isOdd,
           RangeError: isOdd,
           FreedError: isOdd,
@@ -144,13 +151,19 @@ const assign: Operation = (world, isHostile) => {
       changed();
       for (const it of given) it.settle();
       const isDone = outcome.isDone({
-        ...either(either(errorsOf(given), scopeErrors(scope)), {
-          TypeError: isOdd,
-          RangeError: isOdd,
-          FreedError: isOdd,
-          AbortError: isOdd,
-          Marker: isAborted,
-        }),
+        ...either(
+          either(
+            errorsOf(given, outcome.isDisturbed),
+            scopeErrors(scope, outcome),
+          ),
+          {
+            TypeError: isOdd,
+            RangeError: isOdd,
+            FreedError: isOdd,
+            AbortError: isOdd,
+            Marker: isAborted,
+          },
+        ),
         "PythonError:NameError": way === 3 && outcome.isDisturbed,
         "PythonError:ZeroDivisionError": way === 2,
         "PythonError:RuntimeError": way === 1,
@@ -222,7 +235,7 @@ const make: Operation = (world, isHostile) => {
     call: () => python.run(code, told),
     settle(outcome) {
       changed();
-      if (!outcome.isDone(scopeErrors(scope))) return;
+      if (!outcome.isDone(scopeErrors(scope, outcome))) return;
       if (scope.isDisposed) return void (world.hasGarbage = true);
       if (code.startsWith("import")) scope.set("fuzz", other("fuzz"));
       scope.set(name, thing());
@@ -251,7 +264,7 @@ const read: Operation = (world, isHostile) => {
       const isStrict = isKnown && !outcome.isDisturbed;
       const has = thing?.memory !== undefined;
       const isDone = outcome.isDone({
-        ...scopeErrors(scope),
+        ...scopeErrors(scope, outcome),
         PythonError: asBytes && (!isStrict || !has),
       });
       const { value } = outcome;
@@ -295,7 +308,7 @@ const write: Operation = (world) => {
     settle(outcome) {
       changed();
       const isDone = outcome.isDone({
-        ...scopeErrors(scope),
+        ...scopeErrors(scope, outcome),
         "PythonError:TypeError": thing.readonly,
         PythonError: outcome.isDisturbed,
       });
@@ -318,7 +331,7 @@ const del: Operation = (world, isHostile) => {
       changed();
       const has = scope.variables.has(name);
       const isDone = outcome.isDone({
-        ...scopeErrors(scope),
+        ...scopeErrors(scope, outcome),
         "PythonError:NameError": !has || outcome.isDisturbed,
       });
       if (isDone && has) scope.set(name, undefined);
@@ -333,7 +346,9 @@ const CODES: readonly (readonly [source: string, error?: string])[] = [
   ["import fuzz; fuzz.call(); fuzz.hold(); fuzz.call()", "RuntimeError"],
   ["import fuzz; fuzz.Finalised()"],
   ["import fuzz; fuzz.garbage(4); fuzz.gc.collect()"],
-  ["import fuzz; fuzz.gc.set_threshold(1 + hash(object()) % 60)"],
+  ["import fuzz; fuzz.gc.set_threshold(1)"],
+  ["import fuzz; fuzz.gc.set_threshold(7)"],
+  ["import fuzz; fuzz.gc.set_threshold(41)"],
   ["import fuzz; fuzz.gc.set_threshold(700)"],
   ["import fuzz; fuzz.gc.disable()"],
   ["import fuzz; fuzz.gc.enable()"],
@@ -365,15 +380,18 @@ const runCode: Operation = (world, isHostile) => {
     call: () => python.run(code, told),
     settle(outcome) {
       for (const it of given) it.settle();
-      const allowed: Record<string, boolean> = either(errorsOf(given), {
-        TypeError: isOdd,
-        RangeError: isOdd,
-        FreedError: isOdd,
-        InternalTypeError: isOdd,
-        AbortError: isOdd,
-        Marker: isAborted,
-        PythonError: given.some((it) => it.isForged),
-      });
+      const allowed: Record<string, boolean> = either(
+        errorsOf(given, outcome.isDisturbed),
+        {
+          TypeError: isOdd,
+          RangeError: isOdd,
+          FreedError: isOdd,
+          InternalTypeError: isOdd,
+          AbortError: isOdd,
+          Marker: isAborted,
+          PythonError: given.some((it) => it.isForged),
+        },
+      );
       if (error !== undefined) {
         for (const type of [error, ...ERRORS]) {
           allowed[`PythonError:${type}`] = true;

@@ -63,8 +63,7 @@ const transferBorrowed: Operation = (world) => {
       const { memory, holds } = handle;
       if (memory.size > 0) {
         world.buffers.push(new BufferHandle(buffer, memory, holds ?? memory));
-      }
-      else world.hasGarbage = true;
+      } else world.hasGarbage = true;
       handle.end();
       remove(world.borrowed, handle);
     },
