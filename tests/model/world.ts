@@ -47,6 +47,9 @@ const LOG_LENGTH = 40;
 /** How deep operations may be within others. */
 const MAX_DEPTH = 3;
 
+/** The callback that another thread of Python's waits for: it runs on the event loop, and no Python code of this thread's. */
+const CALL_ON_LOOP = 2;
+
 /** Everything of a seed. */
 export class World {
   readonly ledger: Ledger = new Ledger();
@@ -198,16 +201,20 @@ export class World {
 
   #enter(kind: number): boolean {
     this.note(`Python calls (${kind})`);
-    this.depth++;
-    this.callbackDepth++;
+    const isOnLoop = kind === CALL_ON_LOOP;
     const made = this.attachments.length;
+    this.depth++;
+    if (!isOnLoop) this.callbackDepth++;
     try {
       this.interfere();
     } finally {
-      this.callbackDepth--;
       this.depth--;
-      // What a callback leaves is undone when it returns.
-      for (const left of this.attachments.slice(made)) left.isDisposed = true;
+      if (!isOnLoop) this.callbackDepth--;
+      for (const left of this.attachments.slice(made)) {
+        // What a callback leaves is undone when it returns. The event loop goes on only where nobody is attached.
+        if (isOnLoop) left.attachment[Symbol.dispose]();
+        left.isDisposed = true;
+      }
     }
     return this.random.once(8);
   }

@@ -41,7 +41,8 @@ const start: Operation = (world, isHostile) => {
   if (world.runs.length >= MAX_RUNS) return;
   const { random, surroundings } = world;
   const code = random.pick(CODES)!;
-  if (code === CALLING && surroundings.isWorker) return;
+  // A Worker may end before.
+  if (surroundings.isWorker && (code === CALLING || code.isEndless)) return;
   const { source, error, isEndless } = code;
   const given = anyValue(world, isHostile);
   const ended = isEndless === true;

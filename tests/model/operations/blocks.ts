@@ -249,7 +249,7 @@ const resize: Operation = (world, isHostile) => {
           );
         }
         // The view may have been detached before memory was out.
-        if (nameIs(outcome.error, "AllocationError")) forgetView(handle);
+        if (isTooMany || outcome.circumstances.isFailing) forgetView(handle);
         return;
       }
       expect(!wasFreed, "a freed block can't be resized");
