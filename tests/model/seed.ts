@@ -233,7 +233,7 @@ async function end(world: World): Promise<void> {
   disposeAttachments(world);
   expect(!world.surroundings.isAttached(), "a thread that isn't attached");
   await settleRuns(world, true);
-  await endWorker(world);
+  await endWorker(world, true);
   world.isQuiet = true;
   world.note("free everything");
   for (const { borrowed, isDisposed, holds } of world.borrowed) {

@@ -10,32 +10,39 @@ declare const self: {
   close(): void;
 };
 
-/** What the Worker is to do: run a seed, or hold a buffer. */
+/** What the Worker is to do: run a seed and end in it, or hold a buffer. */
 export type Order =
-  | { readonly seed: number; readonly without: readonly string[] }
+  | {
+    readonly seed: number;
+    readonly without: readonly string[];
+    readonly ending: "close" | "error" | undefined;
+  }
   | { readonly buffer: ArrayBuffer };
+
+/** The Worker's seed has so many steps at most. */
+const STEPS = 300;
 
 const held: ArrayBuffer[] = [];
 
 self.onmessage = ({ data }) => {
-  if (!("buffer" in data)) return void run(data.seed, data.without);
+  if (!("buffer" in data)) return void run(data);
   const { buffer } = data;
   new Uint8Array(buffer).fill(1);
   held.push(buffer);
   if (held.length > 3) held.shift()!.transfer(0);
+  self.postMessage("received");
 };
 
-async function run(seed: number, without: readonly string[]): Promise<void> {
+async function run(
+  { seed, without, ending }: Extract<Order, { readonly seed: number }>,
+): Promise<void> {
+  let left = new Random(seed).below(STEPS);
+  const surroundings = new Surroundings(false, new Set(without), true);
   try {
-    const random = new Random(seed);
-    const surroundings = new Surroundings(false, new Set(without), true);
-    let left = random.once(2) ? random.below(300) : Infinity;
-    const way = random.below(3);
-    await runSeed(seed, surroundings, 300, () => {
-      if (left-- > 0) return;
-      left = Infinity;
-      if (way === 0) return self.close();
-      if (way === 1) {
+    await runSeed(seed, surroundings, STEPS, () => {
+      if (left-- !== 0) return;
+      if (ending === "close") self.close();
+      if (ending === "error") {
         setTimeout(() => {
           throw new Error("a Worker's own error");
         }, 0);

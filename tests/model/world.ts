@@ -12,6 +12,7 @@ import type {
   RunHandle,
   ScopeHandle,
 } from "./handles.ts";
+import type { Companion } from "./operations/workers.ts";
 import { type Circumstances, Outcome } from "./outcome.ts";
 import type { Random } from "../sharing_model/random.ts";
 import type { Patch } from "./patches.ts";
@@ -62,9 +63,8 @@ export class World {
   readonly attachments: AttachmentHandle[] = [];
   readonly runs: RunHandle[] = [];
   readonly raws: RawHandle[] = [];
-  /** The Worker beside, which is terminated at a time of `Date.now()`. */
-  worker: Worker | undefined;
-  endWorkerAt = 0;
+  /** The Worker beside. */
+  companion: Companion | undefined;
   /** How many operations are in progress. */
   depth = 0;
   /** How many callbacks from Python are in progress. */
