@@ -28,7 +28,12 @@ export function startWorker(world: World): void {
   });
   // It may end by an error of its own.
   worker.onerror = (event) => event.preventDefault();
-  const ending = random.pick(["close", "error", undefined, undefined]);
+  const ending = random.pick<"close" | "error" | undefined>([
+    "close",
+    "error",
+    undefined,
+    undefined,
+  ]);
   const companion: Companion = {
     worker,
     endsItself: ending !== undefined,
