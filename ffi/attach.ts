@@ -4,21 +4,15 @@ import { failure } from "./checks.ts";
 import { napi, symbols } from "./library.ts";
 import { CODE } from "./symbols.ts";
 
-/** Makes an attachment of what `start` does to the thread. */
-let begin: (start: () => number) => Disposable;
+/** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
+let begin: (attachment: Attachment, number: number) => Disposable;
 
 class Attachment implements Disposable {
   /** By which native code knows it; 0 before it has begun, and when it has ended. */
   #number = 0;
 
   static {
-    begin = (start) => {
-      const attachment = new Attachment();
-      let number = start();
-      if (number === CODE.stackEnd) {
-        napi.ensureStack();
-        number = start();
-      }
+    begin = (attachment, number) => {
       if (number <= 0) throw failure(number, 0);
       attachment.#number = number;
       return attachment;
@@ -64,7 +58,13 @@ class Attachment implements Disposable {
  * ```
  */
 export function attach(): Disposable {
-  return begin(symbols.oneheap_attach);
+  const attachment = new Attachment();
+  let number = symbols.oneheap_attach();
+  if (number === CODE.stackEnd) {
+    napi.ensureStack();
+    number = symbols.oneheap_attach();
+  }
+  return begin(attachment, number);
 }
 
 /**
@@ -93,5 +93,11 @@ export function attach(): Disposable {
  * ```
  */
 export function detach(): Disposable {
-  return begin(symbols.oneheap_detach);
+  const attachment = new Attachment();
+  let number = symbols.oneheap_detach();
+  if (number === CODE.stackEnd) {
+    napi.ensureStack();
+    number = symbols.oneheap_detach();
+  }
+  return begin(attachment, number);
 }

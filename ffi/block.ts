@@ -9,7 +9,11 @@ import {
   takeToken,
 } from "./finalizer_token.ts";
 import {
+  apply,
+  arrayFrom,
   bufferDetached,
+  isArray,
+  isProxy,
   setElements,
   typedArrayName,
   viewLength,
@@ -29,6 +33,9 @@ import {
 
 /** The largest alignment that can be asked for: a page. */
 const LARGEST_ALIGN = 4096;
+
+/** More dimensions than anything in Python takes: `memoryview` and NumPy know 64. */
+const MAX_DIMENSIONS = 1024;
 
 /** What can be asked for. */
 const ALIGNS = Object.freeze([
@@ -343,9 +350,9 @@ export class Block<A extends TypedArray> implements Disposable {
     }
   }
 
-  #checkProduct(extents: Float64Array): void {
+  #checkProduct(extents: readonly number[]): void {
     let length = 1;
-    for (let index = 0; extents[index] !== undefined; index++) {
+    for (let index = 0; index < extents.length; index++) {
       length *= extents[index];
     }
     if (length === this.#length) return;
@@ -377,19 +384,24 @@ function byteLength(elementSize: number, length: number): number {
   );
 }
 
-/** A shape, read once. A typed array, for no prototype has a part in writing its elements. */
-function checkedShape(shape: readonly number[]): Float64Array {
+/** A shape, read once. */
+function checkedShape(shape: readonly number[]): number[] {
   const count = whole("shape's length", shape.length);
-  let extents: Float64Array;
-  try {
-    extents = new Float64Array(count);
-  } catch {
-    throw failure(CODE.outOfMemory, count * Float64Array.BYTES_PER_ELEMENT);
+  if (count > MAX_DIMENSIONS) {
+    throw new RangeError(
+      `The shape may have at most ${MAX_DIMENSIONS} dimensions; ${count} were given`,
+    );
   }
-  for (let index = 0; index < count; index++) {
-    extents[index] = whole("shape", shape[index]);
+  // No prototype has a part in making this list, nor in writing the elements that it has.
+  const extents: number[] = apply(listOf, undefined, shape);
+  for (let index = 0; index < extents.length; index++) {
+    extents[index] = whole("shape", extents[index]);
   }
   return extents;
+}
+
+function listOf(...list: number[]): number[] {
+  return list;
 }
 
 /**
@@ -427,12 +439,12 @@ export function alloc<A extends TypedArray>(
   if (typeof source === "number") {
     return create(type, element, whole("length", source), zeroed, align);
   }
-  const elements = typedElements(type, element.bytes, source);
+  const { elements, length } = readElements(source);
   // No step below is left undone for want of stack.
   napi.ensureStack();
-  const block = create(type, element, viewLength(elements), false, align);
+  const block = create(type, element, whole("length", length), false, align);
   try {
-    setElements(block.view, elements);
+    copyElements(elements, block.view, length);
   } catch (error) {
     block.free();
     throw error;
@@ -449,34 +461,27 @@ function checkedAlign(align: number | undefined): number {
   );
 }
 
-/**
- * The elements as a typed array: what user code has to say of them is said before there is a block. One that is given is taken
- * as it is.
- */
-function typedElements<A extends TypedArray>(
-  type: TypedArrayConstructor<A>,
-  elementSize: number,
-  source: ArrayLike<Element<A>> | Iterable<Element<A>>,
-): ArrayBufferView & ArrayLike<number | bigint> {
+/** The elements of a source and their number, which is read once. An iterable is read to its end, before anything is allocated. */
+function readElements<E>(
+  source: ArrayLike<E> | Iterable<E>,
+): { elements: ArrayLike<E>; length: number } {
   if (typedArrayName(source) !== undefined) {
-    return source as unknown as A;
+    const elements = source as ArrayLike<E>;
+    return { elements, length: viewLength(elements as never) };
   }
   if (typeof source === "object" && source !== null) {
+    if (isArray(source) && !isProxy(source)) {
+      return { elements: source, length: source.length };
+    }
     if (isBlock(source)) {
       throw new TypeError("A block was given as the source. Give its view");
     }
     if (Symbol.iterator in source) {
-      return new (type as unknown as IterableConstructor<A>)(source);
+      const elements = arrayFrom(source);
+      return { elements, length: elements.length };
     }
-    const length: unknown = (source as ArrayLike<Element<A>>).length;
-    if (typeof length === "number") {
-      return elementsByIndex(
-        type,
-        elementSize,
-        source,
-        whole("length", length),
-      );
-    }
+    const length: unknown = source.length;
+    if (typeof length === "number") return { elements: source, length };
   }
   throw new TypeError(
     `The second argument must be a length, an array-like or an iterable; ${
@@ -488,27 +493,21 @@ function typedElements<A extends TypedArray>(
   );
 }
 
-/** The constructor of a typed array as it takes an iterable. */
-type IterableConstructor<A extends TypedArray> = new (
-  source: Iterable<Element<A>>,
-) => A;
-
-/** The elements of an array-like, each read once. */
-function elementsByIndex<A extends TypedArray>(
-  type: TypedArrayConstructor<A>,
-  elementSize: number,
-  source: ArrayLike<Element<A>>,
+/**
+ * Writes all elements of a block that nobody else knows yet. Code of theirs may run meanwhile (`valueOf`, getters), which can't
+ * reach the block; it can have no element left out.
+ */
+function copyElements<A extends TypedArray>(
+  elements: ArrayLike<Element<A>>,
+  view: A,
   length: number,
-): A {
-  const bytes = byteLength(elementSize, length);
-  let elements: A;
-  try {
-    elements = new type(new ArrayBuffer(bytes));
-  } catch {
-    throw failure(CODE.outOfMemory, bytes);
+): void {
+  const isOrdinary = typedArrayName(elements) !== undefined ||
+    (isArray(elements) && !isProxy(elements));
+  if (isOrdinary) {
+    return setElements(view, elements as ArrayLike<number | bigint>);
   }
-  for (let index = 0; index < length; index++) elements[index] = source[index];
-  return elements;
+  for (let index = 0; index < length; index++) view[index] = elements[index];
 }
 
 /**

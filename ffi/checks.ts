@@ -1,12 +1,13 @@
 /** Checking arguments before they cross, and telling what a code means that came back. */
 
 import { AllocationError, FreedError, LibraryError } from "./errors.ts";
+import { isSafeInteger } from "./intrinsics.ts";
 import { CODE } from "./symbols.ts";
 import { describe } from "./types.ts";
 
 /** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
 export function whole(what: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
+  if (isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
   if (typeof value !== "number") {
     throw new TypeError(
       `The ${what} must be a number; ${describe(value)} was given`,

@@ -30,7 +30,12 @@ function getterOf<Receiver, Result>(
 const TypedArrayPrototype = Object.getPrototypeOf(Int8Array.prototype);
 
 export const { isArray } = Array;
+/** Makes an array of the elements of an iterable or array-like. */
+export const arrayFrom: <Element>(
+  source: Iterable<Element> | ArrayLike<Element>,
+) => Element[] = Array.from.bind(Array);
 export const { isView } = ArrayBuffer;
+export const { isSafeInteger } = Number;
 export const {
   create: createObject,
   entries: entriesOf,
@@ -106,6 +111,13 @@ export const signalReason = getterOf<AbortSignal, unknown>(
   "reason",
 );
 
+/** An array that inherits nothing, so that setting an element runs no setter of a program's. Native code reads it as any other. */
+export class PlainArray<Element> extends Array<Element> {
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
 const AbortSignalPrototype = AbortSignal.prototype;
 
 /** Whether a value is an `AbortSignal`, rather than a `Proxy` of one, an object that inherits from one, or one that looks alike. */
@@ -128,3 +140,6 @@ export const promiseWithResolvers: <Value>() => PromiseWithResolvers<Value> =
 /** Makes a promise that is rejected. */
 export const rejectedPromise: (reason: unknown) => Promise<never> = Promise
   .reject.bind(Promise) as never;
+
+/** `setTimeout`. */
+export const { setTimeout: startTimer } = globalThis;

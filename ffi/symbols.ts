@@ -25,9 +25,9 @@ export const CODE = {
 
 /** What an array that comes by Node-API begins with. */
 export const TAG = {
-  /** An exception of Python's: its type, message and traceback. */
+  /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
   raised: 0,
-  /** A code. */
+  /** A code and, if memory is out, how many bytes were asked for. */
   refused: 1,
   /** A block that comes back: its identity, and a reference to the Python object. */
   block: 2,
@@ -175,10 +175,12 @@ export interface NodeApi {
   ): Outcome | undefined;
   /** The address of a new inbox. */
   inbox(): number;
-  /** What `oneheap_wait` is to be called with, once. */
+  /** What `oneheap_wait` is to be called with, once. The same one until it is. */
   ticket(inbox: number): number;
-  /** Takes what is in the inbox: the numbers of runs, and what came of them, in turn. */
-  take(inbox: number): (number | Outcome)[];
+  /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
+  ended(inbox: number): number | undefined;
+  /** Takes what came of the run that `ended` tells. */
+  take(inbox: number): Outcome;
   /** Has a run raise `KeyboardInterrupt`. */
   interrupt(inbox: number, run: number): void;
   /** A reference to a new scope. */
@@ -207,7 +209,7 @@ export interface NodeApi {
   export(
     token: ArrayBuffer,
     readonly: number,
-    shape: Float64Array | undefined,
+    shape: readonly number[] | undefined,
   ): Outcome;
   /** A buffer over the memory of a Python object: a reference's, that at an address, or what an expression comes to. */
   borrow(

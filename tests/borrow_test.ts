@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   alloc,
+  AllocationError,
   attach,
   type Borrowed,
   BorrowedError,
@@ -961,4 +962,45 @@ Deno.test("lost views of 16 MiB are given back before they fill the memory", asy
   `);
   assertEquals([code, stderr], [0, ""]);
   assert(Number(stdout) < 75, `${stdout} at a time`);
+});
+
+Deno.test({
+  name:
+    "a copy that is larger than all memory is an AllocationError, and nothing is held",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    using scope = new PythonScope();
+    python.run(
+      `
+      import mmap, tempfile
+      size = 2**40
+      with tempfile.TemporaryFile() as file:
+          file.truncate(size)
+          it = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+      `,
+      { scope },
+    );
+    const error = assertThrows(
+      () => python.borrow("it", { scope, copy: true }),
+      AllocationError,
+    );
+    assertEquals(error.requested, 2 ** 40);
+    python.run("it.close()", { scope });
+  },
+});
+
+Deno.test("a format that is very long is told as it is", () => {
+  using scope = newScope();
+  python.run(
+    `
+    Long = type("Long", (ctypes.Structure,), {"_fields_": [
+        (f"{'field' * 10}{n}", ctypes.c_int) for n in range(1_000)
+    ]})
+    it = Long()
+    `,
+    { scope },
+  );
+  const error = assertRefused(() => python.borrow("it", { scope }), "format");
+  assertEquals(error.format, python.eval("memoryview(it).format", { scope }));
+  assert(error.format.length > 50_000);
 });

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   alloc,
+  AllocationError,
   attach,
   type Block,
   BorrowedError,
@@ -11,6 +12,7 @@ import {
   python,
   PythonError,
   PythonScope,
+  type PythonValue,
   stats,
   type TypedArray,
   type TypedArrayConstructor,
@@ -456,4 +458,85 @@ Deno.test("ten megabytes cross both ways without a copy, and nothing is left", a
     assertEquals(stats().bytes, before.bytes + 10_000_000);
   }
   await until(() => stats().blocks <= before.blocks, "the block");
+});
+
+Deno.test("a NumPy scalar that is a number, a boolean, a string or bytes comes as that", () => {
+  using scope = new PythonScope();
+  python.run("import numpy", { scope });
+  const cases: [string, PythonValue][] = [
+    ["float64(1.5)", 1.5],
+    ["float32(0.5)", 0.5],
+    ["float16(0.25)", 0.25],
+    ["int8(-5)", -5],
+    ["int64(2**62)", 2n ** 62n],
+    ["uint64(2**64 - 1)", 2n ** 64n - 1n],
+    ["bool_(True)", true],
+    ["bool_(False)", false],
+    ["str_('größe')", "größe"],
+    ["bytes_(b'ab')", new Uint8Array([97, 98])],
+    ["array([1, 2])[1]", 2],
+    ["array([1.0, 2.0]).sum()", 3],
+  ];
+  for (const [expression, value] of cases) {
+    const scalar = python.eval(`numpy.${expression}`, { scope });
+    assertEquals(scalar, value, expression);
+  }
+});
+
+Deno.test("a NumPy scalar that JavaScript has no value for stays an object", () => {
+  using scope = new PythonScope();
+  python.run("import numpy\nclass Own(numpy.float64): pass", { scope });
+  const expressions = [
+    "numpy.timedelta64(5, 'Y')",
+    "numpy.timedelta64(5, 's')",
+    "numpy.timedelta64(5)",
+    "numpy.datetime64('2020-01-01T00:00:00', 'ns')",
+    "numpy.datetime64('2020-01-01')",
+    "numpy.datetime64('NaT')",
+    "numpy.void(b'abc')",
+    "numpy.zeros(1, dtype='i4, f8')[0]",
+    "numpy.longdouble(1)",
+    "numpy.clongdouble(1)",
+    "numpy.complex128(1)",
+    "numpy.complex64(1j)",
+    "numpy.array([None, 'x'], dtype=object)",
+    "numpy.float64",
+    "Own(1.5)",
+  ];
+  for (const expression of expressions) {
+    using object = python.eval(expression, { scope }) as PyObjectRef;
+    assert(object instanceof PyObjectRef, expression);
+    assertEquals(
+      python.eval(`type(it) is type(${expression})`, {
+        scope,
+        names: { it: object },
+      }),
+      true,
+    );
+  }
+});
+
+Deno.test("NumPy's scalars come as their values when sys.modules has something else under its name", () => {
+  using scope = new PythonScope();
+  python.run("import numpy, sys, types", { scope });
+  assertEquals(python.eval("numpy.float64(2.5)", { scope }), 2.5);
+  try {
+    python.run("sys.modules['numpy'] = types.ModuleType('numpy')", { scope });
+    assertEquals(python.eval("numpy.float64(2.5)", { scope }), 2.5);
+  } finally {
+    python.run("sys.modules['numpy'] = numpy", { scope });
+  }
+});
+
+Deno.test("a copy that is larger than all memory is an AllocationError that says its size", () => {
+  using scope = new PythonScope();
+  python.run(
+    "import numpy\nwide = numpy.broadcast_to(numpy.uint8(1), (2**40,))",
+    { scope },
+  );
+  const error = assertThrows(
+    () => python.borrow("wide", { scope, copy: true }),
+    AllocationError,
+  );
+  assertEquals(error.requested, 2 ** 40);
 });

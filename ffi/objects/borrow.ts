@@ -10,7 +10,13 @@ import {
   referenceOf,
 } from "./object.ts";
 import { received } from "./outcome.ts";
-import { given, type RunOptions } from "../running/run.ts";
+import {
+  namesCrossing,
+  readNames,
+  readScope,
+  type RunOptions,
+} from "../running/options.ts";
+import { dictionaryOf } from "../running/scope.ts";
 import { REFUSAL, TAG } from "../symbols.ts";
 import {
   CONSTRUCTORS,
@@ -137,9 +143,18 @@ export function borrow<A extends TypedArray>(
 ): Borrowed<A> {
   const element = type && elementType(type).number;
   if (reportDue[0] !== 0) reportExternalMemory();
-  const { scope, names } = given(options);
+  const { copy, scope, names } = options;
+  const entries = readNames(names);
+  const readFrom = readScope(scope);
+  const what = whatOf(source);
   const outcome = received(
-    napi.borrow(element, options.copy ? 1 : 0, whatOf(source), scope, names),
+    napi.borrow(
+      element,
+      copy ? 1 : 0,
+      what,
+      readFrom && dictionaryOf(readFrom),
+      namesCrossing(entries),
+    ),
   );
   const [tag, ...details] = outcome as readonly unknown[];
   if (tag === TAG.notShown) throw refusal(details, type);

@@ -207,7 +207,10 @@ export function text(what: string, value: unknown): string {
   );
 }
 
-/** A value as it crosses to Python; a `TypeError` for what has no counterpart there. */
+/**
+ * A value as it crosses to Python; a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
+ * of object it is, is asked of private fields and of JavaScript's own functions.
+ */
 export function crossing(value: PythonValue): Crossing {
   switch (typeof value) {
     case "string":

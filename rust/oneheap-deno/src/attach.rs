@@ -51,12 +51,18 @@ struct Attachment {
     undo: Option<Entry>,
 }
 
+/// The calls of Python code on a thread.
+struct Calls {
+    /// How many are under way, one within the other.
+    under_way: Cell<u32>,
+    /// Whether the thread's list of attachments is to be looked at after a call.
+    has_attachments: Cell<bool>,
+}
+
 /// What a thread remembers of its attachments.
 struct Thread {
     /// The thread state that this library made for the thread, null until the first attachment.
     state: Cell<*mut PyThreadState>,
-    /// How many calls of Python code are under way, one within the other.
-    calls: Cell<u32>,
     /// The number of the last attachment.
     last: Cell<u64>,
     attachments: RefCell<Vec<Attachment>>,
@@ -66,11 +72,13 @@ thread_local! {
     static THREAD: Thread = const {
         Thread {
             state: Cell::new(null_mut()),
-            calls: Cell::new(0),
             last: Cell::new(0),
             attachments: RefCell::new(Vec::new()),
         }
     };
+
+    /// What each call of Python code looks at: apart from the rest, and without an end, for that is faster.
+    static CALLS: Calls = const { Calls { under_way: Cell::new(0), has_attachments: Cell::new(false) } };
 }
 
 impl Thread {
@@ -146,16 +154,25 @@ fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
     Ok(entry)
 }
 
-/// Undoes one [`enter`], or a detachment. Does nothing where somebody else has done so meanwhile.
+/// Undoes one [`enter`].
+#[inline]
 fn leave(entry: Entry) {
-    let is_attached = PyMemAllocator::standing() == Standing::Attached;
     match entry {
-        Entry::Restored if is_attached => {
-            // SAFETY: attached; the state stays in `Thread::state`.
+        Entry::Found | Entry::Detached(_) => {}
+        Entry::Restored => {
+            // SAFETY: attached by the `enter` that this undoes; the state stays in `Thread::state`.
             unsafe { PyEval_SaveThread() };
         }
-        // SAFETY: attached; the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
-        Entry::Ensured(gil) if is_attached => unsafe { PyGILState_Release(gil) },
+        // SAFETY: the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
+        Entry::Ensured(gil) => unsafe { PyGILState_Release(gil) },
+    }
+}
+
+/// Undoes what an attachment of JavaScript's changed. Does nothing where somebody else has done so meanwhile.
+fn undo(entry: Entry) {
+    let is_attached = PyMemAllocator::standing() == Standing::Attached;
+    match entry {
+        Entry::Restored | Entry::Ensured(_) if is_attached => leave(entry),
         // SAFETY: detached; the thread's own state, which was current until it was detached.
         Entry::Detached(state) if !is_attached && python::running() => unsafe {
             PyEval_RestoreThread(state)
@@ -186,45 +203,33 @@ impl Scope {
     }
 }
 
-/// A call under way that may run Python code, and so call back into JavaScript.
-struct Call;
-
-impl Call {
-    fn begin() -> Self {
-        let _ = THREAD.try_with(|thread| thread.calls.set(thread.calls.get() + 1));
-        Self
-    }
-}
-
-impl Drop for Call {
-    /// Ends what callbacks left.
-    fn drop(&mut self) {
-        let _ = THREAD.try_with(|thread| {
-            let calls = thread.calls.get() - 1;
-            thread.calls.set(calls);
-            if thread.last.get() != 0 {
-                let mut attachments = thread.attachments.borrow_mut();
-                attachments.retain(|attachment| attachment.calls <= calls);
-            }
-        });
-    }
-}
-
-/// Does some work that may run Python code. Decrefs that other threads left go first.
+/// Does some work that may run Python code, and so call back into JavaScript. Decrefs that other threads left go first.
 pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Code> {
-    let result = {
-        let _attached = Scope::enter()?;
-        let _call = Call::begin();
+    CALLS.with(|calls| {
+        let outer = calls.under_way.get();
+        let attached = Scope::enter()?;
+        calls.under_way.set(outer + 1);
         // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
         unsafe { release_waiting() };
-        work()
-    };
-    let _ = THREAD.try_with(|thread| {
-        if thread.last.get() != 0 {
-            undo_ended(thread);
+        let result = work();
+        calls.under_way.set(outer);
+        if calls.has_attachments.get() {
+            end_attachments_of_callbacks(outer, attached);
         }
+        Ok(result)
+    })
+}
+
+/// Ends a call of Python code on a thread that has attachments: what its callbacks left is forgotten, which had no effect; and what
+/// they ended from outside is undone, now that the thread is as it was before the call.
+#[cold]
+fn end_attachments_of_callbacks(calls: u32, attached: Scope) {
+    let _ = THREAD.try_with(|thread| {
+        let mut attachments = thread.attachments.borrow_mut();
+        attachments.retain(|attachment| attachment.calls <= calls);
     });
-    Ok(result)
+    drop(attached);
+    let _ = THREAD.try_with(undo_ended);
 }
 
 impl Drop for Scope {
@@ -238,23 +243,28 @@ impl Drop for Scope {
 pub fn attach() -> Result<u64, Code> {
     begin(|thread| match PyMemAllocator::standing() {
         Standing::Attached => Ok(None),
-        _ if thread.calls.get() > 0 => Ok(None),
+        _ if calls_under_way() > 0 => Ok(None),
         standing => enter(thread, standing).map(Some),
     })
 }
 
 /// Detaches the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
 pub fn detach() -> Result<u64, Code> {
-    begin(|thread| {
+    begin(|_| {
         if PyMemAllocator::standing() != Standing::Attached {
             return Ok(None);
         }
-        if thread.calls.get() > 0 {
+        if calls_under_way() > 0 {
             return Err(Code::InCallback);
         }
         // SAFETY: attached, with a state that stays the thread's own.
         Ok(Some(Entry::Detached(unsafe { PyEval_SaveThread() })))
     })
+}
+
+/// How many calls of Python code are under way on this thread.
+fn calls_under_way() -> u32 {
+    CALLS.with(|calls| calls.under_way.get())
 }
 
 /// Makes an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
@@ -271,9 +281,10 @@ fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Code>) -> Result<
             let undo = change(thread)?;
             let number = thread.last.get() + 1;
             thread.last.set(number);
+            CALLS.with(|calls| calls.has_attachments.set(true));
             thread.attachments.borrow_mut().push(Attachment {
                 number,
-                calls: thread.calls.get(),
+                calls: calls_under_way(),
                 is_ended: false,
                 undo,
             });
@@ -301,18 +312,21 @@ pub fn end_attachment(number: u64) -> Result<(), Code> {
 
 /// Undoes the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
 fn undo_ended(thread: &Thread) {
+    let calls = calls_under_way();
     let next = || {
         thread
             .attachments
             .borrow_mut()
-            .pop_if(|attachment| attachment.is_ended && attachment.calls == thread.calls.get())
+            .pop_if(|attachment| attachment.is_ended && attachment.calls == calls)
     };
     // Nothing is borrowed while an entry is undone.
     while let Some(ended) = next() {
         if let Some(entry) = ended.undo {
-            leave(entry);
+            undo(entry);
         }
     }
+    let has_attachments = !thread.attachments.borrow().is_empty();
+    CALLS.with(|calls| calls.has_attachments.set(has_attachments));
 }
 
 /// Does something for which the thread is detached, if it is attached.

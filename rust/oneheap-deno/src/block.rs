@@ -205,20 +205,30 @@ impl FinalizerToken {
         zeroed: bool,
         detach: impl FnOnce(),
     ) -> Result<*mut u8, Code> {
+        if let slot::Slot::Owned(memory) = &mut self.slot {
+            let old = memory.bytes as i64;
+            // SAFETY: the block alone holds the memory.
+            *memory = unsafe { memory.resize(bytes, zeroed) }?;
+            self.external.retain(bytes as i64 - old);
+            return Ok(memory.pointer.as_ptr());
+        }
+        self.reallocate_shared(bytes, zeroed, detach)
+    }
+
+    /// The same for a block whose memory has a record: a view is over it, or Python had it.
+    fn reallocate_shared(
+        &mut self,
+        bytes: usize,
+        zeroed: bool,
+        detach: impl FnOnce(),
+    ) -> Result<*mut u8, Code> {
         // Attached until the end, so that nothing is detached if the thread can't attach.
         let _attached = Scope::enter()?;
-        let mut viewed = None;
-        let external = self.external.clone();
         let old = self.memory().ok_or(Code::Freed)?.bytes as i64;
         let was_viewed = matches!(self.slot, slot::Slot::Viewed(_));
-        self.slot.begin_resize(|| {
-            if was_viewed {
-                detach();
-                viewed = Some(old);
-            }
-        })?;
-        if let Some(bytes) = viewed {
-            external.show(bytes);
+        self.slot.begin_resize(detach)?;
+        if was_viewed {
+            self.external.show(old);
         }
         let resized = self.slot.resize(
             // SAFETY: the block alone holds the memory.
@@ -227,7 +237,7 @@ impl FinalizerToken {
             |memory| unsafe { memory.copy(bytes, zeroed) },
         );
         let memory = resized.ok_or(Code::Invalid)??;
-        external.retain(bytes as i64 - old);
+        self.external.retain(bytes as i64 - old);
         Ok(memory.pointer.as_ptr())
     }
 

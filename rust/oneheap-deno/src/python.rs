@@ -23,6 +23,7 @@ use crate::attach::Scope;
 use crate::code::Code;
 use crate::objects::object::{Object, release_waiting, releases_wait};
 use crate::running::room::STACK_BYTES;
+use crate::running::turn;
 use crate::system;
 
 /// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
@@ -213,11 +214,14 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) {
 fn keep() {
     loop {
         std::thread::park();
-        while PyMemAllocator::waiting() || releases_wait() {
+        while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
             // Detached again after each portion, so that others get at the GIL.
             let Ok(_attached) = Scope::enter() else {
                 return;
             };
+            // Before what may run Python code.
+            // SAFETY: attached.
+            unsafe { turn::raise_listed() };
             drain();
             // SAFETY: attached; no exception is set, and nothing is held here.
             unsafe { release_waiting() };

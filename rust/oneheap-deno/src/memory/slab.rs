@@ -69,11 +69,11 @@ impl<T> Slab<T> {
         };
         // SAFETY: a place of the slab, which is live for good, and this thread's alone since it isn't free any more.
         unsafe {
-            let place = place.as_ref();
-            (*place.record.get()).write(record);
-            place.is_used.store(true, Ordering::Release);
-            Ok(NonNull::new_unchecked(place.record.get().cast()))
+            (*place.as_ref().record.get()).write(record);
+            place.as_ref().is_used.store(true, Ordering::Release);
         }
+        // The record has the place's address, and the pointer may be used for all of the place.
+        Ok(place.cast())
     }
 
     /// Moves a record out of the slab. Its place is used again.
@@ -112,11 +112,10 @@ impl<T> Slab<T> {
                 return None;
             }
             // SAFETY: within the chunk, at the beginning of a place.
-            let place = unsafe { &*first.byte_add(offset) };
-            if !place.is_used.load(Ordering::Acquire) {
-                return None;
-            }
-            return NonNull::new(place.record.get().cast());
+            let place = unsafe { first.byte_add(offset) };
+            // SAFETY: as above, and live for good.
+            let is_used = unsafe { (*place).is_used.load(Ordering::Acquire) };
+            return is_used.then(|| NonNull::new(place.cast())).flatten();
         }
         None
     }

@@ -116,12 +116,12 @@ impl<M: Backing> Slot<M> {
             Self::Shared(shared) => shared,
             Self::Viewed(shared) => {
                 let shared = shared.upgrade()?;
-                shared.mark_freed();
                 detach();
                 shared
             }
         };
         let memory = shared.memory();
+        // Before this share ends: the last holder may be another.
         shared.mark_freed();
         if let Some(memory) = SharedMemory::into_memory(shared) {
             // SAFETY: this was the last holder.
@@ -163,8 +163,11 @@ impl<M: Backing> Slot<M> {
         if shared.exporters() > 0 {
             return Err(NoMemory::Exported);
         }
+        let was_viewed = matches!(self, Self::Viewed(_));
         *self = Self::Shared(shared);
-        detach();
+        if was_viewed {
+            detach();
+        }
         self.settle();
         Ok(())
     }

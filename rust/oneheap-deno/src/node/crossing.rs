@@ -4,6 +4,7 @@
 //! that own what this library knows of them; TypeScript puts them in the place of its own objects.
 
 use std::ffi::c_void;
+use std::iter::once;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use napi_sys::{
     napi_get_value_bool, napi_value,
 };
 
+use crate::attach::Scope;
+use crate::block::TOKENS;
 use crate::code::{Code, MAX_SAFE_INTEGER};
 use crate::external_memory::ExternalMemory;
 use crate::memory::slab::Slab;
@@ -20,9 +23,11 @@ use crate::node::Env;
 use crate::objects::borrow::{self, Borrowing, Description, Source};
 use crate::objects::exporter::Export;
 use crate::objects::failure::{Exception, Failure};
+use crate::objects::memory;
 use crate::objects::object::{Held, Lease};
 use crate::objects::reference::Reference;
-use crate::objects::value::{Answer, Argument};
+use crate::objects::text::Text;
+use crate::objects::value::{Answer, Argument, python_bytes};
 
 /// The size of a reference's buffer, which JavaScript never looks into.
 const REFERENCE_BYTES: usize = 1;
@@ -34,9 +39,9 @@ static REFERENCES: Slab<Reference> = Slab::new();
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {
-    /// An exception: its type, message and traceback.
+    /// An exception: its type, its message, and a reference to what formats its traceback, or null.
     Raised = 0,
-    /// A code.
+    /// A code and, if memory is out, how many bytes were asked for.
     Refused = 1,
     /// A block: its identity, and a reference to the object.
     Block = 2,
@@ -49,12 +54,28 @@ enum Tag {
 /// From this size on, V8 is told of the memory that an object exports.
 const LARGE_BYTES: usize = 64 * 1024;
 
+/// Bytes from this size on are copied once, straight into Python's memory, where Python is waited for anyway.
+const DIRECT_BYTES: usize = 16 * 1024;
+
+/// What converting an argument may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Conversion {
+    /// Wait for Python, as the call that the argument is for does.
+    Waits,
+    /// Wait for nothing: the argument is for another thread.
+    Detached,
+}
+
 impl Env {
     /// A value for Python. TypeScript has checked it, and let no other kinds through.
     ///
     /// # Safety
     /// The environment and the value are live, and a keeper's block is not used elsewhere meanwhile.
-    pub unsafe fn argument(self, value: napi_value) -> Result<Argument, Code> {
+    pub unsafe fn argument(
+        self,
+        value: napi_value,
+        conversion: Conversion,
+    ) -> Result<Argument, Failure> {
         // SAFETY: as the caller vouches.
         let argument = unsafe {
             match self.kind(value) {
@@ -65,26 +86,26 @@ impl Env {
                     (status == Status::napi_ok).then_some(Argument::Bool(truth))
                 }
                 ValueType::napi_number => self.number(value).map(number),
-                ValueType::napi_bigint => self.bigint(value),
-                ValueType::napi_string => self.utf16(value).map(Argument::Text),
-                ValueType::napi_object => return self.object(value),
+                ValueType::napi_bigint => return self.bigint(value),
+                ValueType::napi_string => return self.utf16(value).map(Argument::Text),
+                ValueType::napi_object => return self.object(value, conversion),
                 _ => None,
             }
         };
-        argument.ok_or(Code::Invalid)
+        argument.ok_or_else(|| Code::Invalid.into())
     }
 
     /// A bigint, as a small integer where it is one.
     ///
     /// # Safety
     /// The environment and the value are live.
-    unsafe fn bigint(self, value: napi_value) -> Option<Argument> {
+    unsafe fn bigint(self, value: napi_value) -> Result<Argument, Failure> {
         let (mut negative, mut count) = (0, 0);
         // SAFETY: as the caller vouches. Without a place for the words, this tells how many there are.
         let counted = unsafe {
             napi_get_value_bigint_words(self.0, value, null_mut(), &mut count, null_mut())
         };
-        let mut words = vec![0; count];
+        let mut words: Vec<u64> = memory::vec_with_capacity(count)?;
         // SAFETY: as the caller vouches, and there is room for all.
         let read = unsafe {
             napi_get_value_bigint_words(
@@ -96,40 +117,59 @@ impl Env {
             )
         };
         if counted != Status::napi_ok || read != Status::napi_ok {
-            return None;
+            return Err(Code::Invalid.into());
         }
+        // SAFETY: so many were written, of no more than there is room for.
+        unsafe { words.set_len(count.min(words.capacity())) };
         let small = match words[..] {
             [] => Some(0),
             [word] => i64::try_from(word).ok(),
             _ => None,
         };
-        Some(match small {
+        Ok(match small {
             Some(small) if negative != 0 => Argument::Integer(-small),
             Some(small) => Argument::Integer(small),
             None => Argument::Big(negative != 0, words),
         })
     }
 
-    /// A block, a reference, or bytes.
+    /// A block or a reference; none for other objects.
     ///
     /// # Safety
     /// As for [`argument`](Self::argument).
-    unsafe fn object(self, value: napi_value) -> Result<Argument, Code> {
+    unsafe fn object(self, value: napi_value, conversion: Conversion) -> Result<Argument, Failure> {
         // SAFETY: as the caller vouches. JavaScript's thread alone uses the records.
         unsafe {
-            if let Some(mut token) = self.token(value) {
+            if let Some((data, _)) = self.array_buffer(value) {
+                if let Some(reference) = REFERENCES.get(data.cast()) {
+                    let held = reference.as_ref().held.clone();
+                    return held.map(Argument::Object).ok_or(Code::Freed.into());
+                }
+                let mut token = TOKENS.get(data.cast()).ok_or(Code::Invalid)?;
                 return Export::new(&mut token.as_mut().slot, None, false).map(Argument::Block);
             }
-            if let Some(reference) = self.reference(value) {
-                return reference
-                    .held
-                    .clone()
-                    .map(Argument::Object)
-                    .ok_or(Code::Freed);
+            self.bytes_argument(value, conversion)
+        }
+    }
+
+    /// The contents of a `Uint8Array` as an argument.
+    ///
+    /// # Safety
+    /// As for [`argument`](Self::argument).
+    unsafe fn bytes_argument(
+        self,
+        value: napi_value,
+        conversion: Conversion,
+    ) -> Result<Argument, Failure> {
+        // SAFETY: as the caller vouches. Attaching and copying run neither JavaScript nor Python code, so the bytes stay where
+        // they are; the new object is Python's.
+        unsafe {
+            let bytes = self.bytes(value).ok_or(Code::Invalid)?;
+            if conversion == Conversion::Detached || bytes.len() < DIRECT_BYTES {
+                return memory::copied(bytes).map(Argument::Bytes);
             }
-            self.bytes(value)
-                .map(|bytes| Argument::Bytes(bytes.to_vec()))
-                .ok_or(Code::Invalid)
+            let _attached = Scope::enter()?;
+            python_bytes(bytes).map(|object| Argument::Made(object.into()))
         }
     }
 
@@ -242,15 +282,19 @@ impl Env {
                     napi_create_bigint_int64(self.0, integer, &mut value);
                 }
                 Answer::Big(negative, words) => {
+                    if let Err(failure) = memory::probe(size_of_val(&words[..])) {
+                        return self.failure(failure);
+                    }
                     let sign = negative.into();
                     napi_create_bigint_words(self.0, sign, words.len(), words.as_ptr(), &mut value);
                 }
-                Answer::Text(text) => {
-                    value = self.string(&text);
-                    if value.is_null() {
-                        return self.failure(Code::TooLarge.into());
-                    }
-                }
+                Answer::Text(Text::Short(text)) => return self.string(text.as_str()),
+                Answer::Text(Text::Copied(text)) => return self.string(&text),
+                Answer::Text(Text::Encoded(text)) => match self.encoded(&text) {
+                    Ok(value) if value.is_null() => return self.failure(Code::TooLarge.into()),
+                    Ok(value) => return value,
+                    Err(failure) => return self.failure(failure),
+                },
                 Answer::Bytes(bytes) => {
                     let length = bytes.len();
                     let buffer = self.owned_bytes(bytes);
@@ -280,13 +324,19 @@ impl Env {
                 Failure::Raised(Exception {
                     kind,
                     message,
-                    traceback,
+                    report,
                 }) => {
-                    let parts = [&kind, &message, &traceback].map(|part| self.string(part));
+                    let report =
+                        report.map_or_else(|| self.null(), |held| self.new_reference(held, 0));
+                    let parts = [self.string(&kind), self.string(&message), report];
                     self.tagged(Tag::Raised, &parts)
                 }
                 Failure::Refused(code) => {
                     self.tagged(Tag::Refused, &[self.double(code.as_address())])
+                }
+                Failure::OutOfMemory(bytes) => {
+                    let code = self.double(Code::OutOfMemory.as_address());
+                    self.tagged(Tag::Refused, &[code, self.double(bytes as f64)])
                 }
             }
         }
@@ -334,10 +384,14 @@ impl Env {
     ) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            let mut elements = elements.to_vec();
-            elements.push(self.string(format));
-            elements.extend(shape.iter().map(|&extent| self.double(extent as f64)));
-            self.tagged(tag, &elements)
+            let Ok(mut all) = memory::vec_with_capacity(elements.len() + 1 + shape.len()) else {
+                let bytes = size_of_val(&shape[..]);
+                return self.failure(Failure::OutOfMemory(bytes));
+            };
+            all.extend_from_slice(elements);
+            all.push(self.string(format));
+            all.extend(shape.iter().map(|&extent| self.double(extent as f64)));
+            self.tagged(tag, &all)
         }
     }
 
@@ -348,9 +402,11 @@ impl Env {
     unsafe fn tagged(self, tag: Tag, elements: &[napi_value]) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            let mut tagged = vec![self.double(f64::from(tag as i32))];
-            tagged.extend_from_slice(elements);
-            self.array(&tagged)
+            let tag = self.double(f64::from(tag as i32));
+            self.array_of(
+                elements.len() + 1,
+                once(tag).chain(elements.iter().copied()),
+            )
         }
     }
 

@@ -18,19 +18,22 @@ use crate::block::pointer;
 use crate::code::{Code, whole};
 use crate::external_memory::ExternalMemory;
 use crate::node::Env;
+use crate::node::crossing::Conversion;
 use crate::objects::borrow;
 use crate::objects::element::Element;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference::{self, Reference};
 use crate::objects::support::support;
 use crate::objects::value::Answer;
+use crate::running::async_exception;
 use crate::running::compiled::Mode;
-use crate::running::inbox::Inbox;
+use crate::running::inbox::{Entry, Inbox};
 use crate::running::pool;
 use crate::running::run::{Program, new_scope};
-use crate::running::turn::Turn;
+use crate::running::turn::{Turn, carry_out_interrupts};
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///
@@ -45,15 +48,13 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let arguments = env.arguments::<4>(info);
-        let outcome = program(env, arguments)
-            .map_err(Failure::from)
-            .and_then(|program| {
-                python(|| {
-                    program
-                        .run(|code| code())
-                        .and_then(|object| Answer::from_python(object))
-                })
-            });
+        let outcome = program(env, arguments, Conversion::Waits).and_then(|program| {
+            python(|| {
+                program
+                    .run(|code| code())
+                    .and_then(|object| Answer::from_python(object))
+            })
+        });
         env.outcome(outcome)
     }
 }
@@ -72,29 +73,39 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
-        let submitted = program(env, [mode, source, scope, names]).and_then(|program| {
+        let arguments = [mode, source, scope, names];
+        let submitted = program(env, arguments, Conversion::Detached).and_then(|program| {
             let inbox = inbox(env, at)?;
             let run = env.number(run).ok_or(Code::Invalid)? as u32;
             let turn = Turn::new();
-            inbox.expect(run, turn.clone());
+            inbox.expect(Entry::new(run, turn.clone()));
             let receiver = inbox.clone();
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let outcome = python(|| {
+                    // What somebody else has set for this thread is not for this code.
+                    async_exception::discard();
                     program
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))
                 });
-                if leaves_objects || matches!(outcome, Ok(Answer::Object(..) | Answer::Block(..))) {
+                let refers_to_objects = matches!(
+                    outcome,
+                    Ok(Answer::Object(..) | Answer::Block(..)) | Err(Failure::Raised(_))
+                );
+                if leaves_objects || refers_to_objects {
                     disown();
                 }
                 receiver.put(run, outcome);
+                carry_out_interrupts();
             });
-            submitted.inspect_err(|_| inbox.forget(run))
+            submitted
+                .inspect_err(|_| inbox.forget(run))
+                .map_err(Failure::from)
         });
         match submitted {
             Ok(()) => null_mut(),
-            Err(code) => env.failure(code.into()),
+            Err(failure) => env.failure(failure),
         }
     }
 }
@@ -121,7 +132,7 @@ unsafe extern "C" fn close_inbox(inbox: *mut c_void) {
     unsafe { Arc::from_raw(inbox.cast::<Inbox>()) }.close();
 }
 
-/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once.
+/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once. The same one until it is.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -129,10 +140,15 @@ pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        match inbox(env, env.arguments::<1>(info)[0]) {
-            Ok(inbox) => env.double(Arc::into_raw(inbox).expose_provenance() as f64),
-            Err(_) => null_mut(),
+        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
+            return null_mut();
+        };
+        let address = Arc::as_ptr(&inbox).expose_provenance();
+        if inbox.issue_ticket() {
+            // Whoever waits with the ticket takes over this count.
+            std::mem::forget(inbox);
         }
+        env.double(address as f64)
     }
 }
 
@@ -149,7 +165,22 @@ pub unsafe fn wait(ticket: f64) {
     }
 }
 
-/// `take(inbox)`: what came of runs: their numbers and outcomes in turn.
+/// `ended(inbox)`: the number of the run whose outcome is to be taken next; undefined if none has ended.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn ended(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.next()) {
+            Ok(Some(run)) => env.double(f64::from(run)),
+            _ => null_mut(),
+        }
+    }
+}
+
+/// `take(inbox)`: what came of the run that `ended` tells.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -157,14 +188,10 @@ pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_v
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
-            return null_mut();
-        };
-        let outcomes = inbox
-            .take()
-            .into_iter()
-            .flat_map(|(run, outcome)| [env.double(f64::from(run)), env.outcome(outcome)]);
-        env.array(&outcomes.collect::<Vec<_>>())
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.take()) {
+            Ok(Some(outcome)) => env.outcome(outcome),
+            _ => null_mut(),
+        }
     }
 }
 
@@ -216,10 +243,14 @@ pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> na
     // SAFETY: Node-API's own handles; the scope is asked attached.
     unsafe {
         let [scope, name] = env.arguments::<2>(info);
-        let (Some(scope), Some(name)) = (env.held(scope), env.utf16(name)) else {
-            return env.failure(Code::Invalid.into());
-        };
-        match python(|| reference::variable(&scope, &name)) {
+        let found = env
+            .held(scope)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|scope| {
+                let name = env.utf16(name)?;
+                python(|| reference::variable(&scope, &name))
+            });
+        match found {
             Ok(None) => null_mut(),
             Ok(Some(answer)) => env.outcome(Ok(answer)),
             Err(failure) => env.failure(failure),
@@ -316,16 +347,14 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     }
     // SAFETY: Node-API's own handles; called attached.
     unsafe {
-        let (receiver, given) = env.all_arguments(info);
-        let callable = env.held(receiver);
-        let arguments: Result<Vec<_>, Code> = given
-            .iter()
-            .map(|&argument| env.argument(argument))
-            .collect();
-        let outcome = match (callable, arguments) {
-            (Some(callable), Ok(arguments)) => python(|| reference::call(&callable, arguments)),
-            _ => Err(Code::Invalid.into()),
-        };
+        let outcome = env.all_arguments(info).and_then(|(receiver, given)| {
+            let callable = env.held(receiver).ok_or(Code::Invalid)?;
+            let mut arguments = memory::vec_with_capacity(given.len())?;
+            for argument in given {
+                arguments.push(env.argument(argument, Conversion::Waits)?);
+            }
+            python(|| reference::call(&callable, arguments))
+        });
         env.outcome(outcome)
     }
 }
@@ -343,10 +372,13 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let [object, name] = env.arguments::<2>(info);
-        let outcome = match (env.held(object), env.utf16(name)) {
-            (Some(object), Some(name)) => python(|| reference::attribute(&object, &name)),
-            _ => Err(Code::Invalid.into()),
-        };
+        let outcome = env
+            .held(object)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|object| {
+                let name = env.utf16(name)?;
+                python(|| reference::attribute(&object, &name))
+            });
         env.outcome(outcome)
     }
 }
@@ -423,13 +455,15 @@ pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi
     // SAFETY: Node-API's own handles; the token is used by this thread alone; the object is made attached.
     unsafe {
         let [token, readonly, shape] = env.arguments::<3>(info);
-        let exported = env.token(token).ok_or(Code::Invalid).and_then(|mut token| {
-            let readonly = env.number(readonly) == Some(1.0);
-            Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
-        });
-        let object = exported
-            .map_err(Failure::from)
-            .and_then(|export| python(|| exporter::object(export).map(Held::from)));
+        let exported = env
+            .token(token)
+            .ok_or_else(|| Failure::from(Code::Invalid))
+            .and_then(|mut token| {
+                let readonly = env.number(readonly) == Some(1.0);
+                Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
+            });
+        let object =
+            exported.and_then(|export| python(|| exporter::object(export).map(Held::from)));
         match object {
             Ok(object) => {
                 let address = object.as_ptr().expose_provenance();
@@ -463,17 +497,20 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
         let source = match env.kind(what) {
             ValueType::napi_string => {
                 let eval = env.double(f64::from(Mode::Eval as i32));
-                program(env, [eval, what, scope, names]).map(Exporter::Expression)
+                let arguments = [eval, what, scope, names];
+                program(env, arguments, Conversion::Waits).map(Exporter::Expression)
             }
             ValueType::napi_number => {
                 let address = env.number(what).unwrap_or(0.0);
                 Ok(Exporter::Address(pointer(address).expose_provenance()))
             }
-            _ => env.held(what).map(Exporter::Object).ok_or(Code::Invalid),
+            _ => env
+                .held(what)
+                .map(Exporter::Object)
+                .ok_or_else(|| Code::Invalid.into()),
         };
-        let outcome = source
-            .map_err(Failure::from)
-            .and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
+        let outcome =
+            source.and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
         match outcome {
             Ok(outcome) => env.borrowed(outcome),
             Err(failure) => env.failure(failure),
@@ -512,29 +549,35 @@ fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     with_python(work).unwrap_or_else(|code| Err(code.into()))
 }
 
-/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values in
-/// turn.
+/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values
+/// in turn.
 ///
 /// # Safety
 /// The environment and the arguments are live.
-unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code> {
+unsafe fn program(
+    env: Env,
+    arguments: [napi_value; 4],
+    conversion: Conversion,
+) -> Result<Program, Failure> {
     let [mode, source, scope, names] = arguments;
     // SAFETY: as the caller vouches.
     unsafe {
         let mode = match env.number(mode) {
             Some(0.0) => Mode::Run,
             Some(1.0) => Mode::Eval,
-            _ => return Err(Code::Invalid),
+            _ => return Err(Code::Invalid.into()),
         };
-        let source = env.utf16(source).ok_or(Code::Invalid)?;
+        let source = env.utf16(source)?;
         let scope = match env.kind(scope) {
             ValueType::napi_undefined => None,
             _ => Some(env.held(scope).ok_or(Code::Invalid)?),
         };
-        let mut pairs = Vec::new();
-        for pair in elements(env, names).chunks_exact(2) {
-            let name = env.utf16(pair[0]).ok_or(Code::Invalid)?;
-            pairs.push((name, env.argument(pair[1])?));
+        let length = array_length(env, names) / 2;
+        let mut pairs = memory::vec_with_capacity(length as usize)?;
+        for index in 0..length {
+            let name = env.utf16(element(env, names, 2 * index))?;
+            let value = env.argument(element(env, names, 2 * index + 1), conversion)?;
+            pairs.push((name, value));
         }
         Ok(Program {
             mode,
@@ -545,41 +588,51 @@ unsafe fn program(env: Env, arguments: [napi_value; 4]) -> Result<Program, Code>
     }
 }
 
-/// The elements of an array; none of what isn't one.
+/// How many elements an array has; 0 for what isn't one.
 ///
 /// # Safety
 /// The environment and the value are live.
-unsafe fn elements(env: Env, array: napi_value) -> Vec<napi_value> {
+unsafe fn array_length(env: Env, array: napi_value) -> u32 {
     let mut length = 0;
-    // SAFETY: as the caller vouches; each result is written, or stays null.
+    // SAFETY: as the caller vouches; the result is written, or stays as it is.
     unsafe {
         if env.kind(array) == ValueType::napi_object {
             napi_get_array_length(env.0, array, &mut length);
         }
-        let element = |index| {
-            let mut element = null_mut();
-            napi_get_element(env.0, array, index, &mut element);
-            element
-        };
-        (0..length).map(element).collect()
     }
+    length
 }
 
-/// A shape: a `Float64Array` of extents, or undefined.
+/// An element of an array.
 ///
 /// # Safety
 /// The environment and the value are live.
-unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, Code> {
+unsafe fn element(env: Env, array: napi_value, index: u32) -> napi_value {
+    let mut element = null_mut();
+    // SAFETY: as the caller vouches; the result is written, or stays null.
+    unsafe { napi_get_element(env.0, array, index, &mut element) };
+    element
+}
+
+/// A shape: an array of extents, or undefined.
+///
+/// # Safety
+/// The environment and the value are live.
+unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
         if env.kind(shape) == ValueType::napi_undefined {
             return Ok(None);
         }
-        let extents = env.doubles(shape).ok_or(Code::Invalid)?;
-        let extents = extents
-            .iter()
-            .map(|&extent| whole(extent).map(|it| it as isize));
-        extents.collect::<Result<_, _>>().map(Some)
+        let length = array_length(env, shape);
+        let mut extents = memory::vec_with_capacity(length as usize)?;
+        for index in 0..length {
+            let extent = env
+                .number(element(env, shape, index))
+                .ok_or(Code::Invalid)?;
+            extents.push(whole(extent)? as isize);
+        }
+        Ok(Some(extents.into_boxed_slice()))
     }
 }
 

@@ -12,14 +12,18 @@ use std::ptr::null_mut;
 use std::sync::Once;
 
 use napi_sys::{
-    Status, TypedarrayType, napi_callback, napi_callback_info, napi_create_array_with_length,
-    napi_create_double, napi_create_external_arraybuffer, napi_create_function,
-    napi_create_string_utf8, napi_env, napi_get_arraybuffer_info, napi_get_boolean,
-    napi_get_cb_info, napi_get_null, napi_get_typedarray_info, napi_get_value_double,
-    napi_get_value_string_utf16, napi_set_element, napi_set_named_property, napi_typeof,
-    napi_value, napi_valuetype,
+    Status, napi_callback, napi_callback_info, napi_create_array_with_length, napi_create_double,
+    napi_create_external_arraybuffer, napi_create_function, napi_create_string_latin1,
+    napi_create_string_utf8, napi_create_string_utf16, napi_env, napi_get_arraybuffer_info,
+    napi_get_boolean, napi_get_cb_info, napi_get_null, napi_get_typedarray_info,
+    napi_get_value_double, napi_get_value_string_utf16, napi_set_element, napi_set_named_property,
+    napi_typeof, napi_value, napi_valuetype,
 };
 
+use crate::code::Code;
+use crate::objects::failure::Failure;
+use crate::objects::memory;
+use crate::objects::text::{EncodedText, Units};
 use crate::view;
 
 /// Node-API's entry.
@@ -49,6 +53,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"start", interpreter::start),
         (c"inbox", interpreter::new_inbox),
         (c"ticket", interpreter::ticket),
+        (c"ended", interpreter::ended),
         (c"take", interpreter::take),
         (c"interrupt", interpreter::interrupt),
         (c"scope", interpreter::scope),
@@ -130,51 +135,27 @@ impl Env {
     ///
     /// # Safety
     /// The environment and `info` are those of the call under way.
-    pub unsafe fn all_arguments(self, info: napi_callback_info) -> (napi_value, Vec<napi_value>) {
+    pub unsafe fn all_arguments(
+        self,
+        info: napi_callback_info,
+    ) -> Result<(napi_value, Vec<napi_value>), Failure> {
         const USUAL: usize = 8;
         let mut receiver = null_mut();
-        let (mut count, mut arguments) = (USUAL, vec![null_mut(); USUAL]);
-        // SAFETY: as the caller vouches; there is room for as many.
+        let (mut count, mut arguments) = (USUAL, memory::vec_with_capacity(USUAL)?);
+        // SAFETY: as the caller vouches; there is room for as many, of which all are written: those that were not given are
+        // `undefined`.
         let mut get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
             let place = arguments.as_mut_ptr();
             napi_get_cb_info(self.0, info, count, place, &mut receiver, null_mut());
         };
         get(&mut count, &mut arguments);
         if count > USUAL {
-            arguments.resize(count, null_mut());
+            memory::reserve_exact(&mut arguments, count)?;
             get(&mut count, &mut arguments);
         }
-        arguments.truncate(count);
-        (receiver, arguments)
-    }
-
-    /// The elements of a `Float64Array`, valid until JavaScript goes on; none for other values.
-    ///
-    /// # Safety
-    /// The environment and the value are live.
-    pub unsafe fn doubles<'a>(self, value: napi_value) -> Option<&'a [f64]> {
-        let (mut kind, mut length, mut data) = (0, 0, null_mut());
-        // SAFETY: as the caller vouches.
-        let status = unsafe {
-            let (buffer, offset) = (null_mut(), null_mut());
-            napi_get_typedarray_info(
-                self.0,
-                value,
-                &mut kind,
-                &mut length,
-                &mut data,
-                buffer,
-                offset,
-            )
-        };
-        if status != Status::napi_ok || kind != TypedarrayType::float64_array {
-            return None;
-        }
-        if data.is_null() {
-            return Some(&[]);
-        }
-        // SAFETY: V8 keeps the memory, aligned, while this thread is here.
-        Some(unsafe { std::slice::from_raw_parts(data.cast(), length) })
+        // SAFETY: as above.
+        unsafe { arguments.set_len(count) };
+        Ok((receiver, arguments))
     }
 
     /// The buffer of a typed array; null for other values.
@@ -219,7 +200,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment and the value are live.
-    pub unsafe fn utf16(self, value: napi_value) -> Option<Vec<u16>> {
+    pub unsafe fn utf16(self, value: napi_value) -> Result<Vec<u16>, Failure> {
         /// Most strings fit, with their closing NUL, and need not be asked for their length.
         const USUAL: usize = 128;
         let read = |units: *mut u16, room: usize| {
@@ -227,18 +208,24 @@ impl Env {
             // SAFETY: as the caller vouches; there is that much room.
             let status =
                 unsafe { napi_get_value_string_utf16(self.0, value, units, room, &mut length) };
-            (status == Status::napi_ok).then_some(length)
+            if status == Status::napi_ok {
+                Ok(length)
+            } else {
+                Err(Code::Invalid)
+            }
         };
-        let mut units: Vec<u16> = Vec::with_capacity(USUAL);
+        let mut units: Vec<u16> = memory::vec_with_capacity(USUAL)?;
         let mut length = read(units.as_mut_ptr(), USUAL)?;
         if length == USUAL - 1 {
             let room = read(null_mut(), 0)? + 1;
-            units.reserve_exact(room);
+            memory::reserve_exact(&mut units, room)?;
+            // V8 puts a string together that is kept in parts, before it is read.
+            memory::probe(room * size_of::<u16>())?;
             length = read(units.as_mut_ptr(), room)?;
         }
         // SAFETY: so many were written.
         unsafe { units.set_len(length) };
-        Some(units)
+        Ok(units)
     }
 
     /// Where an `ArrayBuffer` has its memory, and how many bytes; none for other values.
@@ -285,7 +272,7 @@ impl Env {
         value
     }
 
-    /// A string.
+    /// A string; null if V8 has none of that length.
     ///
     /// # Safety
     /// The environment is live.
@@ -303,16 +290,43 @@ impl Env {
         value
     }
 
-    /// An array.
+    /// A long string of Python's; null if V8 has none of that length.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn encoded(self, text: &EncodedText) -> Result<napi_value, Failure> {
+        let mut value = null_mut();
+        // SAFETY: as the caller vouches; the units are readable as long as the text lives.
+        unsafe {
+            match text.units {
+                Units::Latin1(units, length) => {
+                    memory::probe(length)?;
+                    let units = units.cast();
+                    napi_create_string_latin1(self.0, units, length as isize, &mut value);
+                }
+                Units::Utf16(units, length) => {
+                    memory::probe(length * size_of::<u16>())?;
+                    napi_create_string_utf16(self.0, units, length as isize, &mut value);
+                }
+            }
+        }
+        Ok(value)
+    }
+
+    /// An array of `length` elements.
     ///
     /// # Safety
     /// The environment and the elements are live.
-    pub unsafe fn array(self, elements: &[napi_value]) -> napi_value {
+    unsafe fn array_of(
+        self,
+        length: usize,
+        elements: impl Iterator<Item = napi_value>,
+    ) -> napi_value {
         let mut array = null_mut();
         // SAFETY: as the caller vouches.
         unsafe {
-            napi_create_array_with_length(self.0, elements.len(), &mut array);
-            for (index, &element) in elements.iter().enumerate() {
+            napi_create_array_with_length(self.0, length, &mut array);
+            for (index, element) in elements.enumerate() {
                 napi_set_element(self.0, array, index as u32, element);
             }
         }

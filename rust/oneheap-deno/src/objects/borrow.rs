@@ -9,6 +9,7 @@ use pyo3_ffi::{
 
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Lease, Object};
 
 /// What a view is made of.
@@ -50,6 +51,13 @@ pub enum Refusal {
     Alignment = 5,
 }
 
+impl Refusal {
+    /// Whether a copy of the elements could be shown.
+    fn allows_copy(self) -> bool {
+        matches!(self, Self::Strides | Self::ReadOnly | Self::Alignment)
+    }
+}
+
 /// What became of borrowing.
 pub enum Outcome {
     Borrowed(Borrowing),
@@ -77,16 +85,16 @@ pub unsafe fn borrow(
     }
     // SAFETY: filled in by Python just now.
     let (description, element) = unsafe { (describe(&buffer), element(&buffer)) };
-    let judgement = judge(&buffer, element, wanted);
-    let result = match (judgement, element) {
-        (None, Some(found)) => {
+    let refusal = judge(&buffer, element, wanted);
+    let result = match (description, refusal, element) {
+        (Ok(description), None, Some(found)) => {
             return Ok(Outcome::Borrowed(Borrowing {
                 source: Source::Lease(Lease::new(buffer)),
                 element: wanted.unwrap_or(found),
                 description,
             }));
         }
-        (Some(Refusal::Strides | Refusal::ReadOnly | Refusal::Alignment), Some(found)) if copy => {
+        (Ok(description), Some(refusal), Some(found)) if copy && refusal.allows_copy() => {
             // SAFETY: the buffer is filled in.
             unsafe { contiguous(&buffer) }.map(|bytes| {
                 Outcome::Borrowed(Borrowing {
@@ -96,10 +104,11 @@ pub unsafe fn borrow(
                 })
             })
         }
-        (refusal, _) => Ok(Outcome::Refused(
+        (Ok(description), refusal, _) => Ok(Outcome::Refused(
             refusal.unwrap_or(Refusal::Format),
             description,
         )),
+        (Err(failure), ..) => Err(failure),
     };
     // SAFETY: attached; released once, and nobody has it any more.
     unsafe { PyBuffer_Release(&mut *buffer) };
@@ -154,28 +163,56 @@ unsafe fn format(buffer: &Py_buffer) -> &CStr {
 ///
 /// # Safety
 /// The buffer is filled in.
-unsafe fn describe(buffer: &Py_buffer) -> Description {
+unsafe fn describe(buffer: &Py_buffer) -> Result<Description, Failure> {
     let dimensions = buffer.ndim as usize;
+    // Without a shape it is one dimension, or none.
+    let length = [buffer.len / buffer.itemsize.max(1)];
     let shape = if buffer.shape.is_null() {
-        // Without a shape it is one dimension, or none.
-        vec![buffer.len / buffer.itemsize.max(1); dimensions.min(1)]
+        &length[..dimensions.min(1)]
     } else {
         // SAFETY: as many extents as dimensions.
-        unsafe { std::slice::from_raw_parts(buffer.shape, dimensions) }.to_vec()
+        unsafe { std::slice::from_raw_parts(buffer.shape, dimensions) }
     };
-    Description {
-        // SAFETY: as the caller vouches.
-        format: unsafe { format(buffer) }.to_string_lossy().into_owned(),
-        shape,
+    // SAFETY: as the caller vouches.
+    let format = unsafe { format(buffer) };
+    Ok(Description {
+        format: lossy_utf8(format)?,
+        shape: memory::copied(shape)?,
+    })
+}
+
+/// Text of C as UTF-8, which it is but for odd exporters.
+fn lossy_utf8(text: &CStr) -> Result<String, Failure> {
+    let bytes = text.to_bytes();
+    let replaced = bytes.utf8_chunks().map(|chunk| {
+        chunk.valid().len()
+            + if chunk.invalid().is_empty() {
+                0
+            } else {
+                char::REPLACEMENT_CHARACTER.len_utf8()
+            }
+    });
+    let capacity: usize = replaced.sum();
+    let mut copy = String::new();
+    copy.try_reserve_exact(capacity)
+        .map_err(|_| Failure::OutOfMemory(capacity))?;
+    for chunk in bytes.utf8_chunks() {
+        copy.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            copy.push(char::REPLACEMENT_CHARACTER);
+        }
     }
+    Ok(copy)
 }
 
 /// The elements one after the other, in C order.
 ///
 /// # Safety
-/// The thread is attached, and the buffer is filled in.
+/// The thread is attached, no exception is set, and the buffer is filled in.
 unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
-    let mut bytes = vec![0u8; buffer.len as usize];
+    let length = buffer.len as usize;
+    // Zeroed, for an exporter may say more bytes than its shape has.
+    let mut bytes = memory::zeroed_bytes(length)?;
     // SAFETY: there is room for all of the buffer.
     let copied = unsafe {
         PyBuffer_ToContiguous(
@@ -189,5 +226,5 @@ unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     // SAFETY: attached, and the call set an exception.
-    Err(unsafe { Failure::fetch() })
+    Err(unsafe { memory::fetch(length) })
 }

@@ -19,6 +19,7 @@ use crate::code::Code;
 use crate::memory::shared_memory::ExportedMemory;
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::Object;
 use crate::objects::published::Published;
 
@@ -43,8 +44,12 @@ pub struct Export {
 impl Export {
     /// Takes a hold on the slot's memory, for Python to see as an array of one dimension, or of `shape`, in elements, whose
     /// product is the block's length. None if the slot is empty.
-    pub fn new(slot: &mut Slot, shape: Option<Box<[isize]>>, readonly: bool) -> Result<Self, Code> {
-        let shared = slot.export()?;
+    pub fn new(
+        slot: &mut Slot,
+        shape: Option<Box<[isize]>>,
+        readonly: bool,
+    ) -> Result<Self, Failure> {
+        let shared = slot.export().map_err(Code::from)?;
         let Memory { element, bytes, .. } = shared.memory();
         let length = bytes / element.bytes();
         let shape = shape.unwrap_or_else(|| Box::new([length as isize]));
@@ -52,9 +57,9 @@ impl Export {
             .iter()
             .try_fold(1, |product: isize, &extent| product.checked_mul(extent));
         if product != Some(length as isize) {
-            return Err(Code::Invalid);
+            return Err(Code::Invalid.into());
         }
-        let mut strides = vec![0; shape.len()].into_boxed_slice();
+        let mut strides = memory::copied(&shape)?.into_boxed_slice();
         let mut stride = element.bytes() as isize;
         for (dimension, extent) in shape.iter().enumerate().rev() {
             strides[dimension] = stride;

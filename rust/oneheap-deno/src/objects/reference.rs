@@ -9,8 +9,10 @@ use pyo3_ffi::{
 
 use crate::external_memory::ExternalMemory;
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Held, Object};
-use crate::objects::value::{Answer, Argument, text};
+use crate::objects::text::{Text, text};
+use crate::objects::value::{Answer, Argument};
 
 /// What a reference's buffer refers to.
 pub struct Reference {
@@ -53,7 +55,7 @@ pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, 
             PyObject_CallNoArgs(callable.as_ptr())
         } else {
             let tuple = Object::owned(PyTuple_New(arguments.len() as isize))
-                .ok_or_else(|| Failure::fetch())?;
+                .ok_or_else(|| memory::fetch(size_of::<usize>() * arguments.len()))?;
             for (index, argument) in arguments.into_iter().enumerate() {
                 let object = argument.into_python()?;
                 PyTuple_SetItem(tuple.as_ptr(), index as isize, object.into_ptr());
@@ -86,9 +88,7 @@ pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
     unsafe {
         let string = Object::owned(PyObject_Str(object.as_ptr()));
         let string = string.ok_or_else(|| Failure::fetch())?;
-        crate::objects::value::utf8(string.as_ptr())
-            .map(Answer::Text)
-            .ok_or_else(|| Failure::fetch())
+        Text::of(string.as_ptr()).map(Answer::Text)
     }
 }
 

@@ -7,25 +7,23 @@ use std::sync::Arc;
 use pyo3_ffi::{
     Py_False, Py_None, Py_True, Py_buffer, PyBUF_INDIRECT, PyBool_FromLong, PyBuffer_Release,
     PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, PyBytes_Type, PyErr_Clear,
-    PyErr_Occurred, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyImport_GetModule,
-    PyLong_AsLongLong, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString,
-    PyLong_Type, PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_CallNoArgs,
-    PyObject_CheckBuffer, PyObject_GetAttrString, PyObject_GetBuffer, PyObject_IsInstance,
-    PyObject_Type, PyTypeObject, PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16,
-    PyUnicode_GetLength, PyUnicode_Type,
+    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
+    PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
+    PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_CheckBuffer,
+    PyObject_GetBuffer, PyObject_Type, PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
 use crate::code::Code;
 use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
+use crate::objects::memory;
+use crate::objects::numpy;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::support;
+use crate::objects::text::{Text, text};
 
 /// The most bits that V8 lets a bigint have, in whole words.
 const MOST_BITS: i64 = (1 << 30) - 64;
-
-/// The most characters that V8 lets a string have.
-const MOST_CHARACTERS: isize = (1 << 29) - 24;
 
 /// What JavaScript gives to Python.
 pub enum Argument {
@@ -35,9 +33,11 @@ pub enum Argument {
     Float(f64),
     /// An integer beyond 64 bits: whether it is negative, and its magnitude in words, the lowest first.
     Big(bool, Vec<u64>),
-    /// As JavaScript has it; it may have lone surrogates, which Python refuses.
+    /// As JavaScript has it; lone surrogates go as they are.
     Text(Vec<u16>),
     Bytes(Vec<u8>),
+    /// An object that was made for this argument.
+    Made(Held),
     Object(Arc<Held>),
     Block(Export),
 }
@@ -50,7 +50,7 @@ pub enum Answer {
     Float(f64),
     /// As in [`Argument`].
     Big(bool, Vec<u64>),
-    Text(String),
+    Text(Text),
     Bytes(Vec<u8>),
     /// An object that has no counterpart, and the size of the memory that it exports, if it does.
     Object(Held, usize),
@@ -66,46 +66,53 @@ impl Argument {
     pub unsafe fn into_python(self) -> Result<Object, Failure> {
         // SAFETY: attached; each call gives a new reference or sets an exception.
         unsafe {
-            let object = match self {
+            let (object, bytes) = match self {
                 Self::None => return existing(Py_None()),
+                Self::Made(held) => return Ok(held.into_object()),
                 Self::Object(held) => return existing(held.as_ptr()),
                 Self::Block(export) => return exporter::object(export),
                 Self::Text(units) => return text(&units),
-                Self::Bool(truth) => PyBool_FromLong(truth.into()),
-                Self::Integer(integer) => PyLong_FromLongLong(integer),
-                Self::Float(number) => PyFloat_FromDouble(number),
+                Self::Bytes(bytes) => return python_bytes(&bytes),
+                Self::Bool(truth) => (PyBool_FromLong(truth.into()), 0),
+                Self::Integer(integer) => (PyLong_FromLongLong(integer), size_of::<i64>()),
+                Self::Float(number) => (PyFloat_FromDouble(number), size_of::<f64>()),
                 Self::Big(negative, words) => {
-                    let digits = hexadecimal(negative, &words);
-                    PyLong_FromString(digits.as_ptr().cast(), null_mut(), 16)
-                }
-                Self::Bytes(bytes) => {
-                    PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as isize)
+                    let digits = hexadecimal(negative, &words)?;
+                    let object = PyLong_FromString(digits.as_ptr().cast(), null_mut(), 16);
+                    (object, size_of_val(&words[..]))
                 }
             };
-            Object::owned(object).ok_or_else(|| Failure::fetch())
+            Object::owned(object).ok_or_else(|| memory::fetch(bytes))
         }
     }
 }
 
 impl Answer {
-    /// A Python object as a value. Objects of the very types that have a counterpart become that; a NumPy scalar becomes
-    /// the number that it is; all others stay objects.
+    /// A Python object as a value. Objects of the very types that have a counterpart become that; a NumPy scalar with a value
+    /// of such a type becomes that value; all others stay objects.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
     pub unsafe fn from_python(object: Object) -> Result<Self, Failure> {
         // SAFETY: attached; the object is live.
         unsafe {
-            if let Some(answer) = simple(&object)? {
+            if let Some(answer) = singleton(object.as_ptr()) {
+                return Ok(answer);
+            }
+            let kind = kind_of(&object)?;
+            if let Some(answer) = simple(&object, kind.as_ptr().cast())? {
                 return Ok(answer);
             }
             if let Some(identity) = exporter::identity(&object) {
                 return Ok(Self::Block(identity, object.into()));
             }
-            if let Some(item) = scalar(&object)
-                && let Some(answer) = simple(&item)?
-            {
-                return Ok(answer);
+            if let Some(item) = numpy::value_of_scalar(&object, kind.as_ptr().cast())? {
+                if let Some(answer) = singleton(item.as_ptr()) {
+                    return Ok(answer);
+                }
+                if let Some(answer) = simple(&item, kind_of(&item)?.as_ptr().cast())? {
+                    return Ok(answer);
+                }
             }
             let bytes = exported_bytes(&object);
             Ok(Self::Object(object.into(), bytes))
@@ -122,60 +129,49 @@ unsafe fn existing(object: *mut PyObject) -> Result<Object, Failure> {
     unsafe { Object::borrowed(object).ok_or(Failure::Refused(crate::code::Code::Invalid)) }
 }
 
-/// UTF-16 as a Python string. Lone surrogates are refused in the words that Python has for them.
+/// A `bytes` with a copy of these.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn text(units: &[u16]) -> Result<Object, Failure> {
-    let decode = |errors: *const std::ffi::c_char| {
-        // Named, for otherwise a first U+FEFF would be taken for a mark and lost.
-        let mut order = if cfg!(target_endian = "little") {
-            -1
-        } else {
-            1
-        };
-        // SAFETY: attached; the bytes are readable, the names static.
-        unsafe {
-            Object::owned(PyUnicode_DecodeUTF16(
-                units.as_ptr().cast(),
-                size_of_val(units) as isize,
-                errors,
-                &mut order,
-            ))
-        }
-    };
-    if let Some(text) = decode(c"strict".as_ptr()) {
-        return Ok(text);
-    }
-    // SAFETY: attached. The second decoding fails for want of memory only; encoding then says which surrogate it is.
+pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Object, Failure> {
+    // SAFETY: as the caller vouches; the slice is readable.
     unsafe {
-        PyErr_Clear();
-        if let Some(text) = decode(c"surrogatepass".as_ptr()) {
-            drop(Object::owned(PyUnicode_AsUTF8String(text.as_ptr())));
-        }
-        Err(Failure::fetch())
+        let object = PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as isize);
+        Object::owned(object).ok_or_else(|| memory::fetch(bytes.len()))
     }
 }
 
-/// An object of one of the types that have a counterpart; none for others.
+/// The type of an object. It is asked for by a call, for its place in the object differs between builds.
 ///
 /// # Safety
-/// The thread is attached, and no exception is set.
-unsafe fn simple(object: &Object) -> Result<Option<Answer>, Failure> {
-    let pointer = object.as_ptr();
-    // SAFETY: attached; the singletons and types are Python's own, and only their addresses are looked at. The type of the
-    // object is asked for by a call, for its place in the object differs between builds.
+/// The thread is attached.
+unsafe fn kind_of(object: &Object) -> Result<Object, Failure> {
+    // SAFETY: as the caller vouches; the result is owned.
+    unsafe { Object::owned(PyObject_Type(object.as_ptr())).ok_or_else(|| Failure::fetch()) }
+}
+
+/// `None`, `True` or `False`; none for other objects.
+///
+/// # Safety
+/// The thread is attached.
+unsafe fn singleton(object: *mut PyObject) -> Option<Answer> {
+    // SAFETY: as the caller vouches; the singletons are Python's own, and only their addresses are looked at.
     unsafe {
-        if pointer == Py_None() {
-            return Ok(Some(Answer::None));
+        if object == Py_None() {
+            return Some(Answer::None);
         }
-        if pointer == Py_True() || pointer == Py_False() {
-            return Ok(Some(Answer::Bool(pointer == Py_True())));
-        }
-        let Some(kind) = Object::owned(PyObject_Type(pointer)) else {
-            return Err(Failure::fetch());
-        };
-        let kind: *mut PyTypeObject = kind.as_ptr().cast();
+        (object == Py_True() || object == Py_False()).then(|| Answer::Bool(object == Py_True()))
+    }
+}
+
+/// An object of one of the other types that have a counterpart; none for others.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and `kind` is the type of the object.
+unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answer>, Failure> {
+    let pointer = object.as_ptr();
+    // SAFETY: as the caller vouches; of the types only the addresses are looked at.
+    unsafe {
         if kind == &raw mut PyLong_Type {
             return integer(pointer).map(Some);
         }
@@ -183,15 +179,10 @@ unsafe fn simple(object: &Object) -> Result<Option<Answer>, Failure> {
             return Ok(Some(Answer::Float(PyFloat_AsDouble(pointer))));
         }
         if kind == &raw mut PyUnicode_Type {
-            if PyUnicode_GetLength(pointer) > MOST_CHARACTERS {
-                return Err(Code::TooLarge.into());
-            }
-            return utf8(pointer)
-                .map(|text| Some(Answer::Text(text)))
-                .ok_or_else(|| Failure::fetch());
+            return Text::of(pointer).map(|text| Some(Answer::Text(text)));
         }
         if kind == &raw mut PyBytes_Type {
-            return Ok(Some(Answer::Bytes(bytes(pointer).to_vec())));
+            return memory::copied(bytes(pointer)).map(|bytes| Some(Answer::Bytes(bytes)));
         }
     }
     Ok(None)
@@ -201,7 +192,7 @@ unsafe fn simple(object: &Object) -> Result<Option<Answer>, Failure> {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn exported_bytes(object: &Object) -> usize {
+pub unsafe fn exported_bytes(object: &Object) -> usize {
     let mut buffer = Py_buffer::new();
     // SAFETY: attached; the buffer is released at once, and an exception in here is of no interest.
     unsafe {
@@ -218,30 +209,6 @@ unsafe fn exported_bytes(object: &Object) -> usize {
     }
 }
 
-/// A NumPy scalar as the Python object that it stands for.
-///
-/// # Safety
-/// The thread is attached, and no exception is set.
-unsafe fn scalar(object: &Object) -> Option<Object> {
-    // SAFETY: attached, and results are owned. NumPy is not imported for it, and exceptions are cleared.
-    unsafe {
-        let numpy = Object::owned(PyImport_GetModule(support().ok()?.numpy));
-        let item = numpy.and_then(|numpy| {
-            let generic = PyObject_GetAttrString(numpy.as_ptr(), c"generic".as_ptr());
-            let generic = Object::owned(generic)?;
-            if PyObject_IsInstance(object.as_ptr(), generic.as_ptr()) != 1 {
-                return None;
-            }
-            let item = Object::owned(PyObject_GetAttrString(object.as_ptr(), c"item".as_ptr()))?;
-            Object::owned(PyObject_CallNoArgs(item.as_ptr()))
-        });
-        if !PyErr_Occurred().is_null() {
-            PyErr_Clear();
-        }
-        item
-    }
-}
-
 /// An `int` of any size.
 ///
 /// # Safety
@@ -253,16 +220,21 @@ unsafe fn integer(object: *mut PyObject) -> Result<Answer, Failure> {
     if overflow == 0 {
         return Ok(Answer::Integer(small));
     }
-    // SAFETY: as the caller vouches; the result is a string of ASCII.
+    // SAFETY: as the caller vouches; the digits are ASCII, whose UTF-8 is the string itself, which lives until they are parsed.
     unsafe {
         // Looked at first, for the digits of what JavaScript can't have take seconds.
-        if bit_length(object)? > MOST_BITS {
+        let bits = bit_length(object)?;
+        if bits > MOST_BITS {
             return Err(Code::TooLarge.into());
         }
-        Object::owned(PyNumber_ToBase(object, 16))
-            .and_then(|digits| utf8(digits.as_ptr()))
-            .map(|digits| parse_hexadecimal(&digits))
-            .ok_or_else(|| Failure::fetch())
+        let out_of_memory = || memory::fetch(bits as usize / 4);
+        let digits = Object::owned(PyNumber_ToBase(object, 16)).ok_or_else(out_of_memory)?;
+        let mut length = 0;
+        let data = PyUnicode_AsUTF8AndSize(digits.as_ptr(), &mut length);
+        if data.is_null() {
+            return Err(out_of_memory());
+        }
+        parse_hexadecimal(std::slice::from_raw_parts(data.cast(), length as usize))
     }
 }
 
@@ -284,30 +256,11 @@ unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
     }
 }
 
-/// A Python string's text; none, with an exception set, if it has lone surrogates or memory is out.
-///
-/// # Safety
-/// The thread is attached, and the object is a `str` or null.
-pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
-    if object.is_null() {
-        return None;
-    }
-    // A `bytes` of its own, for `PyUnicode_AsUTF8` would leave a copy in the object for as long as that lives.
-    // SAFETY: as the caller vouches.
-    unsafe {
-        let encoded = Object::owned(PyUnicode_AsUTF8String(object))?;
-        // Python gives valid UTF-8; checking it again costs more than the copy.
-        Some(String::from_utf8_unchecked(
-            bytes(encoded.as_ptr()).to_vec(),
-        ))
-    }
-}
-
 /// The contents of a `bytes`.
 ///
 /// # Safety
 /// The thread is attached, and the object is a `bytes` that outlives the result.
-unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
+pub unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: as the caller vouches; neither call fails for a `bytes`, whose contents never change.
     unsafe {
         std::slice::from_raw_parts(
@@ -319,31 +272,37 @@ unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
 
 /// Digits for `PyLong_FromString`, with a closing NUL. In base 16 both directions take time in proportion to the length, and
 /// Python's limit of digits doesn't hold.
-fn hexadecimal(negative: bool, words: &[u64]) -> Vec<u8> {
-    let mut digits = String::with_capacity(words.len() * 16 + 3);
+fn hexadecimal(negative: bool, words: &[u64]) -> Result<Vec<u8>, Failure> {
+    const SIGN_ZERO_AND_NUL: usize = 3;
+    let mut digits = memory::vec_with_capacity(words.len() * DIGITS + SIGN_ZERO_AND_NUL)?;
     if negative {
-        digits.push('-');
+        digits.push(b'-');
     }
-    digits.push('0');
+    digits.push(b'0');
     for word in words.iter().rev() {
-        digits.push_str(&format!("{word:016x}"));
+        for digit in (0..DIGITS).rev() {
+            digits.push(b"0123456789abcdef"[(word >> (4 * digit)) as usize & 0xf]);
+        }
     }
-    digits.push('\0');
-    digits.into_bytes()
+    digits.push(b'\0');
+    Ok(digits)
 }
 
+/// The hexadecimal digits of a word.
+const DIGITS: usize = 16;
+
 /// The inverse, for what `hex()` gives: `-0x1f`.
-fn parse_hexadecimal(digits: &str) -> Answer {
-    let negative = digits.starts_with('-');
-    let magnitude = digits.trim_start_matches('-').trim_start_matches("0x");
-    let words = magnitude
-        .as_bytes()
-        .rchunks(16)
-        .map(|word| {
-            word.iter().fold(0, |word, &digit| {
-                word << 4 | u64::from((digit as char).to_digit(16).unwrap_or(0))
-            })
-        })
-        .collect();
-    Answer::Big(negative, words)
+fn parse_hexadecimal(digits: &[u8]) -> Result<Answer, Failure> {
+    let (negative, digits) = match digits.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, digits),
+    };
+    let magnitude = digits.strip_prefix(b"0x").unwrap_or(digits);
+    let mut words = memory::vec_with_capacity(magnitude.len().div_ceil(DIGITS))?;
+    for word in magnitude.rchunks(DIGITS) {
+        words.push(word.iter().fold(0, |word, &digit| {
+            word << 4 | u64::from((digit as char).to_digit(16).unwrap_or(0))
+        }));
+    }
+    Ok(Answer::Big(negative, words))
 }

@@ -3,16 +3,18 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::null_mut;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3_ffi::{
     PyObject, PyObject_CallFunctionObjArgs, PyObject_IsTrue, PyTuple_GetItem,
-    PyUnicode_InternFromString,
+    PyUnicode_FromStringAndSize, PyUnicode_InternFromString,
 };
 
 use crate::objects::failure::Failure;
+use crate::objects::memory;
 use crate::objects::object::{Held, Object};
 use crate::objects::support::Support;
-use crate::objects::value::text;
+use crate::objects::text::text;
 
 /// What kind of source it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,8 +28,8 @@ pub enum Mode {
 /// Compiled code.
 pub struct Code {
     pub object: Object,
-    /// Whether it makes functions, which refer to the scope that they are made in.
-    pub makes_functions: bool,
+    /// Whether it makes functions, or handles exceptions: these, and frames, refer to the scope.
+    pub may_keep_scope: bool,
 }
 
 /// So many pieces of code are kept, each in the one place that its hash gives. A table of a fixed size needs no memory
@@ -41,7 +43,7 @@ struct Entry {
     mode: Mode,
     source: Vec<u16>,
     code: Held,
-    makes_functions: bool,
+    may_keep_scope: bool,
 }
 
 static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
@@ -62,14 +64,18 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
             return Ok(code);
         }
         let code = compile(mode, source, support)?;
-        let Some(object) = Object::borrowed(code.object.as_ptr()) else {
+        // What can't be kept is compiled again.
+        let (Some(object), Ok(source)) = (
+            Object::borrowed(code.object.as_ptr()),
+            memory::copied(source),
+        ) else {
             return Ok(code);
         };
         let entry = Entry {
             mode,
-            source: source.to_vec(),
+            source,
             code: object.into(),
-            makes_functions: code.makes_functions,
+            may_keep_scope: code.may_keep_scope,
         };
         let replaced = TABLE
             .lock()
@@ -101,11 +107,14 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
     let object = unsafe { Object::borrowed(entry.code.as_ptr()) }?;
     Some(Code {
         object,
-        makes_functions: entry.makes_functions,
+        may_keep_scope: entry.may_keep_scope,
     })
 }
 
-/// Compiles a source.
+/// The number in the next file name. Counted here, for Python has no counter that is safe without a GIL and needs no lock.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Compiles a source, under a file name that no other has.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
@@ -117,17 +126,27 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code,
     // SAFETY: attached; arguments are live, and the result is a tuple of two.
     unsafe {
         let source = text(source)?;
+        let name = format!(
+            "<python.{} {}>",
+            mode.to_string_lossy(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let call = || {
+            let name = Object::owned(PyUnicode_FromStringAndSize(
+                name.as_ptr().cast(),
+                name.len() as isize,
+            ))?;
             let mode = Object::owned(PyUnicode_InternFromString(mode.as_ptr()))?;
             let compiled = Object::owned(PyObject_CallFunctionObjArgs(
                 support.compile,
                 source.as_ptr(),
                 mode.as_ptr(),
+                name.as_ptr(),
                 null_mut::<PyObject>(),
             ))?;
             Some(Code {
                 object: Object::borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
-                makes_functions: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
+                may_keep_scope: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
             })
         };
         call().ok_or_else(|| Failure::fetch())
