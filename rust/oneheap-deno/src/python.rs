@@ -126,7 +126,8 @@ pub fn drain() {
     }
 }
 
-/// What is known of the Python that was started here: version, library, executable, prefix, each closed by a NUL.
+/// What is known of the Python that was started here: version, library, executable, prefix, and the path of this library,
+/// each closed by a NUL.
 pub fn description() -> Option<&'static [u8]> {
     Some(STARTED.get()?.as_ref().ok()?)
 }
@@ -335,7 +336,7 @@ pub unsafe fn execute(code: &CStr) -> Option<Object> {
     }
 }
 
-/// Version, library, executable and prefix of the Python that runs. The thread is attached.
+/// Version, library, executable and prefix of the Python that runs, and this library's path. The thread is attached.
 fn describe(library: &[u8]) -> Vec<u8> {
     // SAFETY: a static string.
     let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
@@ -349,6 +350,7 @@ fn describe(library: &[u8]) -> Vec<u8> {
         library,
         &system_string(c"executable"),
         &system_string(c"prefix"),
+        &system::own_path(),
     ] {
         description.extend_from_slice(part);
         description.push(0);
