@@ -12,6 +12,7 @@ import {
   locateLibrary,
   locatePackagedLibrary,
 } from "./location.ts";
+import { granted } from "./permissions.ts";
 import { type Loader, PLATFORM } from "./platform.ts";
 import {
   executableOf,
@@ -49,22 +50,18 @@ export interface EmbeddedPython {
   readonly prefix: string;
 }
 
+/** Whether this is a Worker: on the main thread, Python hardly ever runs yet. */
+const IN_WORKER = Deno.mainModule === undefined;
+
 /** What `oneheap_start` returns to the one call that started Python. */
 const STARTED = 1;
 
-/**
- * Python code that another thread runs may change the environment while it is read here, which can crash the process. So
- * where Python runs already, the environment is not read, if the library that runs it is the checkout's.
- */
-const built = locateBuiltLibrary();
-const running = built === undefined ? undefined : openStarted(built);
-const path = running !== undefined && built !== undefined
-  ? built
-  : locateLibrary() ?? await locatePackagedLibrary();
+const running = openRunning();
+const path = running?.path ?? locateLibrary() ?? await locatePackagedLibrary();
 
 /** The functions of the Rust library. */
-export const symbols: Symbols = running ??
-  (path === built ? undefined : openStarted(path)) ?? openAndStart(path);
+export const symbols: Symbols = running?.symbols ?? openStarted(path) ??
+  openAndStart(path);
 
 /** What is known of the Python that is embedded in this process. */
 export const embedded: EmbeddedPython = describePython(symbols);
@@ -72,6 +69,22 @@ export const embedded: EmbeddedPython = describePython(symbols);
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
 napi.stackProver(proveStack);
+
+/**
+ * The library that another thread of this process has started Python with, found without the environment: Python code
+ * that runs beside may change that while it is read, which can crash the process.
+ */
+function openRunning(): { path: string; symbols: Symbols } | undefined {
+  const built = locateBuiltLibrary();
+  const started = built === undefined ? undefined : openStarted(built);
+  if (started !== undefined) return { path: built!, symbols: started };
+  // Of a name that is no path Deno knows that any library is allowed, or none.
+  const name = PLATFORM.openedLibraryName;
+  if (!IN_WORKER || name === undefined || !granted({ name: "ffi" })) return;
+  const symbols = openStarted(name);
+  const path = symbols && readText(symbols.oneheap_python).split("\0")[4];
+  return symbols && path ? { path, symbols } : undefined;
+}
 
 /** The library as another thread of this process opened it: nothing has to be found, and nothing started. */
 function openStarted(library: string): Symbols | undefined {

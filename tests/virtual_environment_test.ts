@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { dirname, relative } from "node:path";
+import { dirname } from "node:path";
 import type { Diagnosis } from "../ffi/doctor.ts";
 import { python } from "../mod.ts";
 import {
@@ -418,34 +418,47 @@ Deno.test("a VIRTUAL_ENV that gives way to a libpython that is in the process al
     assertStringIncludes(stderr, `${copy} is in this process already`);
   }));
 
-Deno.test("where Python runs already, a Worker's import reads no environment", async () => {
-  const library = openedLibrary("/liboneheap_deno.so");
+/** Runs a program whose Worker imports the library after it, and tells what that read of the environment. */
+async function readByWorker(
+  options: Parameters<typeof run>[1],
+): Promise<string> {
   const code = `
     const read = [];
     const { get } = Deno.env;
     Deno.env.get = (name) => (read.push(name), get.call(Deno.env, name));
-    await import("@oneheap/oneheap");
+    const { python } = await import("@oneheap/oneheap");
     // Deno's own, when anything of Node's is imported.
-    postMessage(read.filter((name) => name !== "NODE_OPTIONS").join());
+    const own = read.filter((name) => name !== "NODE_OPTIONS");
+    postMessage([python.eval("6 * 7"), ...own].join());
     close();
   `;
-  const source = `
+  const { stdout, stderr } = await run(
+    `
     import "@oneheap/oneheap";
     const code = ${JSON.stringify(code)};
     const worker = new Worker("data:text/javascript," + encodeURIComponent(code), { type: "module" });
-    worker.onmessage = ({ data }) => console.log("read: " + data);
-  `;
-  const { stdout, stderr } = await run(source);
+    worker.onmessage = ({ data }) => console.log(data);
+    `,
+    options,
+  );
   assertEquals(stderr, "");
-  assertEquals(stdout, "read: \n");
-  // Another library than the checkout's is not known without it.
-  await inFolder(async (folder) => {
-    const ONEHEAP_LIBRARY = `${folder}/library.so`;
-    await Deno.copyFile(library, ONEHEAP_LIBRARY);
-    const cwd = Deno.cwd();
-    const env = { ONEHEAP_LIBRARY: relative(cwd, ONEHEAP_LIBRARY) };
-    const { stdout, stderr } = await run(source, { env, cwd });
-    assertEquals(stderr, "");
-    assertEquals(stdout, "read: ONEHEAP_LIBRARY\n");
-  });
+  return stdout;
+}
+
+Deno.test("where Python runs already, a Worker's import reads no environment", async () => {
+  const library = openedLibrary("/liboneheap_deno.so");
+  const env = { ...NO_PYTHON, ONEHEAP_PYTHON: python.library };
+  const flags = [
+    `--allow-ffi=${library},${python.library}`,
+    "--allow-env",
+    `--allow-read=${ROOT}`,
+  ];
+  assertEquals(await readByWorker({ env, flags }), "42\n");
 });
+
+Deno.test("that holds for another library than the checkout's, too", () =>
+  inFolder(async (folder) => {
+    const ONEHEAP_LIBRARY = `${folder}/library.so`;
+    await Deno.copyFile(openedLibrary("/liboneheap_deno.so"), ONEHEAP_LIBRARY);
+    assertEquals(await readByWorker({ env: { ONEHEAP_LIBRARY } }), "42\n");
+  }));

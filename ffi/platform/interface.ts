@@ -22,6 +22,8 @@ export interface Platform {
   readonly executable: string;
   /** Where a conda environment has its Python, below its root. */
   readonly condaExecutable: string;
+  /** What the loader finds the Rust library by where it is open already, whatever its path; none if by nothing. */
+  readonly openedLibraryName: string | undefined;
   /** The environment variable that names the user's home folder. */
   readonly homeVariable: string;
   /** Whether a path is a Python library's: the real one, not the stable ABI's forwarder. */

@@ -118,6 +118,7 @@ export const LINUX: Platform = {
   pathSeparator: ":",
   executable: "bin/python3",
   condaExecutable: "bin/python3",
+  openedLibraryName: "liboneheap_deno.so",
   homeVariable: "HOME",
   isPythonLibrary: (path) =>
     /(^|\/)libpython3\.\d+[a-z]*\.so(\.[\d.]+)?$/.test(path),

@@ -75,6 +75,7 @@ export const MACOS: Platform = {
   pathSeparator: ":",
   executable: "bin/python3",
   condaExecutable: "bin/python3",
+  openedLibraryName: undefined,
   homeVariable: "HOME",
   isPythonLibrary: (path) =>
     /(^|\/)libpython3\.\d+[a-z]*\.dylib$/.test(path) ||

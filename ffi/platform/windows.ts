@@ -136,6 +136,7 @@ export const WINDOWS: Platform = {
   pathSeparator: ";",
   executable: "Scripts/python.exe",
   condaExecutable: "python.exe",
+  openedLibraryName: undefined,
   homeVariable: "USERPROFILE",
   isPythonLibrary: (path) => /(^|[\\/])python3\d+t?\.dll$/i.test(path),
   pythonLibraryName: (version) => `python3${version}.dll`,

@@ -144,7 +144,8 @@ pub fn drain() {
     PyMemAllocator::drain();
 }
 
-/// What is known of the Python that was started here: version, library, executable, prefix, each closed by a NUL.
+/// What is known of the Python that was started here: version, library, executable, prefix, and the path of this library,
+/// each closed by a NUL.
 pub fn description() -> Option<&'static [u8]> {
     Some(STARTED.get()?.as_ref().ok()?)
 }
@@ -470,7 +471,7 @@ pub unsafe fn execute(code: &CStr) -> Option<Object> {
     }
 }
 
-/// Version, library, executable and prefix of the Python that runs. The thread is attached.
+/// Version, library, executable and prefix of the Python that runs, and this library's path. The thread is attached.
 fn describe(library: &[u8]) -> Vec<u8> {
     // SAFETY: a static string.
     let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
@@ -484,6 +485,7 @@ fn describe(library: &[u8]) -> Vec<u8> {
         library,
         &system_string(c"executable"),
         &system_string(c"prefix"),
+        &system::own_path(),
     ] {
         description.extend_from_slice(part);
         description.push(0);

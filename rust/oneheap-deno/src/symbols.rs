@@ -35,8 +35,9 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     python::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
 }
 
-/// Writes what is known of the Python that runs (version, library, executable, prefix, each closed by a NUL, UTF-8) and
-/// answers its length in bytes: 0 if none was started here, more than `capacity` if there was no room.
+/// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
+/// closed by a NUL, UTF-8) and answers its length in bytes: 0 if none was started here, more than `capacity` if there was
+/// no room.
 ///
 /// # Safety
 /// `buffer` is null or writable for `capacity` bytes.
