@@ -61,12 +61,22 @@ export function start(
   }
 }
 
+/** More levels than any call in `launch` needs, its frames being small. */
+const LEVELS = 256;
+
+/** Throws a `RangeError` where the end of the stack is near. */
+function ensureStack(levels: number): void {
+  if (levels > 0) ensureStack(levels - 1);
+}
+
 /** Runs code on a thread of its own. What can fail comes first, and the native call that starts it last. */
 function launch(
   mode: Mode,
   source: string,
   { scope, names, signal }: ReadOptions,
 ): Promise<PythonValue | undefined> {
+  // What is done here is undone at the same depth.
+  ensureStack(LEVELS);
   const run = newRun();
   const { number } = run;
   const inbox = inboxAddress();
