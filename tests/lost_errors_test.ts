@@ -561,8 +561,9 @@ def two(n):
 });
 
 Deno.test("a traceback that Python can't be asked for has a text in its place, until it can be", () => {
-  let traceback: string | undefined, released = 0;
-  const lazy = new LazyTraceback(() => traceback, () => released++);
+  const texts: string[] = [];
+  let released = 0;
+  const lazy = new LazyTraceback(() => texts[0], () => released++);
   const error = new PythonError("Type", "words", lazy as unknown as string);
   const instead = "Type: words\n(Python can't be asked for the traceback)";
   assertEquals(error.traceback, `${instead}\n`);
@@ -570,7 +571,7 @@ Deno.test("a traceback that Python can't be asked for has a text in its place, u
   assert(error.stack!.startsWith("PythonError: Type: words\n    at "));
   assert(error.stack!.endsWith(`\n\n${instead}`));
   assertEquals(released, 0);
-  traceback = "Traceback";
+  texts.push("Traceback");
   assertEquals(error.traceback, "Traceback");
   assertEquals((error.cause as Error).message, "Traceback");
   assert(error.stack!.endsWith("\n\nTraceback"));
