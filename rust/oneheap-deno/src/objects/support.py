@@ -35,6 +35,10 @@ bit_length = int.bit_length
 # What a class itself says of these, whatever its metaclass answers.
 qualname_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__
+# The same of exceptions.
+traceback_of = BaseException.__traceback__.__get__
+cause_of = BaseException.__cause__.__get__
+context_of = BaseException.__context__.__get__
 
 
 def compile_source(source, mode, name):
@@ -132,7 +136,7 @@ class Report:
     def __init__(self, exception, name, message):
         self.name = name
         self.message = shortened(message, MAX_SHOWN_CHARACTERS)
-        steps = exception.__traceback__
+        steps = traceback_of(exception)
         while steps is not None and steps.tb_frame.f_globals is globals():
             steps = steps.tb_next
         self.steps = Steps(steps)
@@ -174,17 +178,17 @@ def summarize(exception, steps):
     import traceback
 
     first = traceback.TracebackException(
-        type(exception), exception, exception.__traceback__, limit=0, lookup_lines=False, compact=True
+        type(exception), exception, traceback_of(exception), limit=0, lookup_lines=False, compact=True
     )
     waiting = [(first, exception, steps)]
     while waiting:
         summary, one, steps = waiting.pop()
-        summary.stack = Steps(one.__traceback__) if steps is None else steps
+        summary.stack = Steps(traceback_of(one)) if steps is None else steps
         drop_references(summary, type(one))
         if summary.__cause__ is not None:
-            waiting.append((summary.__cause__, one.__cause__, None))
+            waiting.append((summary.__cause__, cause_of(one), None))
         if summary.__context__ is not None:
-            waiting.append((summary.__context__, one.__context__, None))
+            waiting.append((summary.__context__, context_of(one), None))
         if summary.exceptions:
             shown = min(len(summary.exceptions), MAX_GROUP_WIDTH)
             summary.exceptions[shown:] = [None] * (len(summary.exceptions) - shown)
