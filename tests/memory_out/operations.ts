@@ -18,6 +18,8 @@ export interface Operation {
   isRight(result: unknown, number: number): boolean;
   /** Whether that may come while requests fail; as afterwards, if not given. */
   isRightWithout?(result: unknown): boolean;
+  /** Whether all that it changes is as it was before. */
+  isUnchanged?(): boolean;
   /** Python compiles a new source, in which it has a fault of its own: see `faults.py`. */
   compiles?: boolean;
 }
@@ -120,6 +122,17 @@ const MANY_NAMES = Object.fromEntries(
 );
 const LONG_NAME = "n".repeat(LONG);
 
+/** A scope that has the first of these names alone. */
+const partial = new PythonScope();
+function clearPartial(): void {
+  python.run(
+    "[globals().pop(it) for it in [*globals()] if it.startswith('name_')]\nname_0 = -1",
+    { scope: partial },
+  );
+}
+clearPartial();
+const PARTIAL_SIZE = python.eval("len(globals())", { scope: partial });
+
 /** All operations. */
 export const OPERATIONS: Operation[] = [
   ...TEXTS.flatMap(([name, text]) => crossings(name, text, equal(text))),
@@ -176,6 +189,19 @@ export const OPERATIONS: Operation[] = [
       return scope.get("name_999");
     },
     isRight: equal(999),
+  },
+  {
+    name: "run with many names in a scope that has some of them",
+    run: () => python.run("pass", { scope: partial, names: MANY_NAMES }),
+    isRight: () => {
+      const isSet = partial.get("name_0") === 0 &&
+        partial.get("name_999") === 999;
+      clearPartial();
+      return isSet;
+    },
+    isUnchanged: () =>
+      partial.get("name_0") === -1 && partial.get("name_1") === undefined &&
+      python.eval("len(globals())", { scope: partial }) === PARTIAL_SIZE,
   },
   {
     name: "get of a variable with a long name",
