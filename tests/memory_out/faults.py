@@ -15,7 +15,7 @@ def fails_without_an_exception(request, source):
     error = None
     malloc.failing_arm(ctypes.c_size_t(1024), number, number)
     try:
-        compile(source, "<source>", "exec")
+        compile(source, "<source>", "eval")
     except (MemoryError, SystemError) as raised:
         error = raised
     if malloc.failing_disarm() < request:
@@ -23,9 +23,11 @@ def fails_without_an_exception(request, source):
     return isinstance(error, SystemError)
 
 
+# What Python makes for the first compilation is made.
+compile("1 + 1", "<source>", "eval")
 faults = 0
 for request in range(1, 1_000):
-    fails = fails_without_an_exception(request, f"x = {request} #{'é' * 5_000}")
+    fails = fails_without_an_exception(request, f"{request} + 1" + " " * 5_000)
     if fails is None:
         break
     faults += fails

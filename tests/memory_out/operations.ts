@@ -3,7 +3,7 @@
 import {
   alloc,
   type Block,
-  type PyObjectRef,
+  PyObjectRef,
   python,
   PythonError,
   PythonScope,
@@ -53,6 +53,9 @@ const thing = scope.get("thing") as PyObjectRef;
 const fail = scope.get("fail") as PyObjectRef;
 const block: Block<Uint8Array<ArrayBuffer>> = alloc(Uint8Array, LONG);
 const single = alloc(Uint8Array, 1);
+const dimensions = new PyObjectRef(
+  single.toPython({ shape: new Array(1_000).fill(1) }),
+);
 
 /** Strings that differ in how they are kept and encoded. */
 const TEXTS = Object.entries({
@@ -259,6 +262,11 @@ f(20)`)
       return python.eval("1", { names: {} }) === 1 && pointer !== null;
     },
     isRight: equal(true),
+  },
+  {
+    name: "the text of a block of many dimensions",
+    run: () => `${dimensions}`.length,
+    isRight: (result) => typeof result === "number" && result > 3_000,
   },
   {
     name: "a block as an argument",
