@@ -47,7 +47,7 @@ export { type Python, python } from "./ffi/interpreter.ts";
 export type { EmbeddedPython } from "./ffi/library.ts";
 export { PyObjectRef, type PythonValue } from "./ffi/objects/object.ts";
 export { type Raw, raw } from "./ffi/raw.ts";
-export type { RunOptions } from "./ffi/running/run.ts";
+export type { RunOptions } from "./ffi/running/options.ts";
 export { PythonScope } from "./ffi/running/scope.ts";
 export { type Stats, stats } from "./ffi/stats.ts";
 export type {

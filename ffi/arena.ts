@@ -1,8 +1,9 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
-import { alloc } from "./block.ts";
+import { alloc, type Block } from "./block.ts";
 import { whole } from "./checks.ts";
 import { FreedError } from "./errors.ts";
+import { napi } from "./library.ts";
 import {
   elementType,
   type TypedArray,
@@ -62,8 +63,9 @@ export class Arena implements Disposable {
   #firstChunkBytes: number;
   #nextChunkBytes: number;
   #largestChunkBytes: number;
-  /** Every chunk since the last reset; none once the arena is disposed. */
-  #chunks: Disposable[] | undefined = [];
+  /** Every chunk since the last reset, the newest first. */
+  #chunks: Chunk | undefined = undefined;
+  #isDisposed = false;
 
   /**
    * Makes an arena without a chunk: the first allocation makes one.
@@ -71,11 +73,14 @@ export class Arena implements Disposable {
    * @throws {RangeError} If `chunkBytes` is no whole number from 1 on.
    */
   constructor({ chunkBytes = FIRST_CHUNK_BYTES }: ArenaOptions = {}) {
-    if (whole("chunkBytes", chunkBytes) === 0) {
+    const bytes = whole("chunkBytes", chunkBytes);
+    if (bytes === 0) {
       throw new RangeError("The chunkBytes must be at least 1; 0 was given");
     }
-    this.#firstChunkBytes = this.#nextChunkBytes = chunkBytes;
-    this.#largestChunkBytes = Math.max(chunkBytes, LARGEST_CHUNK_BYTES);
+    this.#firstChunkBytes = this.#nextChunkBytes = bytes;
+    this.#largestChunkBytes = bytes > LARGEST_CHUNK_BYTES
+      ? bytes
+      : LARGEST_CHUNK_BYTES;
   }
 
   /**
@@ -96,8 +101,9 @@ export class Arena implements Disposable {
     const end = start + length * size;
     // A detached chunk has no length, so nothing fits into it.
     if (end <= this.#chunk.length && length >>> 0 === length && length !== 0) {
+      const array = new type(this.#buffer, start, length);
       this.#used = end;
-      return new type(this.#buffer, start, length);
+      return array;
     }
     return this.#allocSlowly(type, whole("length", length), size);
   }
@@ -107,21 +113,23 @@ export class Arena implements Disposable {
    * was handed out, within the sizes of chunks.
    */
   reset(): void {
-    const chunks = this.#live();
+    this.#checkLive();
+    // No chunk is left for want of stack.
+    napi.ensureStack();
     this.#nextChunkBytes = this.#chunkBytesFor(this.#usedBefore + this.#used);
-    this.#freeChunks(chunks);
-    this.#chunks = [];
+    this.#freeChunks();
   }
 
   /** Frees everything that was handed out, and detaches it. The arena can't be used any more. */
   [Symbol.dispose](): void {
-    if (this.#chunks === undefined) return;
-    this.#freeChunks(this.#chunks);
-    this.#chunks = undefined;
+    if (this.#isDisposed) return;
+    napi.ensureStack();
+    this.#freeChunks();
+    this.#isDisposed = true;
   }
 
-  #live(): Disposable[] {
-    if (this.#chunks !== undefined) return this.#chunks;
+  #checkLive(): void {
+    if (!this.#isDisposed) return;
     throw new FreedError("This arena was disposed. Make a new one");
   }
 
@@ -131,11 +139,15 @@ export class Arena implements Disposable {
     return Math.min(chunkBytes, this.#largestChunkBytes);
   }
 
-  #freeChunks(chunks: Disposable[]): void {
+  #freeChunks(): void {
     this.#chunk = NO_CHUNK;
     this.#buffer = NO_CHUNK.buffer;
     this.#used = this.#usedBefore = 0;
-    for (const chunk of chunks) chunk[Symbol.dispose]();
+    let chunk = this.#chunks;
+    this.#chunks = undefined;
+    for (; chunk !== undefined; chunk = chunk.next) {
+      chunk.block[Symbol.dispose]();
+    }
   }
 
   /** What is empty, or doesn't fit into the chunk. */
@@ -144,25 +156,38 @@ export class Arena implements Disposable {
     length: number,
     size: number,
   ): A {
-    const chunks = this.#live();
+    this.#checkLive();
     const bytes = length * size;
     // Over a buffer of its own, for the caller may transfer it away.
     if (bytes === 0) return new type(new ArrayBuffer(0), 0, 0);
-    if (bytes > this.#nextChunkBytes) {
-      const own = alloc(type, length);
-      chunks.push(own);
-      return own.view;
-    }
-    const chunk = alloc(Uint8Array, this.#nextChunkBytes);
-    chunks.push(chunk);
+    // No step below is left undone for want of stack.
+    napi.ensureStack();
+    if (bytes > this.#nextChunkBytes) return this.#addChunk(type, length).view;
+    const chunk = this.#addChunk(Uint8Array, this.#nextChunkBytes).view;
     this.#usedBefore += this.#used;
-    this.#chunk = chunk.view;
-    this.#buffer = this.#chunk.buffer;
+    this.#chunk = chunk;
+    this.#buffer = chunk.buffer;
     this.#used = bytes;
-    this.#nextChunkBytes = Math.min(
-      this.#nextChunkBytes * 2,
-      this.#largestChunkBytes,
-    );
+    const doubled = this.#nextChunkBytes * 2;
+    this.#nextChunkBytes = doubled < this.#largestChunkBytes
+      ? doubled
+      : this.#largestChunkBytes;
     return new type(this.#buffer, 0, length);
   }
+
+  /** Allocates a block that the arena frees. */
+  #addChunk<A extends TypedArray>(
+    type: TypedArrayConstructor<A>,
+    length: number,
+  ): Block<A> {
+    const block = alloc(type, length);
+    this.#chunks = { block, next: this.#chunks };
+    return block;
+  }
+}
+
+/** A block of an arena, linked: no method that user code can patch has a part in the list. */
+interface Chunk {
+  readonly block: Block<TypedArray>;
+  readonly next: Chunk | undefined;
 }

@@ -1,15 +1,30 @@
 /** Holding the thread attached to Python across many calls. */
 
 import { failure } from "./checks.ts";
-import { symbols } from "./library.ts";
+import { napi, symbols } from "./library.ts";
+import { CODE } from "./symbols.ts";
+
+/** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
+let begin: (attachment: Attachment, number: number) => Disposable;
 
 class Attachment implements Disposable {
-  #held = true;
+  /** By which native code knows it; 0 before it has begun, and when it has ended. */
+  #number = 0;
+
+  static {
+    begin = (attachment, number) => {
+      if (number <= 0) throw failure(number, 0);
+      attachment.#number = number;
+      return attachment;
+    };
+  }
 
   [Symbol.dispose](): void {
-    if (!this.#held) return;
-    this.#held = false;
-    symbols.oneheap_detach();
+    const number = this.#number;
+    if (number === 0) return;
+    const code = symbols.oneheap_end_attachment(number);
+    this.#number = 0;
+    if (code !== 1) throw failure(code, 0);
   }
 }
 
@@ -17,14 +32,20 @@ class Attachment implements Disposable {
  * Attaches this thread to Python until the returned attachment is disposed.
  *
  * Each call of this library attaches by itself for its own length, which costs about as much as a small allocation.
- * Across a hot loop, attach once. Attachments nest, and may be disposed in any order; disposing one twice does nothing.
+ * Across a hot loop, attach once. Attachments nest, and may be disposed in any order: the newest that isn't disposed says
+ * whether the thread is attached. Disposing one twice does nothing.
  *
  * While a thread is attached it holds the GIL, on builds of Python that have one: no other thread runs Python code, and
  * no other thread can attach. So don't `await` and don't wait for another thread while attached: a Worker that you wait
  * for may be waiting for the GIL. An attachment that is never disposed lasts until its thread ends.
  *
+ * In a callback that Python code makes, the thread stays as Python has left it between two calls, and each call attaches by itself:
+ * an attachment of a callback has no effect, and ends with the callback at the latest. One from outside that is disposed in a
+ * callback ends when the Python code has returned.
+ *
  * @returns The attachment; `using` disposes it at the end of the scope.
  * @throws {LibraryError} If Python is ending in this process.
+ * @throws {RangeError} At the end of the stack: then the thread is as it was.
  *
  * @example
  * ```ts
@@ -37,22 +58,28 @@ class Attachment implements Disposable {
  * ```
  */
 export function attach(): Disposable {
-  const code = symbols.oneheap_attach();
-  if (code !== 1) throw failure(code, 0);
-  return new Attachment();
+  const attachment = new Attachment();
+  let number = symbols.oneheap_attach();
+  if (number === CODE.stackEnd) {
+    napi.ensureStack();
+    number = symbols.oneheap_attach();
+  }
+  return begin(attachment, number);
 }
 
 /**
- * Lets go of Python on this thread until the returned attachment is disposed: the inverse of {@linkcode attach}, for a thread
+ * Detaches this thread from Python until the returned attachment is disposed: the inverse of {@linkcode attach}, for a thread
  * that somebody else keeps attached.
  *
  * A library that starts Python itself may leave the thread attached for good. Other threads can then run no Python code
  * while JavaScript computes or waits, and {@linkcode python}'s `runAsync` never settles. Put the `await` into the scope of a
- * `detach()`; that other library must touch nothing of Python's in it, also not to let go of what was lost (the README's
+ * `detach()`; that other library must touch nothing of Python's in it, also not to release what was lost (the README's
  * "Beside deno_python" says how). On a thread that isn't attached, it does nothing.
  *
  * @returns What attaches the thread again; `using` disposes it at the end of the scope.
- * @throws {LibraryError} If Python is ending in this process.
+ * @throws {LibraryError} If Python is ending in this process, or in a callback that Python makes while the thread is attached: it could
+ * not be undone when the callback returns.
+ * @throws {RangeError} At the end of the stack: then the thread is as it was.
  *
  * @example
  * ```ts
@@ -66,7 +93,11 @@ export function attach(): Disposable {
  * ```
  */
 export function detach(): Disposable {
-  const code = symbols.oneheap_let_go();
-  if (code !== 1) throw failure(code, 0);
-  return new Attachment();
+  const attachment = new Attachment();
+  let number = symbols.oneheap_detach();
+  if (number === CODE.stackEnd) {
+    napi.ensureStack();
+    number = symbols.oneheap_detach();
+  }
+  return begin(attachment, number);
 }

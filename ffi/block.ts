@@ -2,11 +2,25 @@
 
 import { failure, whole } from "./checks.ts";
 import { BorrowedError, FreedError } from "./errors.ts";
-import { type Keeper, returnKeeper, takeKeeper } from "./keeper.ts";
+import { reportDue, reportExternalMemory } from "./external_memory.ts";
+import {
+  type FinalizerToken,
+  returnToken,
+  takeToken,
+} from "./finalizer_token.ts";
+import {
+  apply,
+  arrayFrom,
+  bufferDetached,
+  isArray,
+  isProxy,
+  setElements,
+  typedArrayName,
+  viewLength,
+} from "./intrinsics.ts";
 import { napi, symbols } from "./library.ts";
+import { register } from "./objects/exported_blocks.ts";
 import { received } from "./objects/outcome.ts";
-import { freed, grew, seen, unviewed } from "./pressure.ts";
-import { forget, remember } from "./objects/shared.ts";
 import { CODE } from "./symbols.ts";
 import {
   describe,
@@ -20,8 +34,17 @@ import {
 /** The largest alignment that can be asked for: a page. */
 const LARGEST_ALIGN = 4096;
 
-/** A view's memory up to this size may be freed later; above it the thread attaches and frees at once. As in Rust. */
-const DEFERRED_FREE_BYTES = 64 * 1024;
+/** More dimensions than anything in Python takes: `memoryview` and NumPy know 64. */
+const MAX_DIMENSIONS = 1024;
+
+/** What can be asked for. */
+const ALIGNS = Object.freeze([
+  ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
+  LARGEST_ALIGN,
+]);
+
+/** The alignment of a block for which none is asked. */
+const DEFAULT_ALIGN = 16;
 
 /**
  * What {@linkcode alloc} can be told besides type and length.
@@ -68,8 +91,14 @@ let create: <A extends TypedArray>(
   align: number,
 ) => Block<A>;
 
-/** Gives the buffer that stands for a block on its way to Python; a `FreedError` if the block is freed. */
-export let crossingOf: (block: Block<TypedArray>) => ArrayBuffer;
+/** Returns the buffer by which native code knows a block; a `FreedError` if the block is freed. */
+export let tokenOf: (block: Block<TypedArray>) => ArrayBuffer;
+
+/** Returns the number by which a block is recognised when it returns from Python; 0 if it has none. */
+export let identityOf: (block: Block<TypedArray>) => number;
+
+/** Whether a value is a block. Neither its prototype nor its class can be mistaken, whoever changes them. */
+export let isBlock: (value: unknown) => value is Block<TypedArray>;
 
 /**
  * What {@linkcode Block.toPython} can be told.
@@ -110,55 +139,64 @@ export interface ToPythonOptions {
 export class Block<A extends TypedArray> implements Disposable {
   /** The constructor of the block's views. */
   readonly type: TypedArrayConstructor<A>;
+  /** The same; nobody can change this one. */
+  #type: TypedArrayConstructor<A>;
   #elementSize: number;
   #length: number;
-  #address: number;
+  #address = 0;
   #view: A | undefined = undefined;
-  /** Owns the slot that tells Rust what the block holds; none once the block is freed. */
-  #keeper: Keeper | undefined;
-  /** By which the block is known again when it comes back from Python; 0 as long as it wasn't given to Python. */
+  /** The view's buffer. */
+  #buffer: ArrayBuffer | undefined = undefined;
+  /** Owns the slot that says in Rust what the block holds; none once the block is freed. */
+  #token: FinalizerToken | undefined;
+  /** By which the block is recognised when it returns from Python; 0 as long as it wasn't given to Python. */
   #identity = 0;
 
   static {
     create = (type, element, length, zeroed, align) => {
       const bytes = byteLength(element.bytes, length);
-      const keeper = takeKeeper();
+      if (reportDue[0] !== 0) reportExternalMemory();
+      const token = takeToken();
+      const block = new Block(type, element.bytes, length, token);
       const address = symbols.oneheap_block_alloc(
-        keeper.slot,
+        token.slot,
         bytes,
         align,
         zeroed ? 1 : 0,
         element.number,
       );
       if (address <= 0) {
-        returnKeeper(keeper);
+        returnToken(token);
         throw failure(address, bytes);
       }
-      grew(bytes);
-      return new Block(type, element.bytes, length, address, keeper);
+      // Nothing is called from here on, so nothing throws now that there is memory.
+      block.#address = address;
+      return block;
     };
-    crossingOf = (block) => {
+    tokenOf = (block) => {
       const { buffer, slot } = block.#live();
       if (block.#identity === 0) {
-        block.#identity = symbols.oneheap_block_identity(slot);
-        remember(block.#identity, block);
+        const identity = symbols.oneheap_block_identity(slot);
+        register(identity, block);
+        block.#identity = identity;
       }
       return buffer;
     };
+    identityOf = (block) => block.#identity;
+    isBlock = (value): value is Block<TypedArray> =>
+      typeof value === "object" && value !== null && #token in value;
   }
 
   private constructor(
     type: TypedArrayConstructor<A>,
     elementSize: number,
     length: number,
-    address: number,
-    keeper: Keeper,
+    token: FinalizerToken,
   ) {
-    this.type = type;
+    this.type = this.#type = type;
     this.#elementSize = elementSize;
     this.#length = length;
-    this.#address = address;
-    this.#keeper = keeper;
+    this.#token = token;
   }
 
   /** How many elements the block has; 0 once it is freed. */
@@ -182,7 +220,7 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** Whether the block was freed, or its view's memory transferred away. */
   get freed(): boolean {
-    return this.#keeper === undefined || this.#isGivenAway();
+    return this.#token === undefined || this.#isTransferred();
   }
 
   /**
@@ -224,48 +262,56 @@ export class Block<A extends TypedArray> implements Disposable {
    * ```
    */
   toPython(options?: ToPythonOptions): Deno.PointerObject {
-    const shape = options?.shape;
-    if (shape !== undefined) this.#checkShape(shape);
     const readonly = options?.readonly ? 1 : 0;
-    const address = received(napi.export(crossingOf(this), readonly, shape));
+    const shape = options?.shape;
+    const extents = shape === undefined ? undefined : checkedShape(shape);
+    if (extents !== undefined) this.#checkProduct(extents);
+    const address = received(napi.export(tokenOf(this), readonly, extents));
     return symbols.oneheap_pointer(address as number) as Deno.PointerObject;
   }
 
   /** Changes the block's length to `length` elements, as {@linkcode realloc} does. */
   realloc(length: number, options?: ReallocOptions): Block<A> {
     const newLength = whole("length", length);
+    const zeroed = (options?.zeroed ?? true) ? 1 : 0;
     const bytes = byteLength(this.#elementSize, newLength);
-    const zeroed = options?.zeroed ?? true;
-    const { slot } = this.#live();
-    this.#detachForResizing(slot);
-    const address = symbols.oneheap_block_realloc(slot, bytes, zeroed ? 1 : 0);
-    if (address === CODE.borrowed) {
-      const holders = symbols.oneheap_block_hold(slot);
-      if (holders > 0) throw new BorrowedError(holders);
-      // Another thread's Python code has let go in between.
-      return this.realloc(length, options);
+    if (reportDue[0] !== 0) reportExternalMemory();
+    const { buffer, slot } = this.#live();
+    const address = this.#view === undefined
+      ? symbols.oneheap_block_realloc(slot, bytes, zeroed)
+      : napi.realloc(buffer, this.#buffer!, bytes, zeroed);
+    // Nothing is called between the change and these.
+    if (address > 0) {
+      this.#address = address;
+      this.#length = newLength;
+      // Where nobody in Python holds the memory, nothing can return.
+      this.#identity = 0;
+      this.#view = this.#buffer = undefined;
+      return this;
     }
-    // Where nobody in Python holds the memory, nothing can come back; and Rust knows it by no number any more.
-    this.#forgetIdentity();
-    if (address <= 0) throw failure(address, bytes);
-    grew(bytes - this.#length * this.#elementSize);
-    this.#address = address;
-    this.#length = newLength;
-    return this;
+    if (address === CODE.outOfMemory || address === CODE.misaligned) {
+      this.#identity = 0;
+      this.#view = this.#buffer = undefined;
+    }
+    if (address !== CODE.borrowed) throw failure(address, bytes);
+    const holders = symbols.oneheap_block_exporters(slot);
+    if (holders > 0) throw new BorrowedError(holders);
+    // Another thread's Python code has released it in between.
+    return this.realloc(newLength, { zeroed: zeroed === 1 });
   }
 
   /** Frees the block, as {@linkcode free} does. */
   free(): void {
-    const keeper = this.#live();
-    const view = this.#view;
-    this.#keeper = this.#view = undefined;
-    const bytes = this.#length * this.#elementSize;
-    this.#forgetIdentity();
-    symbols.oneheap_block_free(keeper.slot);
-    freed(bytes);
-    if (view === undefined) seen(bytes);
-    else detach(view.buffer);
-    returnKeeper(keeper);
+    const token = this.#live();
+    if (this.#buffer === undefined) symbols.oneheap_block_free(token.slot);
+    else napi.free(token.buffer, this.#buffer);
+    this.#token = this.#view = this.#buffer = undefined;
+    this.#identity = 0;
+    try {
+      returnToken(token);
+    } catch {
+      // At the stack's end: it is left to the collector.
+    }
   }
 
   /** Frees the block unless it is freed. */
@@ -273,64 +319,57 @@ export class Block<A extends TypedArray> implements Disposable {
     if (!this.freed) this.free();
   }
 
-  /** What keeps the slot; a `FreedError` if the block is freed. */
-  #live(): Keeper {
-    if (this.#isGivenAway()) this.#forget();
-    if (this.#keeper !== undefined) return this.#keeper;
+  /** What owns the slot; a `FreedError` if the block is freed. */
+  #live(): FinalizerToken {
+    if (this.#isTransferred()) this.#forget();
+    if (this.#token !== undefined) return this.#token;
     throw new FreedError(
-      `This block of ${this.type.name} was freed, or its view's memory was transferred away. Allocate a new one`,
+      `This block of ${this.#type.name} was freed, or its view's memory was transferred away. Allocate a new one`,
     );
   }
 
-  /** Somebody transferred the view's buffer. An attached view of no elements can't be told by its length alone. */
-  #isGivenAway(): boolean {
+  /**
+   * Whether somebody transferred the view's buffer. An element of a typed array can't be hidden or made up by own properties or
+   * prototypes, as `length` can; a view of no elements is told by its buffer.
+   */
+  #isTransferred(): boolean {
     const view = this.#view;
-    return view !== undefined && view.length === 0 && view.buffer.detached;
+    return view !== undefined && view[0] === undefined &&
+      (this.#length !== 0 || bufferDetached(this.#buffer!));
   }
 
   #forget(): void {
-    const keeper = this.#keeper!;
-    this.#keeper = this.#view = undefined;
-    this.#forgetIdentity();
-    symbols.oneheap_block_forget(keeper.slot);
-    returnKeeper(keeper);
-  }
-
-  /** From now on Python's memory isn't the block's. */
-  #forgetIdentity(): void {
-    if (this.#identity === 0) return;
-    forget(this.#identity);
+    const token = this.#token!;
+    symbols.oneheap_block_forget(token.slot);
+    this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
+    try {
+      returnToken(token);
+    } catch {
+      // At the stack's end: it is left to the collector.
+    }
   }
 
-  #checkShape(shape: readonly number[]): void {
-    const length = shape.reduce(
-      (product, extent) => product * whole("shape", extent),
-      1,
-    );
+  #checkProduct(extents: readonly number[]): void {
+    let length = 1;
+    for (let index = 0; index < extents.length; index++) {
+      length *= extents[index];
+    }
     if (length === this.#length) return;
     throw new RangeError(
       `The shape must have as many elements as the block, ${this.#length}; [${
-        shape.join(", ")
+        extents.join(", ")
       }] has ${length}`,
     );
   }
 
   #makeView(): A {
-    const buffer = napi.view(this.#keeper!.slot)!;
-    seen(buffer.byteLength);
-    return new this.type(buffer, 0, this.#length);
-  }
-
-  /** Detaches the view, while the block takes a hold of its own so that the memory outlives that. */
-  #detachForResizing(slot: number): void {
-    const view = this.#view;
-    if (view === undefined) return;
-    const holders = symbols.oneheap_block_hold(slot);
-    if (holders > 0) throw new BorrowedError(holders);
-    this.#view = undefined;
-    unviewed(view.buffer.byteLength);
-    view.buffer.transfer(0);
+    const buffer = napi.view(this.#token!.buffer);
+    if (buffer === undefined) throw failure(CODE.freed, 0);
+    // Native code has made sure that there is stack for this.
+    const view = new this.#type(buffer, 0, this.#length);
+    this.#buffer = buffer;
+    return this.#view = view;
   }
 }
 
@@ -345,15 +384,24 @@ function byteLength(elementSize: number, length: number): number {
   );
 }
 
-/** Detaches a buffer. If V8 lets go of its memory here, and it is large, the thread is attached to free it at once. */
-function detach(buffer: ArrayBuffer): void {
-  if (buffer.byteLength <= DEFERRED_FREE_BYTES) {
-    buffer.transfer(0);
-    return;
+/** A shape, read once. */
+function checkedShape(shape: readonly number[]): number[] {
+  const count = whole("shape's length", shape.length);
+  if (count > MAX_DIMENSIONS) {
+    throw new RangeError(
+      `The shape may have at most ${MAX_DIMENSIONS} dimensions; ${count} were given`,
+    );
   }
-  const attached = symbols.oneheap_attach() === 1;
-  buffer.transfer(0);
-  if (attached) symbols.oneheap_detach();
+  // No prototype has a part in making this list, nor in writing the elements that it has.
+  const extents: number[] = apply(listOf, undefined, shape);
+  for (let index = 0; index < extents.length; index++) {
+    extents[index] = whole("shape", extents[index]);
+  }
+  return extents;
+}
+
+function listOf(...list: number[]): number[] {
+  return list;
 }
 
 /**
@@ -387,22 +435,16 @@ export function alloc<A extends TypedArray>(
 ): Block<A> {
   const element = elementType(type);
   const zeroed = options?.zeroed ?? true;
-  const align = options?.align === undefined ? 16 : checkedAlign(options.align);
+  const align = checkedAlign(options?.align);
   if (typeof source === "number") {
     return create(type, element, whole("length", source), zeroed, align);
   }
-  const elements = checkedElements(source);
-  const block = create(
-    type,
-    element,
-    whole("length", elements.length),
-    false,
-    align,
-  );
+  const { elements, length } = readElements(source);
+  // No step below is left undone for want of stack.
+  napi.ensureStack();
+  const block = create(type, element, whole("length", length), false, align);
   try {
-    (block.view as { set(elements: ArrayLike<Element<A>>): void }).set(
-      elements,
-    );
+    copyElements(elements, block.view, length);
   } catch (error) {
     block.free();
     throw error;
@@ -410,35 +452,62 @@ export function alloc<A extends TypedArray>(
   return block;
 }
 
-function checkedAlign(align: number): number {
-  const log = Math.log2(whole("align", align));
-  if (Number.isInteger(log) && align <= LARGEST_ALIGN) return align;
+function checkedAlign(align: number | undefined): number {
+  if (align === undefined) return DEFAULT_ALIGN;
+  const bytes = whole("align", align);
+  if (ALIGNS.includes(bytes)) return bytes;
   throw new RangeError(
-    `The align must be a power of two from 1 to ${LARGEST_ALIGN} bytes; ${align} was given`,
+    `The align must be a power of two from 1 to ${LARGEST_ALIGN} bytes; ${bytes} was given`,
   );
 }
 
-/** The elements as something with a length. An iterable is read to its end first, before anything is allocated. */
-function checkedElements<E>(source: ArrayLike<E> | Iterable<E>): ArrayLike<E> {
-  if (ArrayBuffer.isView(source) && !(source instanceof DataView)) {
-    return source as unknown as ArrayLike<E>;
+/** The elements of a source and their number, which is read once. An iterable is read to its end, before anything is allocated. */
+function readElements<E>(
+  source: ArrayLike<E> | Iterable<E>,
+): { elements: ArrayLike<E>; length: number } {
+  if (typedArrayName(source) !== undefined) {
+    const elements = source as ArrayLike<E>;
+    return { elements, length: viewLength(elements as never) };
   }
   if (typeof source === "object" && source !== null) {
-    if (Array.isArray(source)) return source;
-    if (Symbol.iterator in source) return Array.from(source);
-    if (source instanceof Block) {
+    if (isArray(source) && !isProxy(source)) {
+      return { elements: source, length: source.length };
+    }
+    if (isBlock(source)) {
       throw new TypeError("A block was given as the source. Give its view");
     }
-    if (typeof (source as ArrayLike<E>).length === "number") {
-      return source as ArrayLike<E>;
+    if (Symbol.iterator in source) {
+      const elements = arrayFrom(source);
+      return { elements, length: elements.length };
     }
+    const length: unknown = source.length;
+    if (typeof length === "number") return { elements: source, length };
   }
   throw new TypeError(
     `The second argument must be a length, an array-like or an iterable; ${
       describe(source)
     } was given` +
-      (source instanceof ArrayBuffer ? ". Give a typed array over it" : ""),
+      (source as unknown instanceof ArrayBuffer
+        ? ". Give a typed array over it"
+        : ""),
   );
+}
+
+/**
+ * Writes all elements of a block that nobody else knows yet. Code of theirs may run meanwhile (`valueOf`, getters), which can't
+ * reach the block; it can have no element left out.
+ */
+function copyElements<A extends TypedArray>(
+  elements: ArrayLike<Element<A>>,
+  view: A,
+  length: number,
+): void {
+  const isOrdinary = typedArrayName(elements) !== undefined ||
+    (isArray(elements) && !isProxy(elements));
+  if (isOrdinary) {
+    return setElements(view, elements as ArrayLike<number | bigint>);
+  }
+  for (let index = 0; index < length; index++) view[index] = elements[index];
 }
 
 /**
@@ -490,7 +559,7 @@ export function free(block: Block<TypedArray>): void {
 }
 
 function checkedBlock<A extends TypedArray>(block: Block<A>): Block<A> {
-  if (block instanceof Block) return block;
+  if (isBlock(block)) return block as Block<A>;
   throw new TypeError(
     `The block must be one that alloc made; ${describe(block)} was given`,
   );

@@ -1,12 +1,13 @@
 /** Checking arguments before they cross, and telling what a code means that came back. */
 
-import { AllocationError, LibraryError } from "./errors.ts";
+import { AllocationError, FreedError, LibraryError } from "./errors.ts";
+import { isSafeInteger } from "./intrinsics.ts";
 import { CODE } from "./symbols.ts";
 import { describe } from "./types.ts";
 
 /** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
 export function whole(what: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
+  if (isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
   if (typeof value !== "number") {
     throw new TypeError(
       `The ${what} must be a number; ${describe(value)} was given`,
@@ -41,6 +42,17 @@ export function failure(code: number, requested: number): Error {
     case CODE.tooLarge:
       return new RangeError(
         "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
+      );
+    case CODE.freed:
+      return new FreedError(
+        "This object was freed, or its memory was transferred away",
+      );
+    case CODE.stackEnd:
+      return new RangeError("Maximum call stack size exceeded");
+    case CODE.inCallback:
+      return new LibraryError(
+        "This thread can't be detached in a callback that Python makes while the thread is attached (ctypes.PYFUNCTYPE): " +
+          "Python would go on detached. Use a callback for which ctypes releases the GIL (CFUNCTYPE)",
       );
     case CODE.noThread:
       return new LibraryError(

@@ -1,5 +1,17 @@
 /** The errors of this library. Bad arguments are `RangeError` and `TypeError`, as everywhere. */
 
+// What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
+const NativeError = Error;
+const { apply, defineProperty } = Reflect;
+const { indexOf, slice, trimEnd } = String.prototype;
+const { captureStackTrace } = Error;
+
+/** V8's getter of `stack`, which formats the frames when they are asked for. Older ones have a value in its place. */
+const nativeStack = Object.getOwnPropertyDescriptor(new Error(), "stack")?.get;
+
+/** Stacks show so many UTF-16 units of a message; tracebacks, as many characters. */
+const MAX_SHOWN_UNITS = 64 * 1024;
+
 /**
  * Python's allocator did not give the memory. Nothing was changed: a block that was to be resized is as it was.
  *
@@ -142,11 +154,50 @@ export class BufferError extends Error {
   }
 }
 
+/** A traceback that is formatted when it is read. */
+export class LazyTraceback {
+  readonly #format: () => string | undefined;
+  readonly #release: () => void;
+
+  /**
+   * Makes one.
+   *
+   * @param format Gives the traceback; undefined if Python can't be asked now.
+   * @param release Frees what the traceback is formatted of.
+   */
+  constructor(format: () => string | undefined, release: () => void) {
+    this.#format = format;
+    this.#release = release;
+  }
+
+  /** Whether a value is one. */
+  static is(value: object): value is LazyTraceback {
+    return #format in value;
+  }
+
+  /** The traceback; undefined if Python can't be asked now. */
+  format(): string | undefined {
+    return (0, this.#format)();
+  }
+
+  /** Frees what the traceback is formatted of. */
+  release(): void {
+    (0, this.#release)();
+  }
+}
+
+/** The property `stack` of each `PythonError`; one for all, so that they have one shape. */
+let stackAccessor: PropertyDescriptor;
+
 /**
  * Python code raised an exception. The interpreter goes on, after `SystemExit` too.
  *
  * Its `stack` has the JavaScript frames and, after them, the Python traceback. Its `cause` is why the code was interrupted, if a
  * signal did that; else an error with the traceback as its message, for Deno shows of an uncaught error only message and cause.
+ *
+ * The `message` is whole; where no string can hold it, it is shortened and says by how much. The traceback is formatted when it is
+ * read first. Of messages and notes with more than 65,536 characters, `traceback` and `stack` show the beginning; of each exception
+ * the last 1000 entries, where repeated lines count as three.
  *
  * @example
  * ```ts
@@ -161,10 +212,18 @@ export class BufferError extends Error {
  * ```
  */
 export class PythonError extends Error {
+  // Fields are defined, not assigned: that works where `Error.prototype` is frozen or has setters.
+  override readonly name = "PythonError";
   /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
   readonly type: string;
-  /** Not a property of its own, for the console would print it twice. */
-  readonly #traceback: string;
+  /** The traceback, or what formats it. */
+  #traceback: string | LazyTraceback;
+  /** Whether the cause is the traceback. */
+  readonly #isCausedByTraceback: boolean;
+  #cause: Error | undefined;
+  #stack: string | undefined;
+  /** The JavaScript frames, where they couldn't be left to be formatted later. */
+  readonly #frames: string | undefined;
 
   /** Makes the error for an exception. */
   constructor(
@@ -173,40 +232,150 @@ export class PythonError extends Error {
     traceback: string,
     options?: ErrorOptions,
   ) {
-    super(message, options ?? { cause: saidByPython(traceback) });
-    this.name = "PythonError";
+    const isLong = message.length > MAX_SHOWN_UNITS;
+    // V8 writes the message into the stack, which has no room for a long one.
+    super(isLong ? "" : message, options);
     this.type = type;
-    this.#traceback = traceback;
-    const stack = this.stack ?? "";
-    const frames = stack.indexOf(
-      "\n    at ",
-      stack.indexOf(message) + message.length,
-    );
-    const said = message === "" ? type : `${type}: ${message}`;
-    this.stack = `PythonError: ${said}${
-      frames < 0 ? "" : stack.slice(frames)
-    }\n\n${traceback.trimEnd()}`;
+    const given: unknown = traceback;
+    this.#traceback =
+      typeof given === "object" && given !== null && LazyTraceback.is(given)
+        ? given
+        : `${traceback}`;
+    this.#isCausedByTraceback = options === undefined;
+    if (isLong || nativeStack === undefined) this.#frames = framesOf(this);
+    if (isLong) defineProperty(this, "message", hidden(message));
+    defineProperty(this, "stack", stackAccessor);
+  }
+
+  static {
+    stackAccessor = {
+      // @ts-expect-error: the descriptor inherits nothing.
+      __proto__: null,
+      configurable: true,
+      enumerable: false,
+      get(this: object): string | undefined {
+        return #traceback in this ? this.#formatStack() : undefined;
+      },
+      set(this: object, value: unknown): void {
+        defineProperty(this, "stack", hidden(value));
+      },
+    };
+    // An accessor of the prototype, which TypeScript doesn't let a class declare in the place of a property.
+    defineProperty(PythonError.prototype, "cause", {
+      // @ts-expect-error: the descriptor inherits nothing.
+      __proto__: null,
+      configurable: true,
+      enumerable: false,
+      get(this: object): unknown {
+        return #traceback in this ? this.#defaultCause() : undefined;
+      },
+      set(this: object, value: unknown): void {
+        defineProperty(this, "cause", hidden(value));
+      },
+    });
   }
 
   /** What Python prints of the exception, with its traceback. */
   get traceback(): string {
-    return this.#traceback;
+    const traceback = this.#traceback;
+    if (typeof traceback === "string") return traceback;
+    const formatted = traceback.format();
+    if (formatted === undefined) {
+      return `${this.#said()}\n(Python can't be asked for the traceback)\n`;
+    }
+    // Kept before the reference is released: what throws in between loses nothing.
+    this.#traceback = formatted;
+    traceback.release();
+    return formatted;
   }
 
   /** How the console shows it: the stack, which has all there is to say. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.stack ?? `${this}`;
   }
+
+  #said(): string {
+    const { type, message } = this;
+    return message === "" ? type : `${type}: ${shortened(message)}`;
+  }
+
+  #formatStack(): string {
+    if (this.#stack !== undefined) return this.#stack;
+    const traceback = this.traceback;
+    const frames = this.#frames ?? framesOf(this);
+    const stack = `PythonError: ${this.#said()}${frames ?? ""}\n\n${
+      trimmedEnd(traceback)
+    }`;
+    // What couldn't be had this time may be there the next.
+    if (typeof this.#traceback === "string" && frames !== undefined) {
+      this.#stack = stack;
+    }
+    return stack;
+  }
+
+  #defaultCause(): Error | undefined {
+    if (!this.#isCausedByTraceback) return undefined;
+    if (this.#cause !== undefined) return this.#cause;
+    const cause = saidByPython(trimmedEnd(this.traceback));
+    if (typeof this.#traceback === "string") this.#cause = cause;
+    return cause;
+  }
 }
 
 /** An error without frames that shows a traceback. */
 function saidByPython(traceback: string): Error {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  const error = new Error(traceback.trimEnd());
-  Error.stackTraceLimit = limit;
-  error.name = "Python";
+  const error = new NativeError(traceback);
+  defineProperty(error, "name", hidden("Python"));
+  // A function that is not on the stack: all frames are above it, and left out.
+  captureStackTrace(error, saidByNobody);
   return error;
+}
+
+function saidByNobody(): void {}
+
+/**
+ * The JavaScript frames of an error, as its stack lists them. None where `Error.prepareStackTrace` makes something else of them;
+ * undefined if that throws.
+ */
+function framesOf(error: Error): string | undefined {
+  try {
+    const stack: unknown = nativeStack === undefined
+      ? error.stack
+      : apply(nativeStack, error, []);
+    if (typeof stack !== "string") return "";
+    const { message } = error;
+    const start = apply(indexOf, stack, [message]) as number;
+    const after = start < 0 ? 0 : start + message.length;
+    const frames = apply(indexOf, stack, ["\n    at ", after]) as number;
+    return frames < 0 ? "" : apply(slice, stack, [frames]) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The beginning of a long text, and how much more there is. */
+function shortened(text: string): string {
+  if (text.length <= MAX_SHOWN_UNITS) return text;
+  const rest = text.length - MAX_SHOWN_UNITS;
+  return `${
+    apply(slice, text, [0, MAX_SHOWN_UNITS])
+  }… (${rest} more characters)`;
+}
+
+function trimmedEnd(text: string): string {
+  return apply(trimEnd, text, []) as string;
+}
+
+/** A property that isn't listed, as those of errors. */
+function hidden(value: unknown): PropertyDescriptor {
+  return {
+    // @ts-expect-error: the descriptor inherits nothing.
+    __proto__: null,
+    value,
+    configurable: true,
+    enumerable: false,
+    writable: true,
+  };
 }
 
 /**

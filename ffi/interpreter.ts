@@ -8,7 +8,8 @@ import {
 } from "./objects/borrow.ts";
 import { embedded, type EmbeddedPython } from "./library.ts";
 import type { PythonValue } from "./objects/object.ts";
-import { execute, type RunOptions, start } from "./running/run.ts";
+import type { RunOptions } from "./running/options.ts";
+import { execute, start } from "./running/run.ts";
 import { MODE } from "./symbols.ts";
 import type { TypedArray, TypedArrayConstructor } from "./types.ts";
 
@@ -98,11 +99,11 @@ export const python: Python = Object.freeze({
   eval(source: string, options?: RunOptions): PythonValue {
     return execute(MODE.eval, source, options);
   },
-  async runAsync(source: string, options?: RunOptions): Promise<void> {
-    await start(MODE.run, source, options);
+  runAsync(source: string, options?: RunOptions): Promise<void> {
+    return start(MODE.run, source, options) as Promise<void>;
   },
   evalAsync(source: string, options?: RunOptions): Promise<PythonValue> {
-    return start(MODE.eval, source, options);
+    return start(MODE.eval, source, options) as Promise<PythonValue>;
   },
   borrow<A extends TypedArray>(
     source: BorrowSource,

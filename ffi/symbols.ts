@@ -6,7 +6,7 @@
  */
 
 /** The number of this boundary. A library that tells another one is not opened. */
-export const ABI = 2;
+export const ABI = 3;
 
 /** What a function gives where it would give an address. */
 export const CODE = {
@@ -18,11 +18,14 @@ export const CODE = {
   borrowed: -5,
   noThread: -6,
   tooLarge: -7,
+  freed: -8,
+  stackEnd: -9,
+  inCallback: -10,
 } as const;
 
 /** What an array that comes by Node-API begins with. */
 export const TAG = {
-  /** An exception of Python's: its type, message and traceback. */
+  /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
   raised: 0,
   /** A code and, if memory is out, how many bytes were asked for. */
   refused: 1,
@@ -32,8 +35,6 @@ export const TAG = {
   borrowed: 3,
   /** A buffer that can't be shown: why, its format, and its shape. */
   notShown: 4,
-  /** An object that exports much memory: a reference to it, and how many bytes. */
-  large: 5,
 } as const;
 
 /** Why a buffer can't be shown. */
@@ -67,9 +68,17 @@ export const SYMBOLS = {
     parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
     result: "u32",
   },
-  oneheap_attach: { parameters: [], result: "i32" },
-  oneheap_let_go: { parameters: [], result: "i32" },
-  oneheap_detach: { parameters: [], result: "i32" },
+  oneheap_refusal: {
+    parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
+    result: "u32",
+  },
+  oneheap_attach: { parameters: [], result: "f64" },
+  oneheap_detach: { parameters: [], result: "f64" },
+  oneheap_end_attachment: {
+    parameters: [/* number */ "f64"],
+    result: "i32",
+  },
+  oneheap_stack_descend: { parameters: [], result: "i32" },
   oneheap_pointer: { parameters: [/* address */ "f64"], result: "pointer" },
   oneheap_address: { parameters: [/* pointer */ "pointer"], result: "f64" },
   oneheap_raw_malloc: { parameters: [/* bytes */ "f64"], result: "f64" },
@@ -97,7 +106,7 @@ export const SYMBOLS = {
     result: "f64",
   },
   oneheap_block_free: { parameters: [/* slot */ "f64"], result: "void" },
-  oneheap_block_hold: { parameters: [/* slot */ "f64"], result: "f64" },
+  oneheap_block_exporters: { parameters: [/* slot */ "f64"], result: "f64" },
   oneheap_block_identity: { parameters: [/* slot */ "f64"], result: "f64" },
   oneheap_block_forget: { parameters: [/* slot */ "f64"], result: "void" },
   oneheap_wait: {
@@ -109,7 +118,7 @@ export const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * What crosses by Node-API as the argument of Python code: a value, or the buffer that stands for a block (its keeper's) or
+ * What crosses by Node-API as the argument of Python code: a value, or the buffer of a block (its token's) or
  * for a Python object (a reference).
  */
 export type Crossing =
@@ -129,14 +138,29 @@ export type Outcome = Crossing | readonly unknown[];
  * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
  */
 export interface NodeApi {
-  /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. */
-  keeper(): ArrayBuffer;
-  /** The address of a keeper's slot. */
-  slot(keeper: ArrayBuffer): number;
-  /** A buffer over the memory of a slot's block, which hands the block's hold over to it; none if there is none. */
-  view(slot: number): ArrayBuffer | undefined;
-  /** Tells V8 by how many bytes the memory that it doesn't see has changed on this thread. It may collect garbage. */
-  account(change: number): void;
+  /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. None if memory is out. */
+  token(): ArrayBuffer | undefined;
+  /** The address of a token's slot. */
+  slot(token: ArrayBuffer): number;
+  /** A buffer over the memory of a token's block, which holds the memory from now on; none if there is none. */
+  view(token: ArrayBuffer): ArrayBuffer | undefined;
+  /** Frees a block whose view is over that buffer, and detaches it. */
+  free(token: ArrayBuffer, buffer: ArrayBuffer): void;
+  /** Resizes a block whose view is over that buffer, and detaches it: the new address, or a code. */
+  realloc(
+    token: ArrayBuffer,
+    buffer: ArrayBuffer,
+    bytes: number,
+    zeroed: number,
+  ): number;
+  /** A buffer over the word that tells whether `reportExternalMemory` is to be called. */
+  due(): ArrayBuffer;
+  /** Reports to V8 how much memory it doesn't see. It may collect garbage. */
+  reportExternalMemory(): void;
+  /** Takes the function that tries how deep the stack is. */
+  stackProver(prove: () => void): void;
+  /** Throws a `RangeError` unless there is enough stack left for what follows. */
+  ensureStack(): void;
   /** Runs Python code and waits for it. */
   execute(
     mode: Mode,
@@ -155,26 +179,28 @@ export interface NodeApi {
   ): Outcome | undefined;
   /** The address of a new inbox. */
   inbox(): number;
-  /** What `oneheap_wait` is to be called with, once. */
+  /** What `oneheap_wait` is to be called with, once. The same one until it is. */
   ticket(inbox: number): number;
-  /** Takes what is in the inbox: the numbers of runs, and what came of them, in turn. */
-  take(inbox: number): (number | Outcome)[];
+  /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
+  ended(inbox: number): number | undefined;
+  /** Takes what came of the run that `ended` tells. */
+  take(inbox: number): Outcome;
   /** Has a run raise `KeyboardInterrupt`. */
   interrupt(inbox: number, run: number): void;
   /** A reference to a new scope. */
   scope(): Outcome;
   /** What a scope has by a name; undefined if nothing. */
   variable(scope: ArrayBuffer, name: string): Outcome | undefined;
-  /** Lets go of all that a scope has. */
-  clear(scope: ArrayBuffer): void;
+  /** Clears a scope, and releases its dictionary. */
+  disposeScope(scope: ArrayBuffer): void;
   /** A reference that takes over one to the object at an address. */
   adopt(address: number): ArrayBuffer;
   /** A reference beside others to the object at an address. */
   share(address: number): Outcome;
   /** Where the object of a reference is. */
   address(reference: ArrayBuffer): number;
-  /** Calls an object. */
-  call(reference: ArrayBuffer, ...args: Crossing[]): Outcome;
+  /** Calls the object of the reference that is the receiver. */
+  call(this: ArrayBuffer, ...args: Crossing[]): Outcome;
   /** An attribute of an object. */
   attribute(reference: ArrayBuffer, name: string): Outcome;
   /** An object as `str()` has it. */
@@ -182,10 +208,10 @@ export interface NodeApi {
   /** Lets go of the object of a reference. */
   release(reference: ArrayBuffer): void;
   /** Detaches a buffer of `borrow`, and lets go of the Python object's memory, unless something else still uses that. */
-  giveBack(buffer: ArrayBuffer): void;
-  /** The address of a new Python object over a keeper's block, which the caller owns. */
+  giveBack(view: ArrayBufferView): void;
+  /** The address of a new Python object over a token's block, which the caller owns. */
   export(
-    keeper: ArrayBuffer,
+    token: ArrayBuffer,
     readonly: number,
     shape: readonly number[] | undefined,
   ): Outcome;

@@ -1,5 +1,7 @@
 /** The typed arrays, and what the functions that take their constructors accept. */
 
+import { mapGet } from "./intrinsics.ts";
+
 /**
  * A typed array over memory of this library's.
  *
@@ -93,7 +95,7 @@ const ELEMENT_TYPES: ReadonlyMap<unknown, ElementType> = new Map(
 
 /** What is known of a constructor's elements; a `TypeError` for what is no constructor of typed arrays. */
 export function elementType(type: unknown): ElementType {
-  const known = ELEMENT_TYPES.get(type);
+  const known = mapGet(ELEMENT_TYPES, type);
   if (known !== undefined) return known;
   const given = typeof type === "function" ? type.name : describe(type);
   throw new TypeError(
@@ -101,12 +103,16 @@ export function elementType(type: unknown): ElementType {
   );
 }
 
-/** A value as an error message shows it. */
+/** A value as an error message shows it. What runs of the value's own code can't keep the message from being made. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "object" && value !== null) {
-    return `an object (${value.constructor?.name ?? "no class"})`;
+  try {
+    if (typeof value === "string") return JSON.stringify(value);
+    if (typeof value === "object" && value !== null) {
+      return `an object (${value.constructor?.name ?? "no class"})`;
+    }
+    if (typeof value === "bigint") return `${value}n`;
+    return String(value);
+  } catch {
+    return "an object (which can't be shown)";
   }
-  if (typeof value === "bigint") return `${value}n`;
-  return String(value);
 }

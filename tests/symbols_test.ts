@@ -146,6 +146,7 @@ Deno.test("Node-API exports the functions that TypeScript declares, and no other
     start: true,
     inbox: true,
     ticket: true,
+    ended: true,
     take: true,
     interrupt: true,
     scope: true,

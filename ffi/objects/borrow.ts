@@ -2,10 +2,21 @@
 
 import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
 import { napi } from "../library.ts";
-import { freed, grew, seen } from "../pressure.ts";
-import { addressOf, PyObjectRef, referenceOf } from "./object.ts";
+import { reportDue, reportExternalMemory } from "../external_memory.ts";
+import {
+  addressOf,
+  isReference,
+  type PyObjectRef,
+  referenceOf,
+} from "./object.ts";
 import { received } from "./outcome.ts";
-import { given, type RunOptions } from "../running/run.ts";
+import {
+  namesCrossing,
+  readNames,
+  readScope,
+  type RunOptions,
+} from "../running/options.ts";
+import { dictionaryOf } from "../running/scope.ts";
 import { REFUSAL, TAG } from "../symbols.ts";
 import {
   CONSTRUCTORS,
@@ -102,10 +113,8 @@ export class Borrowed<A extends TypedArray> implements Disposable {
   [Symbol.dispose](): void {
     const view = this.#view;
     if (view === undefined) return;
+    napi.giveBack(view);
     this.#view = undefined;
-    if (view.buffer.detached) return;
-    freed(view.byteLength);
-    napi.giveBack(view.buffer);
   }
 }
 
@@ -133,9 +142,19 @@ export function borrow<A extends TypedArray>(
   options: BorrowOptions = {},
 ): Borrowed<A> {
   const element = type && elementType(type).number;
-  const { scope, names } = given(options);
+  if (reportDue[0] !== 0) reportExternalMemory();
+  const { copy, scope, names } = options;
+  const entries = readNames(names);
+  const readFrom = readScope(scope);
+  const what = whatOf(source);
   const outcome = received(
-    napi.borrow(element, options.copy ? 1 : 0, whatOf(source), scope, names),
+    napi.borrow(
+      element,
+      copy ? 1 : 0,
+      what,
+      readFrom && dictionaryOf(readFrom),
+      namesCrossing(entries),
+    ),
   );
   const [tag, ...details] = outcome as readonly unknown[];
   if (tag === TAG.notShown) throw refusal(details, type);
@@ -146,8 +165,6 @@ export function borrow<A extends TypedArray>(
     string,
     ...number[],
   ];
-  grew(buffer.byteLength);
-  seen(buffer.byteLength);
   const Shown = CONSTRUCTORS[number] as TypedArrayConstructor<A>;
   return create(new Shown(buffer), Object.freeze(shape), format, copied);
 }
@@ -155,7 +172,7 @@ export function borrow<A extends TypedArray>(
 /** The source as it crosses. */
 function whatOf(source: BorrowSource): string | ArrayBuffer | number {
   if (typeof source === "string") return source;
-  if (source instanceof PyObjectRef) return referenceOf(source);
+  if (isReference(source)) return referenceOf(source);
   return addressOf(source);
 }
 

@@ -1,11 +1,12 @@
 /** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
 
-import { Block, crossingOf } from "../block.ts";
+import { type Block, isBlock, tokenOf } from "../block.ts";
 import { FreedError } from "../errors.ts";
+import { reportDue, reportExternalMemory } from "../external_memory.ts";
+import { apply, isArray, isView, typedArrayName } from "../intrinsics.ts";
 import { napi, symbols } from "../library.ts";
-import { freed, grew, seen } from "../pressure.ts";
+import { lookup } from "./exported_blocks.ts";
 import { received } from "./outcome.ts";
-import { recognise } from "./shared.ts";
 import { type Crossing, type Outcome, TAG } from "../symbols.ts";
 import { describe, type TypedArray } from "../types.ts";
 
@@ -45,12 +46,15 @@ export type PythonValue =
   | PyObjectRef;
 
 /** Makes a `PyObjectRef` of a reference's buffer. */
-let create: (reference: ArrayBuffer, bytes?: number) => PyObjectRef;
+let create: (reference: ArrayBuffer) => PyObjectRef;
 
 /** The buffer of a `PyObjectRef`; a `FreedError` if it was disposed. */
 export let referenceOf: (object: PyObjectRef) => ArrayBuffer;
 
-/** Tells the constructor that it is given a reference's buffer, which only this module can say. */
+/** Whether a value is a `PyObjectRef`, whatever its prototype says. */
+export let isReference: (value: unknown) => value is PyObjectRef;
+
+/** Says to the constructor that its argument is a reference's buffer, which only this module can. */
 const REFERENCE = Symbol();
 
 /**
@@ -69,20 +73,16 @@ const REFERENCE = Symbol();
  */
 export class PyObjectRef implements Disposable {
   #reference: ArrayBuffer | undefined;
-  /** Of how many bytes V8 was told for the object. */
-  #bytes = 0;
 
   static {
     const Own = PyObjectRef as unknown as new (
       reference: ArrayBuffer,
       kind: symbol,
     ) => PyObjectRef;
-    create = (reference, bytes = 0) => {
-      const object = new Own(reference, REFERENCE);
-      object.#bytes = bytes;
-      return object;
-    };
+    create = (reference) => new Own(reference, REFERENCE);
     referenceOf = (object) => object.#live();
+    isReference = (value): value is PyObjectRef =>
+      typeof value === "object" && value !== null && #reference in value;
   }
 
   /**
@@ -96,7 +96,7 @@ export class PyObjectRef implements Disposable {
   constructor(pointer: unknown, kind?: symbol) {
     this.#reference = kind === REFERENCE
       ? pointer as ArrayBuffer
-      : napi.adopt(addressOf(pointer));
+      : received(napi.adopt(addressOf(pointer))) as ArrayBuffer;
   }
 
   /**
@@ -137,15 +137,13 @@ export class PyObjectRef implements Disposable {
    * @throws {TypeError} If an argument has no counterpart in Python.
    */
   call(...args: PythonValue[]): PythonValue {
+    if (reportDue[0] !== 0) reportExternalMemory();
     const reference = this.#live();
-    switch (args.length) {
-      case 0:
-        return valueOf(napi.call(reference));
-      case 1:
-        return valueOf(napi.call(reference, crossing(args[0])));
-      default:
-        return valueOf(napi.call(reference, ...args.map(crossing)));
+    const crossings = args as Crossing[];
+    for (let index = 0; index < args.length; index++) {
+      crossings[index] = crossing(args[index]);
     }
+    return valueOf(apply(napi.call, reference, crossings));
   }
 
   /**
@@ -154,6 +152,7 @@ export class PyObjectRef implements Disposable {
    * @throws {PythonError} An `AttributeError` if it has none.
    */
   get(attribute: string): PythonValue {
+    if (reportDue[0] !== 0) reportExternalMemory();
     return valueOf(napi.attribute(this.#live(), text("attribute", attribute)));
   }
 
@@ -172,14 +171,12 @@ export class PyObjectRef implements Disposable {
     }
   }
 
-  /** Lets go of the object. Disposing twice does nothing. */
+  /** Releases the object. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const reference = this.#reference;
     if (reference === undefined) return;
-    this.#reference = undefined;
     napi.release(reference);
-    freed(this.#bytes);
-    seen(this.#bytes);
+    this.#reference = undefined;
   }
 
   #live(): ArrayBuffer {
@@ -210,7 +207,10 @@ export function text(what: string, value: unknown): string {
   );
 }
 
-/** A value as it crosses to Python; a `TypeError` for what has no counterpart there. */
+/**
+ * A value as it crosses to Python; a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
+ * of object it is, is asked of private fields and of JavaScript's own functions.
+ */
 export function crossing(value: PythonValue): Crossing {
   switch (typeof value) {
     case "string":
@@ -219,39 +219,32 @@ export function crossing(value: PythonValue): Crossing {
     case "bigint":
       return value;
     case "object":
-      if (value === null || value instanceof Uint8Array) return value;
-      if (value instanceof PyObjectRef) return referenceOf(value);
-      if (value instanceof Block) return crossingOf(value);
+      if (value === null) return value;
+      if (isReference(value)) return referenceOf(value);
+      if (isBlock(value)) return tokenOf(value);
+      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
   }
-  const isArray = ArrayBuffer.isView(value) || Array.isArray(value);
+  const isElements = isView(value) || isArray(value);
   throw new TypeError(
     "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
       `${describe(value)} was given` +
-      (isArray ? ". Give alloc(type, elements)" : "") +
+      (isElements ? ". Give alloc(type, elements)" : "") +
       (value === undefined ? ". Give null for None" : ""),
   );
 }
 
 /** What came back, as JavaScript has it; a failure is thrown. */
 export function valueOf(outcome: Outcome, cause?: unknown): PythonValue {
-  if (outcome instanceof ArrayBuffer) return create(outcome);
-  const value = received(outcome, cause);
-  if (!Array.isArray(value)) return value as PythonValue;
-  return value[0] === TAG.large ? large(value) : block(value);
+  if (typeof outcome !== "object" || outcome === null) return outcome;
+  if (isArray(outcome)) return block(received(outcome, cause) as unknown[]);
+  if (isView(outcome)) return outcome as Uint8Array;
+  return create(outcome as ArrayBuffer);
 }
 
-/** An object that exports much memory. A lost reference to it is small to V8, so that is told how large it is. */
-function large([, reference, bytes]: readonly unknown[]): PyObjectRef {
-  grew(bytes as number);
-  return create(reference as ArrayBuffer, bytes as number);
-}
-
-/** A block that comes back, or its memory alone. */
-function block(
-  [, identity, reference]: readonly unknown[],
-): Block<TypedArray> | PyObjectRef {
-  const block = recognise(identity as number);
-  if (block === undefined) return create(reference as ArrayBuffer);
+/** A block that returns, or its memory alone. */
+function block([, identity, reference]: unknown[]): PythonValue {
+  const block = lookup(identity as number);
+  if (block === undefined) return valueOf(reference as Outcome);
   napi.release(reference as ArrayBuffer);
   return block;
 }

@@ -1,12 +1,16 @@
 /** Scopes: the variables of Python code, kept between runs. */
 
 import { FreedError } from "../errors.ts";
+import { normalize } from "../intrinsics.ts";
 import { napi } from "../library.ts";
 import { type PythonValue, text, valueOf } from "../objects/object.ts";
 import { received } from "../objects/outcome.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
+
+/** Whether a value is a scope, whatever its prototype says. */
+export let isScope: (value: unknown) => value is PythonScope;
 
 /**
  * A scope to run Python code in: what one run defines, the next one finds, as in one module.
@@ -27,6 +31,8 @@ export class PythonScope implements Disposable {
 
   static {
     dictionaryOf = (scope) => scope.#live();
+    isScope = (value): value is PythonScope =>
+      typeof value === "object" && value !== null && #dictionary in value;
   }
 
   /** Makes an empty scope. */
@@ -45,21 +51,17 @@ export class PythonScope implements Disposable {
    * @throws {FreedError} If the scope was disposed.
    */
   get(name: string): PythonValue | undefined {
-    const dictionary = this.#live();
-    const found = napi.variable(
-      dictionary,
-      text("name", name).normalize("NFKC"),
-    );
+    const normal = normalize(text("name", name), "NFKC");
+    const found = napi.variable(this.#live(), normal);
     return found === undefined ? undefined : valueOf(found);
   }
 
-  /** Lets go of all variables. Disposing twice does nothing. */
+  /** Releases all variables. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const dictionary = this.#dictionary;
     if (dictionary === undefined) return;
+    napi.disposeScope(dictionary);
     this.#dictionary = undefined;
-    napi.clear(dictionary);
-    napi.release(dictionary);
   }
 
   #live(): ArrayBuffer {

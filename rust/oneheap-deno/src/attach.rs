@@ -1,7 +1,16 @@
-//! Attachment of threads to Python: for the length of a call ([`Scope`]) or until it is disposed ([`hold`]).
+//! Attachment of threads to Python: for the length of a call ([`Scope`]), or until it is ended ([`attach`], [`detach`]).
 //!
 //! A thread's first attachment makes its Python thread state; the thread keeps it until it ends, for making one costs
 //! many times what restoring it does.
+//!
+//! What JavaScript attaches or detaches is an entry of its own on the thread's list, known by its number. Each entry has what
+//! undoes it, and the newest entry that hasn't ended decides whether the thread is attached. Ending the newest undoes it, and those
+//! before it that have ended already; an older one that ends stays until then. So they end in any order.
+//!
+//! Python code that this library runs may call back into JavaScript, on the same thread, either attached or not, and has to be
+//! returned to in the same state. So nothing changes the state for longer than a call there: an attachment that is made in a
+//! callback is an entry without effect, which ends with the callback at the latest, and one of outside that is ended there ends
+//! when the Python code has returned.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::null_mut;
@@ -15,7 +24,7 @@ use pyo3_ffi::{
 use crate::code::Code;
 use crate::objects::object::release_waiting;
 use crate::running::room::limit_recursion;
-use crate::{python, system};
+use crate::{python, stack, system};
 
 /// How a thread came to be attached, and so how it is detached again.
 #[derive(Clone, Copy)]
@@ -26,30 +35,50 @@ enum Entry {
     Restored,
     /// Somebody else owns the thread's state; it is borrowed as `PyGILState_Ensure` does.
     Ensured(PyGILState_STATE),
-    /// The other way round: it was attached, and let go of Python for a while.
-    LetGo(*mut PyThreadState),
+    /// The other way round: it was attached, and was detached for a while.
+    Detached(*mut PyThreadState),
 }
 
-/// One attachment that really changed the thread, made when `depth` others were held.
-struct Level {
-    depth: u32,
-    entry: Entry,
+/// What JavaScript attached or detached.
+struct Attachment {
+    /// Never 0, and never used again on this thread.
+    number: u64,
+    /// In how many calls of Python code it was made, one within the other.
+    calls: u32,
+    /// It was ended while there were newer ones, or in a callback.
+    is_ended: bool,
+    /// What undoes it, if it changed the thread.
+    undo: Option<Entry>,
+}
+
+/// The calls of Python code on a thread.
+struct Calls {
+    /// How many are under way, one within the other.
+    under_way: Cell<u32>,
+    /// Whether the thread's list of attachments is to be looked at after a call.
+    has_attachments: Cell<bool>,
 }
 
 /// What a thread remembers of its attachments.
 struct Thread {
     /// The thread state that this library made for the thread, null until the first attachment.
     state: Cell<*mut PyThreadState>,
-    /// How many attachments are held.
-    depth: Cell<u32>,
-    /// More than one only where Python code let the thread go and called back into JavaScript, which attached again.
-    levels: RefCell<Vec<Level>>,
+    /// The number of the last attachment.
+    last: Cell<u64>,
+    attachments: RefCell<Vec<Attachment>>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
-        Thread { state: Cell::new(null_mut()), depth: Cell::new(0), levels: RefCell::new(Vec::new()) }
+        Thread {
+            state: Cell::new(null_mut()),
+            last: Cell::new(0),
+            attachments: RefCell::new(Vec::new()),
+        }
     };
+
+    /// What each call of Python code looks at: apart from the rest, and without an end, for that is faster.
+    static CALLS: Calls = const { Calls { under_way: Cell::new(0), has_attachments: Cell::new(false) } };
 }
 
 impl Thread {
@@ -126,17 +155,29 @@ fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
 }
 
 /// Undoes one [`enter`].
+#[inline]
 fn leave(entry: Entry) {
     match entry {
-        Entry::Found => {}
+        Entry::Found | Entry::Detached(_) => {}
         Entry::Restored => {
             // SAFETY: attached by the `enter` that this undoes; the state stays in `Thread::state`.
             unsafe { PyEval_SaveThread() };
         }
         // SAFETY: the pair of the `PyGILState_Ensure` in `enter`, on the same thread.
         Entry::Ensured(gil) => unsafe { PyGILState_Release(gil) },
-        // SAFETY: the thread's own state, which was current until it let go; everything since then was undone before.
-        Entry::LetGo(state) => unsafe { PyEval_RestoreThread(state) },
+    }
+}
+
+/// Undoes what an attachment of JavaScript's changed. Does nothing where somebody else has done so meanwhile.
+fn undo(entry: Entry) {
+    let is_attached = PyMemAllocator::standing() == Standing::Attached;
+    match entry {
+        Entry::Restored | Entry::Ensured(_) if is_attached => leave(entry),
+        // SAFETY: detached; the thread's own state, which was current until it was detached.
+        Entry::Detached(state) if !is_attached && python::running() => unsafe {
+            PyEval_RestoreThread(state)
+        },
+        _ => {}
     }
 }
 
@@ -162,12 +203,33 @@ impl Scope {
     }
 }
 
-/// Does some work that may run Python code. What other threads left to be let go of in Python goes first.
+/// Does some work that may run Python code, and so call back into JavaScript. Decrefs that other threads left go first.
 pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Code> {
-    let _attached = Scope::enter()?;
-    // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
-    unsafe { release_waiting() };
-    Ok(work())
+    CALLS.with(|calls| {
+        let outer = calls.under_way.get();
+        let attached = Scope::enter()?;
+        calls.under_way.set(outer + 1);
+        // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
+        unsafe { release_waiting() };
+        let result = work();
+        calls.under_way.set(outer);
+        if calls.has_attachments.get() {
+            end_attachments_of_callbacks(outer, attached);
+        }
+        Ok(result)
+    })
+}
+
+/// Ends a call of Python code on a thread that has attachments: what its callbacks left is forgotten, which had no effect; and what
+/// they ended from outside is undone, now that the thread is as it was before the call.
+#[cold]
+fn end_attachments_of_callbacks(calls: u32, attached: Scope) {
+    let _ = THREAD.try_with(|thread| {
+        let mut attachments = thread.attachments.borrow_mut();
+        attachments.retain(|attachment| attachment.calls <= calls);
+    });
+    drop(attached);
+    let _ = THREAD.try_with(undo_ended);
 }
 
 impl Drop for Scope {
@@ -177,42 +239,97 @@ impl Drop for Scope {
     }
 }
 
-/// Attaches the thread until as many [`release`] calls came. Attachments nest, in any order of disposal.
-pub fn hold() -> Result<(), Code> {
+/// Attaches the thread until [`end_attachment`] is called with the number that this returns.
+pub fn attach() -> Result<u64, Code> {
+    begin(|thread| match PyMemAllocator::standing() {
+        Standing::Attached => Ok(None),
+        _ if calls_under_way() > 0 => Ok(None),
+        standing => enter(thread, standing).map(Some),
+    })
+}
+
+/// Detaches the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
+pub fn detach() -> Result<u64, Code> {
+    begin(|_| {
+        if PyMemAllocator::standing() != Standing::Attached {
+            return Ok(None);
+        }
+        if calls_under_way() > 0 {
+            return Err(Code::InCallback);
+        }
+        // SAFETY: attached, with a state that stays the thread's own.
+        Ok(Some(Entry::Detached(unsafe { PyEval_SaveThread() })))
+    })
+}
+
+/// How many calls of Python code are under way on this thread.
+fn calls_under_way() -> u32 {
+    CALLS.with(|calls| calls.under_way.get())
+}
+
+/// Makes an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
+/// that is made sure of first.
+fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Code>) -> Result<u64, Code> {
+    if !stack::has_room() {
+        return Err(Code::StackEnd);
+    }
     THREAD
         .try_with(|thread| {
-            let depth = thread.depth.get();
-            let standing = PyMemAllocator::standing();
-            if depth == 0 || standing != Standing::Attached {
-                let entry = match standing {
-                    Standing::Attached => Entry::Found,
-                    _ => enter(thread, standing)?,
-                };
-                thread.levels.borrow_mut().push(Level { depth, entry });
-            }
-            thread.depth.set(depth + 1);
-            Ok(())
+            let reserved = thread.attachments.borrow_mut().try_reserve(1);
+            reserved.map_err(|_| Code::OutOfMemory)?;
+            // Nothing is borrowed here: attaching can call an allocator's hook, and that JavaScript.
+            let undo = change(thread)?;
+            let number = thread.last.get() + 1;
+            thread.last.set(number);
+            CALLS.with(|calls| calls.has_attachments.set(true));
+            thread.attachments.borrow_mut().push(Attachment {
+                number,
+                calls: calls_under_way(),
+                is_ended: false,
+                undo,
+            });
+            Ok(number)
         })
         .unwrap_or(Err(Code::NoPython))
 }
 
-/// Lets go of Python, if the thread is attached, until as many [`release`] calls came.
-pub fn let_go() -> Result<(), Code> {
+/// Ends an attachment of this thread. One that has ended already, as those of callbacks do, is ended no second time.
+pub fn end_attachment(number: u64) -> Result<(), Code> {
     THREAD
         .try_with(|thread| {
-            let depth = thread.depth.get();
-            if PyMemAllocator::standing() == Standing::Attached {
-                // SAFETY: attached, with a state that stays the thread's own.
-                let entry = Entry::LetGo(unsafe { PyEval_SaveThread() });
-                thread.levels.borrow_mut().push(Level { depth, entry });
+            let mut attachments = thread.attachments.borrow_mut();
+            let found = attachments
+                .iter_mut()
+                .rfind(|attachment| attachment.number == number);
+            if let Some(attachment) = found {
+                attachment.is_ended = true;
+                drop(attachments);
+                undo_ended(thread);
             }
-            thread.depth.set(depth + 1);
-            Ok(())
         })
-        .unwrap_or(Err(Code::NoPython))
+        .map_err(|_| Code::NoPython)
 }
 
-/// Does something for which the thread lets go of Python, if it is attached.
+/// Undoes the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
+fn undo_ended(thread: &Thread) {
+    let calls = calls_under_way();
+    let next = || {
+        thread
+            .attachments
+            .borrow_mut()
+            .pop_if(|attachment| attachment.is_ended && attachment.calls == calls)
+    };
+    // Nothing is borrowed while an entry is undone.
+    while let Some(ended) = next() {
+        if let Some(entry) = ended.undo {
+            undo(entry);
+        }
+    }
+    let has_attachments = !thread.attachments.borrow().is_empty();
+    CALLS.with(|calls| calls.has_attachments.set(has_attachments));
+}
+
+/// Does something for which the thread is detached, if it is attached.
 pub fn let_go_while<R>(work: impl FnOnce() -> R) -> R {
     if PyMemAllocator::standing() != Standing::Attached {
         return work();
@@ -223,23 +340,4 @@ pub fn let_go_while<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: the same thread, detached just now.
     unsafe { PyEval_RestoreThread(state) };
     result
-}
-
-/// Gives one [`hold`] or [`let_go`] back; the one that brings the depth to where the thread was attached or let go, undoes
-/// that.
-pub fn release() -> Result<(), Code> {
-    THREAD
-        .try_with(|thread| {
-            let depth = thread.depth.get().checked_sub(1).ok_or(Code::Invalid)?;
-            thread.depth.set(depth);
-            let level = thread
-                .levels
-                .borrow_mut()
-                .pop_if(|level| level.depth == depth);
-            if let Some(level) = level {
-                leave(level.entry);
-            }
-            Ok(())
-        })
-        .unwrap_or(Err(Code::NoPython))
 }

@@ -20,6 +20,12 @@ pub enum Code {
     NoThread = -6,
     /// JavaScript has no string or bigint of that size.
     TooLarge = -7,
+    /// The block was freed, or its memory went with its view's buffer.
+    Freed = -8,
+    /// Too little of JavaScript's stack is left.
+    StackEnd = -9,
+    /// A callback of Python code can't do this, for it could not be undone when the callback returns.
+    InCallback = -10,
 }
 
 impl Code {

@@ -4,14 +4,19 @@
 //! to Python is Python's memory. `symbols.rs` holds the functions that TypeScript calls, in the order of
 //! `ffi/symbols.ts`; the other files hold what they do, a file for each file in `ffi/`.
 
+mod address_table;
 mod attach;
 mod block;
 mod code;
+mod external_memory;
+mod initialization;
+mod memory;
 mod node;
 mod objects;
 mod python;
 mod raw;
 mod running;
+mod stack;
 mod stats;
 mod symbols;
 mod system;

@@ -1,18 +1,18 @@
 //! Every function that TypeScript calls, as `ffi/symbols.ts` declares it; a test compares the two lists.
 //!
 //! Numbers cross as doubles: TypeScript has checked them to be safe integers, and the functions here don't trust that.
-//! None of them unwinds: the library is built with `panic = "abort"`. A *slot* is an address that `slot(keeper)` gave.
+//! None of them unwinds: the library is built with `panic = "abort"`. A *slot* is the address that `slot(token)` returned.
 
 use std::ffi::c_void;
 
-use crate::block::{pointer, slot};
+use crate::block::{pointer, token};
 use crate::code::{Code, crossing, whole};
 use crate::node::interpreter;
 use crate::objects::element::Element;
-use crate::{attach, python, raw, stats};
+use crate::{attach, python, raw, stack, stats};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
-const ABI: u32 = 2;
+const ABI: u32 = 3;
 
 /// The number of the boundary that this library speaks.
 #[unsafe(no_mangle)]
@@ -21,7 +21,7 @@ pub extern "C" fn oneheap_abi() -> u32 {
 }
 
 /// Starts Python unless it runs. `library` and `executable` are `length` bytes together with their closing NULs,
-/// UTF-8. 1: it runs now; otherwise a code.
+/// UTF-8. 1: it runs now, 2: another call had started it; otherwise a code.
 ///
 /// # Safety
 /// `paths` is readable for `length` bytes.
@@ -32,42 +32,72 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     }
     // SAFETY: as the caller vouches.
     let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
-    python::start(paths).map_or_else(|code| code as i32, |()| 1)
+    python::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
 }
 
-/// Writes what is known of the Python that runs (version, library, executable, prefix, each closed by a NUL, UTF-8) and
-/// answers its length in bytes: 0 if none was started here, more than `capacity` if there was no room.
+/// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
+/// closed by a NUL, UTF-8) and answers its length in bytes: 0 if none was started here, more than `capacity` if there was
+/// no room.
 ///
 /// # Safety
-/// `buffer` is writable for `capacity` bytes.
+/// `buffer` is null or writable for `capacity` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
-    let Some(description) = python::description() else {
+    // SAFETY: as the caller vouches.
+    unsafe { write(python::description(), buffer, capacity) }
+}
+
+/// Writes why Python refused to start (its words, then the name and the value of each environment variable that it reads,
+/// each closed by a NUL, UTF-8) and answers its length in bytes: 0 if it didn't, more than `capacity` if there was no
+/// room.
+///
+/// # Safety
+/// `buffer` is null or writable for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_refusal(buffer: *mut u8, capacity: u32) -> u32 {
+    // SAFETY: as the caller vouches.
+    unsafe { write(python::refusal(), buffer, capacity) }
+}
+
+/// Writes a text where there is room for it, and returns its length; 0 if there is none.
+///
+/// # Safety
+/// `buffer` is null or writable for `capacity` bytes.
+unsafe fn write(text: Option<&[u8]>, buffer: *mut u8, capacity: u32) -> u32 {
+    let Some(text) = text else {
         return 0;
     };
-    if !buffer.is_null() && description.len() <= capacity as usize {
+    if !buffer.is_null() && text.len() <= capacity as usize {
         // SAFETY: as the caller vouches, and there is room.
-        unsafe { buffer.copy_from_nonoverlapping(description.as_ptr(), description.len()) };
+        unsafe { buffer.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
     }
-    description.len() as u32
+    text.len() as u32
 }
 
-/// Attaches the thread until the matching `oneheap_detach`. 1, or a code.
+/// Attaches the thread until `oneheap_end_attachment` is called with the number that this returns, from 1 on; or a code.
 #[unsafe(no_mangle)]
-pub extern "C" fn oneheap_attach() -> i32 {
-    attach::hold().map_or_else(|code| code as i32, |()| 1)
+pub extern "C" fn oneheap_attach() -> f64 {
+    attach::attach().map_or_else(Code::as_address, |number| number as f64)
 }
 
-/// Lets go of Python, where the thread is attached, until the matching `oneheap_detach`. 1, or a code.
+/// Detaches the thread, where it is attached, until `oneheap_end_attachment` is called with the number that this returns; or a code.
 #[unsafe(no_mangle)]
-pub extern "C" fn oneheap_let_go() -> i32 {
-    attach::let_go().map_or_else(|code| code as i32, |()| 1)
+pub extern "C" fn oneheap_detach() -> f64 {
+    attach::detach().map_or_else(Code::as_address, |number| number as f64)
 }
 
-/// Gives one `oneheap_attach` or `oneheap_let_go` of this thread back.
+/// Ends an attachment or detachment of this thread. 1, or a code.
 #[unsafe(no_mangle)]
-pub extern "C" fn oneheap_detach() -> i32 {
-    attach::release().map_or_else(|code| code as i32, |()| 1)
+pub extern "C" fn oneheap_end_attachment(number: f64) -> i32 {
+    whole(number)
+        .and_then(|number| attach::end_attachment(number as u64))
+        .map_or_else(|code| code as i32, |()| 1)
+}
+
+/// JavaScript's trial of its stack is as deep as this call. 1: it is to go on.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_stack_descend() -> i32 {
+    stack::descend().into()
 }
 
 /// The same address as a pointer object.
@@ -104,7 +134,7 @@ pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
     crossing(whole(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }))
 }
 
-/// `PyMem_Free`, at once or by the deferred list.
+/// `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
 ///
 /// # Safety
 /// The address is 0 or a live `PyMem` block's that nobody uses any more.
@@ -127,9 +157,9 @@ pub unsafe extern "C" fn oneheap_block_alloc(
     element: u8,
 ) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(unsafe { slot(at) }.and_then(|slot| {
+    crossing(unsafe { token(at) }.and_then(|token| {
         let element = Element::from_number(element).ok_or(Code::Invalid)?;
-        slot.allocate(whole(bytes)?, whole(align)?, zeroed != 0, element)
+        token.allocate(whole(bytes)?, whole(align)?, zeroed != 0, element)
     }))
 }
 
@@ -140,52 +170,54 @@ pub unsafe extern "C" fn oneheap_block_alloc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_realloc(at: f64, bytes: f64, zeroed: u8) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(unsafe { slot(at) }.and_then(|slot| slot.reallocate(whole(bytes)?, zeroed != 0)))
+    crossing(
+        unsafe { token(at) }.and_then(|token| token.reallocate(whole(bytes)?, zeroed != 0, || {})),
+    )
 }
 
-/// Frees a slot's block; one with a view is marked as freed, and detaching the view lets go of it.
+/// Frees a slot's block, over which no view is.
 ///
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_free(at: f64) {
     // SAFETY: as the caller vouches.
-    if let Ok(slot) = unsafe { slot(at) } {
-        slot.free();
+    if let Ok(token) = unsafe { token(at) } {
+        token.free(|| {});
     }
 }
 
-/// How many Python objects hold the memory of a slot's block. If none, and the slot's view holds it, takes a hold beside the
-/// view's, so that the memory outlives the view's detaching.
+/// How many Python objects hold the memory of a slot's block.
 ///
 /// # Safety
-/// The slot is live, and the buffer of its view is not detached.
+/// The slot is live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_hold(at: f64) -> f64 {
+pub unsafe extern "C" fn oneheap_block_exporters(at: f64) -> f64 {
     // SAFETY: as the caller vouches.
-    unsafe { slot(at) }.map_or(0.0, |slot| slot.hold() as f64)
+    unsafe { token(at) }.map_or(0.0, |token| token.slot.exporters() as f64)
 }
 
-/// The number by which the block in a slot is known again when it comes back from Python; 0 if there is none.
+/// The number by which the block in a slot is recognised when it returns from Python; 0 if there is none.
 ///
 /// # Safety
-/// The slot is live, and the buffer of its view, if it has one, is not detached.
+/// The slot is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
-    // SAFETY: as the caller vouches; who shares the slot's memory keeps its record alive.
-    unsafe { slot(at).ok().and_then(|slot| slot.share()) }
-        .map_or(0.0, |holding| unsafe { holding.as_ref() }.identity())
+    // SAFETY: as the caller vouches.
+    unsafe { token(at) }
+        .and_then(|token| Ok(token.slot.share()?))
+        .map_or(0.0, |shared| shared.identity() as f64)
 }
 
-/// The slot's view was transferred away: empties the slot.
+/// The slot's memory went with its view's buffer: empties the slot.
 ///
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_forget(at: f64) {
     // SAFETY: as the caller vouches.
-    if let Ok(slot) = unsafe { slot(at) } {
-        slot.forget();
+    if let Ok(token) = unsafe { token(at) } {
+        token.slot.forget();
     }
 }
 

@@ -29,6 +29,40 @@ pub fn wide(path: &[u8]) -> Vec<wchar_t> {
         .collect()
 }
 
+/// The name of an environment variable as it is compared.
+#[cfg(unix)]
+pub fn variable_name(name: &str) -> &str {
+    name
+}
+
+/// The name of an environment variable as it is compared: without regard to case.
+#[cfg(windows)]
+pub fn variable_name(name: &str) -> String {
+    name.to_ascii_uppercase()
+}
+
+/// The path that this library was opened by; empty if the system doesn't tell.
+#[cfg(unix)]
+pub fn own_path() -> Vec<u8> {
+    // SAFETY: plain data, all of whose fields may be zero.
+    let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
+    let own_address = own_path as fn() -> Vec<u8> as *const libc::c_void;
+    // SAFETY: writes the structure alone.
+    if unsafe { libc::dladdr(own_address, &mut info) } == 0 || info.dli_fname.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the loader's own string, which lives as long as this library.
+    unsafe { std::ffi::CStr::from_ptr(info.dli_fname) }
+        .to_bytes()
+        .to_vec()
+}
+
+/// The path that this library was opened by; empty if the system doesn't tell.
+#[cfg(windows)]
+pub fn own_path() -> Vec<u8> {
+    Vec::new()
+}
+
 /// Has the process call a function when it ends in order.
 #[cfg(unix)]
 pub fn at_exit(function: extern "C" fn()) {
@@ -98,4 +132,107 @@ pub fn stack_bytes() -> usize {
     // SAFETY: writes the two addresses, and can't fail.
     unsafe { GetCurrentThreadStackLimits(&mut low, &mut high) };
     high - low
+}
+
+/// Milliseconds of a clock that only goes forward, as exact as the system tells without effort: some 4 ms.
+#[cfg(target_os = "linux")]
+pub fn coarse_milliseconds() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes the time, and can't fail for a clock that there is.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+/// Milliseconds of a clock that only goes forward.
+#[cfg(not(target_os = "linux"))]
+pub fn coarse_milliseconds() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
+/// How much of the process is in memory, in bytes; 0 if the system doesn't tell. Allocates nothing.
+#[cfg(target_os = "linux")]
+pub fn resident_bytes() -> u64 {
+    let mut text = [0u8; 128];
+    // SAFETY: a path with a closing NUL; the buffer has that much room; the file is closed once.
+    let length = unsafe {
+        let file = libc::open(
+            c"/proc/self/statm".as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC,
+        );
+        if file < 0 {
+            return 0;
+        }
+        let length = libc::read(file, text.as_mut_ptr().cast(), text.len());
+        libc::close(file);
+        length
+    };
+    // SAFETY: only answers a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    text.get(..length.max(0) as usize)
+        .and_then(|text| std::str::from_utf8(text).ok())
+        .and_then(|text| text.split_ascii_whitespace().nth(1))
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .map_or(0, |pages| pages * page)
+}
+
+/// How much of the process is in memory, in bytes; 0 if the system doesn't tell.
+#[cfg(target_os = "macos")]
+pub fn resident_bytes() -> u64 {
+    // SAFETY: a structure of numbers.
+    let mut information: libc::proc_taskinfo = unsafe { std::mem::zeroed() };
+    let size = size_of::<libc::proc_taskinfo>() as i32;
+    // SAFETY: the structure has that size, and is written only.
+    let written = unsafe {
+        libc::proc_pidinfo(
+            libc::getpid(),
+            libc::PROC_PIDTASKINFO,
+            0,
+            (&raw mut information).cast(),
+            size,
+        )
+    };
+    if written == size {
+        information.pti_resident_size
+    } else {
+        0
+    }
+}
+
+/// How much of the process is in memory, in bytes; 0 if the system doesn't tell.
+#[cfg(windows)]
+pub fn resident_bytes() -> u64 {
+    /// `PROCESS_MEMORY_COUNTERS` of `psapi.h`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Counters {
+        size: u32,
+        page_faults: u32,
+        peak_working_set: usize,
+        working_set: usize,
+        others: [usize; 6],
+    }
+    #[link(name = "kernel32", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn GetCurrentProcess() -> *mut std::ffi::c_void;
+        fn K32GetProcessMemoryInfo(
+            process: *mut std::ffi::c_void,
+            counters: *mut Counters,
+            size: u32,
+        ) -> i32;
+    }
+    let mut counters = Counters::default();
+    let size = size_of::<Counters>() as u32;
+    // SAFETY: the structure has that size, and is written only.
+    let told = unsafe { K32GetProcessMemoryInfo(GetCurrentProcess(), &mut counters, size) };
+    if told != 0 {
+        counters.working_set as u64
+    } else {
+        0
+    }
 }

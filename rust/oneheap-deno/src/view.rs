@@ -1,105 +1,44 @@
-//! Views and keepers: external `ArrayBuffer`s, whose backing stores V8 counts.
+//! Views and finalizer tokens: external `ArrayBuffer`s, whose backing stores V8 counts.
 //!
 //! Sub-views, pending reads and writes, transfers to other threads and garbage collection all hold a backing store, and
-//! V8 runs the finaliser when the last of them lets go, on whatever thread that is. The finalisers here wait for nothing.
+//! V8 runs the finalizer when the last of them ends, on whatever thread that is. The finalizers here wait for nothing.
 
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use napi_sys::{napi_adjust_external_memory, napi_callback_info, napi_env, napi_value};
+use napi_sys::{napi_callback_info, napi_detach_arraybuffer, napi_env, napi_value};
 
-use crate::block::{Holding, Slot, slot, slot_address};
+use crate::block::{FinalizerToken, SharedMemory, Slot, TOKENS};
+use crate::code::{Code, crossing, whole};
+use crate::external_memory::ExternalMemory;
 use crate::node::Env;
 
-/// The size of a keeper's buffer, which JavaScript never looks into. No reference has a buffer of that size.
-pub const KEEPER_BYTES: usize = 1;
+/// The size of a token's buffer, which JavaScript never looks into.
+const TOKEN_BYTES: usize = 1;
 
-/// What a keeper's buffer owns.
-#[repr(C)]
-struct Keeper {
-    /// First, so that its address is the keeper's.
-    slot: Slot,
-    /// Its thread's [`COLLECTED`].
-    collected: Arc<AtomicI64>,
-}
-
-thread_local! {
-    /// Bytes that V8 was told of and that were lost since: of blocks without a view, and of Python objects. One for each
-    /// isolate, which has its thread to itself; finalisers add to it from other threads.
-    static COLLECTED: Arc<AtomicI64> = Arc::default();
-}
-
-/// Where the finalisers of this thread's isolate count what was lost; none when the thread ends.
-pub fn collected() -> Option<Arc<AtomicI64>> {
-    COLLECTED.try_with(Arc::clone).ok()
-}
-
-/// `view(slot)`: an `ArrayBuffer` over the block's memory that holds it; undefined if the slot has no memory to give.
+/// `token()`: a tiny `ArrayBuffer` that owns an empty slot. A block refers to it, so it is lost when the block is. Undefined if
+/// memory is out.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
-    let env = Env(env);
-    // SAFETY: Node-API's own handles.
-    let Some(address) = (unsafe { env.number(env.arguments::<1>(info)[0]) }) else {
+pub unsafe extern "C" fn token(env: napi_env, _info: napi_callback_info) -> napi_value {
+    let Some(external) = ExternalMemory::of_isolate() else {
         return null_mut();
     };
-    // SAFETY: the address is from `slot(keeper)`, and the caller keeps the keeper alive across this call.
-    let Some(holding) = unsafe { slot(address) }.ok().and_then(Slot::view) else {
-        return null_mut();
-    };
-    // SAFETY: the hold in `holding` keeps the record alive.
-    let memory = unsafe { holding.as_ref() }.memory;
-    // SAFETY: the memory is live for as long as the hold, which goes to the backing store.
-    unsafe {
-        env.external(
-            memory.pointer.as_ptr().cast(),
-            memory.bytes,
-            let_go,
-            holding.as_ptr().cast(),
-        )
-    }
-}
-
-/// `keeper()`: a tiny `ArrayBuffer` that owns an empty slot. A block refers to it, so it is lost when the block is.
-///
-/// # Safety
-/// Called by Node-API.
-pub unsafe extern "C" fn keeper(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let Some(collected) = collected() else {
-        return null_mut();
-    };
-    let keeper = Box::into_raw(Box::new(Keeper {
+    let token = FinalizerToken {
         slot: Slot::Empty,
-        collected,
-    }));
-    // SAFETY: the keeper lives until the finaliser takes it; it is larger than the buffer's one byte.
-    unsafe { Env(env).external(keeper.cast(), KEEPER_BYTES, collect, keeper.cast()) }
-}
-
-/// `account(change)`: tells V8 by how many bytes the memory that it doesn't see has changed on this thread, less what was
-/// collected of it since. V8 may collect garbage before this returns.
-///
-/// # Safety
-/// Called by Node-API.
-pub unsafe extern "C" fn account(env: napi_env, info: napi_callback_info) -> napi_value {
-    let env = Env(env);
-    // SAFETY: Node-API's own handles.
-    let Some(change) = (unsafe { env.number(env.arguments::<1>(info)[0]) }) else {
+        external,
+    };
+    let Ok(token) = TOKENS.insert(token) else {
         return null_mut();
     };
-    let collected = COLLECTED
-        .try_with(|collected| collected.swap(0, Ordering::Relaxed))
-        .unwrap_or(0);
-    let mut total = 0;
-    // SAFETY: the environment is live, and the result has its place.
-    unsafe { napi_adjust_external_memory(env.0, change as i64 - collected, &mut total) };
-    null_mut()
+    let address: *mut c_void = token.as_ptr().cast();
+    // SAFETY: the token lives until the finalizer takes it; it is larger than the buffer's one byte.
+    unsafe { Env(env).external(address, TOKEN_BYTES, collect, address) }
 }
 
-/// `slot(keeper)`: the address of a keeper's slot.
+/// `slot(token)`: the address by which the functions of the FFI know a token.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -107,31 +46,159 @@ pub unsafe extern "C" fn slot_of(env: napi_env, info: napi_callback_info) -> nap
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        let Some((keeper, _)) = env.array_buffer(env.arguments::<1>(info)[0]) else {
+        match env.token(env.arguments::<1>(info)[0]) {
+            Some(token) => env.double(token.as_ptr().expose_provenance() as f64),
+            None => null_mut(),
+        }
+    }
+}
+
+/// `view(token)`: an `ArrayBuffer` over the block's memory, which holds it from now on; undefined if the block has no memory to
+/// give. What makes a typed array of it needs JavaScript, so that there is stack left is made sure of first.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token. The memory is live as long as what is handed over
+    // to the backing store.
+    unsafe {
+        if !env.has_stack() {
+            return null_mut();
+        }
+        let Some(mut token) = env.token(env.arguments::<1>(info)[0]) else {
             return null_mut();
         };
-        env.double(slot_address(keeper.cast()))
+        let token = token.as_mut();
+        let mut bytes = 0;
+        let buffer = token.slot.view(|shared| {
+            let memory = shared.memory();
+            bytes = memory.bytes as i64;
+            let hint = Arc::into_raw(shared);
+            env.try_external(
+                memory.pointer.as_ptr().cast(),
+                memory.bytes,
+                drop_shared,
+                hint.cast_mut().cast(),
+            )
+            .ok_or_else(|| Arc::from_raw(hint))
+        });
+        let Ok(buffer) = buffer else {
+            return null_mut();
+        };
+        token.external.hide(bytes);
+        buffer
     }
 }
 
-/// V8 lets go of a view's memory.
+/// `free(token, buffer)`: frees a block whose view is over that buffer, and detaches it.
 ///
 /// # Safety
-/// The hint is the holding whose hold the view was given; this runs once.
-unsafe extern "C" fn let_go(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
-    if let Some(holding) = NonNull::new(hint.cast::<Holding>()) {
-        // SAFETY: the hold that `view` handed over.
-        unsafe { Holding::let_go_collected(holding) };
+/// Called by Node-API.
+pub unsafe extern "C" fn free(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token.
+    unsafe {
+        let [token, buffer] = env.arguments::<2>(info);
+        if let Some(mut token) = env.token(token) {
+            token.as_mut().free(|| {
+                napi_detach_arraybuffer(env.0, buffer);
+            });
+        }
+    }
+    null_mut()
+}
+
+/// `realloc(token, buffer, bytes, zeroed)`: resizes a block whose view is over that buffer, and detaches it: the new address, or a
+/// code.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn realloc(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token.
+    unsafe {
+        let [token, buffer, bytes, zeroed] = env.arguments::<4>(info);
+        let bytes = env.number(bytes).ok_or(Code::Invalid).and_then(whole);
+        let zeroed = env.number(zeroed) == Some(1.0);
+        let resized = env.token(token).ok_or(Code::Invalid).and_then(|mut token| {
+            token.as_mut().reallocate(bytes?, zeroed, || {
+                napi_detach_arraybuffer(env.0, buffer);
+            })
+        });
+        env.double(crossing(resized))
     }
 }
 
-/// A keeper was collected, and so was the block that referred to it, if there was one.
+/// `due()`: a buffer over the word that tells whether [`report_external_memory`] is to be called.
 ///
 /// # Safety
-/// The hint is the [`Keeper`]; this runs once.
+/// Called by Node-API.
+pub unsafe extern "C" fn due(env: napi_env, _info: napi_callback_info) -> napi_value {
+    let Some(external) = ExternalMemory::of_isolate() else {
+        return null_mut();
+    };
+    let due = external.due();
+    let hint = Arc::into_raw(external).cast_mut();
+    // SAFETY: the count lives as long as its buffer, which has a share of it.
+    unsafe { Env(env).external(due.cast(), size_of::<i32>(), drop_count, hint.cast()) }
+}
+
+/// `reportExternalMemory()`: reports to V8 how much memory it doesn't see. V8 may collect garbage before this returns.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn report_external_memory(
+    env: napi_env,
+    _info: napi_callback_info,
+) -> napi_value {
+    if let Some(external) = ExternalMemory::of_isolate() {
+        // SAFETY: the environment is live, and this thread's.
+        unsafe { external.report(env) };
+    }
+    null_mut()
+}
+
+impl Env {
+    /// The token that a buffer refers to; none for anything else.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn token(self, value: napi_value) -> Option<NonNull<FinalizerToken>> {
+        // SAFETY: as the caller vouches.
+        let (data, _) = unsafe { self.array_buffer(value) }?;
+        TOKENS.get(data.cast())
+    }
+}
+
+/// V8 drops a view's backing store.
+///
+/// # Safety
+/// The hint is what `view` handed over; this runs once.
+unsafe extern "C" fn drop_shared(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    drop(unsafe { Arc::from_raw(hint.cast::<SharedMemory>()) });
+}
+
+/// V8 drops the buffer of `due`.
+///
+/// # Safety
+/// The hint is what `due` handed over; this runs once.
+unsafe extern "C" fn drop_count(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    drop(unsafe { Arc::from_raw(hint.cast::<ExternalMemory>()) });
+}
+
+/// A token was collected, and so was the block that referred to it, if there was one.
+///
+/// # Safety
+/// The hint is the token; this runs once.
 unsafe extern "C" fn collect(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `keeper`, and nobody refers to the keeper any more.
-    let mut keeper = unsafe { Box::from_raw(hint.cast::<Keeper>()) };
-    let bytes = keeper.slot.collect();
-    keeper.collected.fetch_add(bytes as i64, Ordering::Relaxed);
+    let Some(token) = NonNull::new(hint.cast::<FinalizerToken>()) else {
+        return;
+    };
+    // SAFETY: inserted by `token`, and nobody refers to it any more.
+    let mut token = unsafe { TOKENS.remove(token) };
+    let bytes = token.slot.collect().map_or(0, |memory| memory.bytes);
+    token.external.collect(bytes as i64);
 }

@@ -103,7 +103,7 @@ pub unsafe extern "C" fn oneheap_counting_start(least: usize, modulus: usize, re
 }
 
 /// Keeps this library in the process: Python goes on after whoever opened it has closed it, at the end of the process too.
-fn stay() {
+pub fn stay() {
     let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: this function's own address, for which there is a library; its name is a C string.
     unsafe {

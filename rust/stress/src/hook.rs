@@ -17,7 +17,10 @@ pub struct Allocator {
 }
 
 /// CPython's `PYMEM_DOMAIN_MEM`.
-const MEM_DOMAIN: c_int = 1;
+pub const MEM_DOMAIN: c_int = 1;
+
+/// CPython's `PYMEM_DOMAIN_OBJ`.
+pub const OBJ_DOMAIN: c_int = 2;
 
 type Access = unsafe extern "C" fn(c_int, *mut Allocator);
 
@@ -38,7 +41,16 @@ fn functions() -> (Access, Access) {
 /// # Safety
 /// The calling thread is attached, and no other thread is at work. The hook's functions stay where they are until
 /// [`remove`].
-pub unsafe fn install(mut hook: Allocator) -> *mut Allocator {
+pub unsafe fn install(hook: Allocator) -> *mut Allocator {
+    // SAFETY: as the caller vouches.
+    unsafe { install_in(MEM_DOMAIN, hook) }
+}
+
+/// Puts a hook in front of the allocator of a domain, as [`install`] does.
+///
+/// # Safety
+/// As for [`install`].
+pub unsafe fn install_in(domain: c_int, mut hook: Allocator) -> *mut Allocator {
     let (get, set) = functions();
     // For as long as the process lives: Python keeps its address. Not by this library's allocator, which would have Python
     // call it back at its end: the library may be closed by then.
@@ -48,8 +60,8 @@ pub unsafe fn install(mut hook: Allocator) -> *mut Allocator {
     hook.context = original.cast();
     // SAFETY: attached; Python writes the one struct whole, and copies the other.
     unsafe {
-        get(MEM_DOMAIN, original);
-        set(MEM_DOMAIN, &mut hook);
+        get(domain, original);
+        set(domain, &mut hook);
     }
     original
 }

@@ -6,6 +6,7 @@
 mod counting;
 mod crew;
 mod exchange;
+mod failing;
 mod hook;
 mod oracle;
 mod plan;

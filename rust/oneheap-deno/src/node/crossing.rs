@@ -15,8 +15,10 @@ use napi_sys::{
 };
 
 use crate::attach::Scope;
-use crate::block::Slot;
+use crate::block::TOKENS;
 use crate::code::{Code, MAX_SAFE_INTEGER};
+use crate::external_memory::ExternalMemory;
+use crate::memory::slab::Slab;
 use crate::node::Env;
 use crate::objects::borrow::{self, Borrowing, Description, Source};
 use crate::objects::exporter::Export;
@@ -26,16 +28,18 @@ use crate::objects::object::{Held, Lease};
 use crate::objects::reference::Reference;
 use crate::objects::text::Text;
 use crate::objects::value::{Answer, Argument, python_bytes};
-use crate::view::{KEEPER_BYTES, collected};
 
-/// The size of a reference's buffer, which JavaScript never looks into; it tells one from a keeper.
-const REFERENCE_BYTES: usize = 2;
+/// The size of a reference's buffer, which JavaScript never looks into.
+const REFERENCE_BYTES: usize = 1;
+
+/// All references of JavaScript's to Python objects.
+static REFERENCES: Slab<Reference> = Slab::new();
 
 /// What an array that comes back begins with. The numbers stand in `ffi/symbols.ts` too.
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {
-    /// An exception: its type, message and traceback.
+    /// An exception: its type, its message, and a reference to what formats its traceback, or null.
     Raised = 0,
     /// A code and, if memory is out, how many bytes were asked for.
     Refused = 1,
@@ -45,8 +49,6 @@ enum Tag {
     Borrowed = 3,
     /// A buffer that can't be shown: why, its format, and its shape.
     NotShown = 4,
-    /// An object that exports much memory: a reference to it, and how many bytes.
-    Large = 5,
 }
 
 /// From this size on, V8 is told of the memory that an object exports.
@@ -86,10 +88,7 @@ impl Env {
                 ValueType::napi_number => self.number(value).map(number),
                 ValueType::napi_bigint => return self.bigint(value),
                 ValueType::napi_string => return self.utf16(value).map(Argument::Text),
-                ValueType::napi_object => match self.object(value) {
-                    None => return self.bytes_argument(value, conversion),
-                    argument => argument,
-                },
+                ValueType::napi_object => return self.object(value, conversion),
                 _ => None,
             }
         };
@@ -138,22 +137,18 @@ impl Env {
     ///
     /// # Safety
     /// As for [`argument`](Self::argument).
-    unsafe fn object(self, value: napi_value) -> Option<Argument> {
-        // SAFETY: as the caller vouches. The library's own buffers never leave TypeScript's private fields.
+    unsafe fn object(self, value: napi_value, conversion: Conversion) -> Result<Argument, Failure> {
+        // SAFETY: as the caller vouches. JavaScript's thread alone uses the records.
         unsafe {
-            if let Some((data, bytes)) = self.array_buffer(value) {
-                return match bytes {
-                    KEEPER_BYTES => Export::new(&mut *data.cast::<Slot>(), None, false)
-                        .ok()
-                        .map(Argument::Block),
-                    REFERENCE_BYTES => {
-                        let reference = &*data.cast::<Reference>();
-                        reference.held.clone().map(Argument::Object)
-                    }
-                    _ => None,
-                };
+            if let Some((data, _)) = self.array_buffer(value) {
+                if let Some(reference) = REFERENCES.get(data.cast()) {
+                    let held = reference.as_ref().held.clone();
+                    return held.map(Argument::Object).ok_or(Code::Freed.into());
+                }
+                let mut token = TOKENS.get(data.cast()).ok_or(Code::Invalid)?;
+                return Export::new(&mut token.as_mut().slot, None, false).map(Argument::Block);
             }
-            None
+            self.bytes_argument(value, conversion)
         }
     }
 
@@ -223,10 +218,10 @@ impl Env {
     /// # Safety
     /// The environment and the value are live; only JavaScript's thread uses the record, and this is the one use of it.
     pub unsafe fn reference<'a>(self, value: napi_value) -> Option<&'a mut Reference> {
-        // SAFETY: as the caller vouches. The buffer is one of `new_reference`, for no other of that size comes here.
+        // SAFETY: as the caller vouches. What the slab has at the address is a record that lives as long as its buffer.
         unsafe {
-            let (data, bytes) = self.array_buffer(value)?;
-            (bytes == REFERENCE_BYTES).then(|| &mut *data.cast())
+            let (data, _) = self.array_buffer(value)?;
+            REFERENCES.get(data.cast()).map(|mut it| it.as_mut())
         }
     }
 
@@ -236,23 +231,24 @@ impl Env {
     /// # Safety
     /// The environment is live.
     pub unsafe fn new_reference(self, held: Held, bytes: usize) -> napi_value {
-        let told = (bytes >= LARGE_BYTES)
-            .then(collected)
-            .flatten()
-            .map(|collected| (bytes, collected));
-        let record = Box::into_raw(Box::new(Reference {
-            held: Some(Arc::new(held)),
-            told,
-        }));
-        // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until it is dropped.
-        unsafe {
-            self.external(
-                record.cast(),
-                REFERENCE_BYTES,
-                drop_boxed::<Reference>,
-                record.cast(),
-            )
+        let external = ExternalMemory::of_isolate();
+        let retained = if bytes >= LARGE_BYTES { bytes } else { 0 };
+        if let Some(external) = &external {
+            external.retain(retained as i64);
+            external.sample_growth();
         }
+        let record = Reference {
+            held: Some(Arc::new(held)),
+            retained,
+            external,
+        };
+        let Ok(record) = REFERENCES.insert(record) else {
+            // SAFETY: as the caller vouches.
+            return unsafe { self.failure(Code::OutOfMemory.into()) };
+        };
+        let address: *mut c_void = record.as_ptr().cast();
+        // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until the finalizer takes it.
+        unsafe { self.external(address, REFERENCE_BYTES, drop_reference, address) }
     }
 
     /// What came of some Python code.
@@ -305,10 +301,6 @@ impl Env {
                     let kind = TypedarrayType::uint8_array;
                     napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
                 }
-                Answer::Object(held, bytes) if bytes >= LARGE_BYTES => {
-                    let reference = self.new_reference(held, bytes);
-                    return self.tagged(Tag::Large, &[reference, self.double(bytes as f64)]);
-                }
                 Answer::Object(held, bytes) => return self.new_reference(held, bytes),
                 Answer::Block(identity, held) => {
                     return self.tagged(
@@ -332,9 +324,11 @@ impl Env {
                 Failure::Raised(Exception {
                     kind,
                     message,
-                    traceback,
+                    report,
                 }) => {
-                    let parts = [&kind, &message, &traceback].map(|part| self.string(part));
+                    let report =
+                        report.map_or_else(|| self.null(), |held| self.new_reference(held, 0));
+                    let parts = [self.string(&kind), self.string(&message), report];
                     self.tagged(Tag::Raised, &parts)
                 }
                 Failure::Refused(code) => {
@@ -422,6 +416,7 @@ impl Env {
     /// The environment is live.
     unsafe fn owned_bytes(self, bytes: Vec<u8>) -> napi_value {
         let length = bytes.len();
+        retain_buffer(length);
         let owner = Box::into_raw(Box::new(bytes));
         // SAFETY: as the caller vouches; the bytes stay where they are until their owner is dropped.
         unsafe {
@@ -437,11 +432,19 @@ impl Env {
     unsafe fn leased_bytes(self, lease: Lease) -> napi_value {
         let buffer = lease.buffer();
         let length = buffer.len as usize;
+        retain_buffer(length);
         // V8 doesn't call the finaliser of a buffer at null.
         let data = NonNull::new(buffer.buf).unwrap_or(NonNull::<u64>::dangling().cast());
         let owner = Box::into_raw(Box::new(lease));
         // SAFETY: as the caller vouches; the exporter keeps the memory until the lease is dropped.
         unsafe { self.external(data.as_ptr(), length, drop_boxed::<Lease>, owner.cast()) }
+    }
+}
+
+/// A buffer is made over so many bytes: V8 knows of them, but wouldn't collect lost buffers for their sake.
+fn retain_buffer(bytes: usize) {
+    if let Some(external) = ExternalMemory::of_isolate() {
+        external.retain_buffer(bytes as i64);
     }
 }
 
@@ -458,6 +461,17 @@ fn number(number: f64) -> Argument {
 /// Whether a double is this integer and no other.
 fn is_safe(integer: i64) -> bool {
     integer.unsigned_abs() <= MAX_SAFE_INTEGER as u64
+}
+
+/// V8 drops the buffer of a reference.
+///
+/// # Safety
+/// The hint is a record of [`REFERENCES`]; this runs once, on any thread.
+unsafe extern "C" fn drop_reference(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
+    if let Some(record) = NonNull::new(hint.cast::<Reference>()) {
+        // SAFETY: as the caller vouches.
+        drop(unsafe { REFERENCES.remove(record) });
+    }
 }
 
 /// V8 lets go of a buffer whose owner was boxed.

@@ -14,8 +14,9 @@ use napi_sys::{
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
 use crate::attach::{disown, with_python};
-use crate::block::{Slot, pointer};
+use crate::block::pointer;
 use crate::code::{Code, whole};
+use crate::external_memory::ExternalMemory;
 use crate::node::Env;
 use crate::node::crossing::Conversion;
 use crate::objects::borrow;
@@ -24,14 +25,15 @@ use crate::objects::exporter::{self, Export};
 use crate::objects::failure::Failure;
 use crate::objects::memory;
 use crate::objects::object::{Held, Object, before_letting_go};
-use crate::objects::reference;
+use crate::objects::reference::{self, Reference};
 use crate::objects::support::support;
 use crate::objects::value::Answer;
+use crate::running::async_exception;
 use crate::running::compiled::Mode;
-use crate::running::inbox::Inbox;
+use crate::running::inbox::{Entry, Inbox};
 use crate::running::pool;
 use crate::running::run::{Program, new_scope};
-use crate::running::turn::Turn;
+use crate::running::turn::{Turn, carry_out_interrupts};
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///
@@ -39,6 +41,10 @@ use crate::running::turn::Turn;
 /// Called by Node-API.
 pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let arguments = env.arguments::<4>(info);
@@ -60,6 +66,10 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
 /// Called by Node-API.
 pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
         let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
@@ -68,19 +78,26 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
             let inbox = inbox(env, at)?;
             let run = env.number(run).ok_or(Code::Invalid)? as u32;
             let turn = Turn::new();
-            inbox.expect(run, turn.clone());
+            inbox.expect(Entry::new(run, turn.clone()));
             let receiver = inbox.clone();
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let outcome = python(|| {
+                    // What somebody else has set for this thread is not for this code.
+                    async_exception::discard();
                     program
                         .run(|code| turn.take(code))
                         .and_then(|object| Answer::from_python(object))
                 });
-                if leaves_objects || matches!(outcome, Ok(Answer::Object(..) | Answer::Block(..))) {
+                let refers_to_objects = matches!(
+                    outcome,
+                    Ok(Answer::Object(..) | Answer::Block(..)) | Err(Failure::Raised(_))
+                );
+                if leaves_objects || refers_to_objects {
                     disown();
                 }
                 receiver.put(run, outcome);
+                carry_out_interrupts();
             });
             submitted
                 .inspect_err(|_| inbox.forget(run))
@@ -115,7 +132,7 @@ unsafe extern "C" fn close_inbox(inbox: *mut c_void) {
     unsafe { Arc::from_raw(inbox.cast::<Inbox>()) }.close();
 }
 
-/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once.
+/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once. The same one until it is.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -123,10 +140,15 @@ pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        match inbox(env, env.arguments::<1>(info)[0]) {
-            Ok(inbox) => env.double(Arc::into_raw(inbox).expose_provenance() as f64),
-            Err(_) => null_mut(),
+        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
+            return null_mut();
+        };
+        let address = Arc::as_ptr(&inbox).expose_provenance();
+        if inbox.issue_ticket() {
+            // Whoever waits with the ticket takes over this count.
+            std::mem::forget(inbox);
         }
+        env.double(address as f64)
     }
 }
 
@@ -143,7 +165,22 @@ pub unsafe fn wait(ticket: f64) {
     }
 }
 
-/// `take(inbox)`: what came of runs: their numbers and outcomes in turn.
+/// `ended(inbox)`: the number of the run whose outcome is to be taken next; undefined if none has ended.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn ended(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.next()) {
+            Ok(Some(run)) => env.double(f64::from(run)),
+            _ => null_mut(),
+        }
+    }
+}
+
+/// `take(inbox)`: what came of the run that `ended` tells.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -151,14 +188,10 @@ pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_v
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
-        let Ok(inbox) = inbox(env, env.arguments::<1>(info)[0]) else {
-            return null_mut();
-        };
-        let outcomes = inbox
-            .take()
-            .into_iter()
-            .flat_map(|(run, outcome)| [env.double(f64::from(run)), env.outcome(outcome)]);
-        env.array(&outcomes.collect::<Vec<_>>())
+        match inbox(env, env.arguments::<1>(info)[0]).map(|inbox| inbox.take()) {
+            Ok(Some(outcome)) => env.outcome(outcome),
+            _ => null_mut(),
+        }
     }
 }
 
@@ -184,6 +217,10 @@ pub unsafe extern "C" fn interrupt(env: napi_env, info: napi_callback_info) -> n
 /// Called by Node-API.
 pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the dictionary is made attached.
     unsafe {
         env.outcome(python(|| {
@@ -199,6 +236,10 @@ pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi
 /// Called by Node-API.
 pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the scope is asked attached.
     unsafe {
         let [scope, name] = env.arguments::<2>(info);
@@ -217,16 +258,21 @@ pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> na
     }
 }
 
-/// `clear(scope)`: lets go of all that a scope has.
+/// `disposeScope(scope)`: clears a scope, and releases its dictionary.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn clear(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn dispose_scope(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles; cleared attached, and a scope is a dictionary.
+    // SAFETY: Node-API's own handles, of which nobody else uses this one now; cleared attached, and a scope is a dictionary.
     unsafe {
-        if let Some(scope) = env.held(env.arguments::<1>(info)[0]) {
-            let _ = with_python(|| PyDict_Clear(scope.as_ptr()));
+        let reference = env.reference(env.arguments::<1>(info)[0]);
+        if let Some(scope) = reference.and_then(Reference::release) {
+            let _ = with_python(move || {
+                PyDict_Clear(scope.as_ptr());
+                // Code that runs on another thread may have it too.
+                drop(Arc::into_inner(scope).map(|scope| scope.into_object()));
+            });
         }
     }
     null_mut()
@@ -238,6 +284,10 @@ pub unsafe extern "C" fn clear(env: napi_env, info: napi_callback_info) -> napi_
 /// Called by Node-API, with the address of a live object, to which the caller has a reference.
 pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches. The object isn't looked at here.
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
@@ -254,6 +304,10 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
 /// Called by Node-API, with the address of a live object.
 pub unsafe extern "C" fn share(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches; the reference is counted attached.
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
@@ -281,21 +335,22 @@ pub unsafe extern "C" fn address(env: napi_env, info: napi_callback_info) -> nap
     }
 }
 
-/// `call(reference, …arguments)`: calls an object.
+/// `call.apply(reference, arguments)`: calls an object.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; called attached.
     unsafe {
-        let outcome = env.all_arguments(info).and_then(|given| {
-            let [callable, given @ ..] = &given[..] else {
-                return Err(Code::Invalid.into());
-            };
-            let callable = env.held(*callable).ok_or(Code::Invalid)?;
+        let outcome = env.all_arguments(info).and_then(|(receiver, given)| {
+            let callable = env.held(receiver).ok_or(Code::Invalid)?;
             let mut arguments = memory::vec_with_capacity(given.len())?;
-            for &argument in given {
+            for argument in given {
                 arguments.push(env.argument(argument, Conversion::Waits)?);
             }
             python(|| reference::call(&callable, arguments))
@@ -310,6 +365,10 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
 /// Called by Node-API.
 pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let [object, name] = env.arguments::<2>(info);
@@ -330,6 +389,10 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
 /// Called by Node-API.
 pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles; the object is asked attached.
     unsafe {
         let outcome = match env.held(env.arguments::<1>(info)[0]) {
@@ -349,11 +412,7 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     // SAFETY: Node-API's own handles, of which nobody else has this one now; let go attached.
     unsafe {
         let reference = env.reference(env.arguments::<1>(info)[0]);
-        let held = reference.and_then(|reference| {
-            // TypeScript tells V8 itself.
-            reference.told = None;
-            reference.held.take()
-        });
+        let held = reference.and_then(Reference::release);
         // Code that runs on another thread may have it too.
         if let Some(held) = held.and_then(Arc::into_inner) {
             let _ = with_python(move || drop(held.into_object()));
@@ -362,7 +421,7 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
     null_mut()
 }
 
-/// `giveBack(buffer)`: detaches a buffer over a Python object's memory, and lets go of that now if nobody else uses it.
+/// `giveBack(view)`: detaches the buffer of a view over a Python object's memory, and releases that now if nobody else uses it.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -370,30 +429,38 @@ pub unsafe extern "C" fn give_back(env: napi_env, info: napi_callback_info) -> n
     let env = Env(env);
     // SAFETY: Node-API's own handles. V8 lets go of the memory here, unless it has further users.
     unsafe {
-        let [buffer] = env.arguments::<1>(info);
+        let buffer = env.buffer_of(env.arguments::<1>(info)[0]);
+        let bytes = env.array_buffer(buffer).map_or(0, |(_, bytes)| bytes);
         before_letting_go(|| napi_detach_arraybuffer(env.0, buffer));
+        if let Some(external) = ExternalMemory::of_isolate() {
+            external.release(bytes as i64);
+        }
     }
     // Attaching to Python does it.
     let _ = with_python(|| ());
     null_mut()
 }
 
-/// `export(keeper, readonly, shape)`: the address of a new Python object over a block's memory, which the caller owns, or why
+/// `export(token, readonly, shape)`: the address of a new Python object over a block's memory, which the caller owns, or why
 /// there is none.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles; the keeper's slot is used by this thread alone; the object is made attached.
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the token is used by this thread alone; the object is made attached.
     unsafe {
-        let [keeper, readonly, shape] = env.arguments::<3>(info);
+        let [token, readonly, shape] = env.arguments::<3>(info);
         let exported = env
-            .array_buffer(keeper)
+            .token(token)
             .ok_or_else(|| Failure::from(Code::Invalid))
-            .and_then(|(slot, _)| {
+            .and_then(|mut token| {
                 let readonly = env.number(readonly) == Some(1.0);
-                Export::new(&mut *slot.cast::<Slot>(), extents(env, shape)?, readonly)
+                Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
             });
         let object =
             exported.and_then(|export| python(|| exporter::object(export).map(Held::from)));
@@ -416,6 +483,10 @@ pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi
 /// Called by Node-API; an address is that of a live object.
 pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
     // SAFETY: Node-API's own handles, and as the caller vouches; borrowed attached.
     unsafe {
         let [element, copy, what, scope, names] = env.arguments::<5>(info);
@@ -478,8 +549,8 @@ fn python<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     with_python(work).unwrap_or_else(|code| Err(code.into()))
 }
 
-/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values in
-/// turn.
+/// Code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of names and values
+/// in turn.
 ///
 /// # Safety
 /// The environment and the arguments are live.

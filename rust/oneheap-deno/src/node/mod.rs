@@ -5,6 +5,7 @@
 
 mod crossing;
 pub mod interpreter;
+mod stack;
 
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
@@ -14,9 +15,9 @@ use napi_sys::{
     Status, napi_callback, napi_callback_info, napi_create_array_with_length, napi_create_double,
     napi_create_external_arraybuffer, napi_create_function, napi_create_string_latin1,
     napi_create_string_utf8, napi_create_string_utf16, napi_env, napi_get_arraybuffer_info,
-    napi_get_boolean, napi_get_cb_info, napi_get_null, napi_get_value_double,
-    napi_get_value_string_utf16, napi_set_element, napi_set_named_property, napi_typeof,
-    napi_value, napi_valuetype,
+    napi_get_boolean, napi_get_cb_info, napi_get_null, napi_get_typedarray_info,
+    napi_get_value_double, napi_get_value_string_utf16, napi_set_element, napi_set_named_property,
+    napi_typeof, napi_value, napi_valuetype,
 };
 
 use crate::code::Code;
@@ -32,24 +33,32 @@ use crate::view;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_value) -> napi_value {
     static SYMBOLS: Once = Once::new();
+    crate::external_memory::ExternalMemory::begin_isolate();
+    crate::stack::begin_isolate();
     // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
     });
     for (name, callback) in [
-        (c"keeper", view::keeper as CallbackFn),
+        (c"token", view::token as CallbackFn),
         (c"slot", view::slot_of),
         (c"view", view::view),
-        (c"account", view::account),
+        (c"free", view::free),
+        (c"realloc", view::realloc),
+        (c"due", view::due),
+        (c"reportExternalMemory", view::report_external_memory),
+        (c"stackProver", stack::stack_prover),
+        (c"ensureStack", stack::ensure_stack),
         (c"execute", interpreter::execute),
         (c"start", interpreter::start),
         (c"inbox", interpreter::new_inbox),
         (c"ticket", interpreter::ticket),
+        (c"ended", interpreter::ended),
         (c"take", interpreter::take),
         (c"interrupt", interpreter::interrupt),
         (c"scope", interpreter::scope),
         (c"variable", interpreter::variable),
-        (c"clear", interpreter::clear),
+        (c"disposeScope", interpreter::dispose_scope),
         (c"adopt", interpreter::adopt),
         (c"share", interpreter::share),
         (c"address", interpreter::address),
@@ -122,21 +131,22 @@ impl Env {
         arguments
     }
 
-    /// All arguments of the call.
+    /// The receiver and all arguments of the call.
     ///
     /// # Safety
     /// The environment and `info` are those of the call under way.
     pub unsafe fn all_arguments(
         self,
         info: napi_callback_info,
-    ) -> Result<Vec<napi_value>, Failure> {
+    ) -> Result<(napi_value, Vec<napi_value>), Failure> {
         const USUAL: usize = 8;
+        let mut receiver = null_mut();
         let (mut count, mut arguments) = (USUAL, memory::vec_with_capacity(USUAL)?);
         // SAFETY: as the caller vouches; there is room for as many, of which all are written: those that were not given are
         // `undefined`.
-        let get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
+        let mut get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
             let place = arguments.as_mut_ptr();
-            napi_get_cb_info(self.0, info, count, place, null_mut(), null_mut());
+            napi_get_cb_info(self.0, info, count, place, &mut receiver, null_mut());
         };
         get(&mut count, &mut arguments);
         if count > USUAL {
@@ -145,7 +155,21 @@ impl Env {
         }
         // SAFETY: as above.
         unsafe { arguments.set_len(count) };
-        Ok(arguments)
+        Ok((receiver, arguments))
+    }
+
+    /// The buffer of a typed array; null for other values.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    pub unsafe fn buffer_of(self, view: napi_value) -> napi_value {
+        let mut buffer = null_mut();
+        // SAFETY: as the caller vouches; the buffer is written, or stays null.
+        unsafe {
+            let (kind, length, data, offset) = (null_mut(), null_mut(), null_mut(), null_mut());
+            napi_get_typedarray_info(self.0, view, kind, length, data, &mut buffer, offset);
+        }
+        buffer
     }
 
     /// What kind of value it is.
@@ -289,15 +313,6 @@ impl Env {
         Ok(value)
     }
 
-    /// An array.
-    ///
-    /// # Safety
-    /// The environment and the elements are live.
-    pub unsafe fn array(self, elements: &[napi_value]) -> napi_value {
-        // SAFETY: as the caller vouches.
-        unsafe { self.array_of(elements.len(), elements.iter().copied()) }
-    }
-
     /// An array of `length` elements.
     ///
     /// # Safety
@@ -329,21 +344,39 @@ impl Env {
         finalizer: Finalizer,
         hint: *mut c_void,
     ) -> napi_value {
-        let mut buffer = null_mut();
         // SAFETY: as the caller vouches. Where there is no buffer, nobody else runs the finaliser.
         unsafe {
-            let status = napi_create_external_arraybuffer(
+            self.try_external(data, bytes, finalizer, hint)
+                .unwrap_or_else(|| {
+                    finalizer(self.0, data, hint);
+                    null_mut()
+                })
+        }
+    }
+
+    /// The same; none if there is no buffer, and then the finaliser doesn't run.
+    ///
+    /// # Safety
+    /// As for [`external`](Self::external).
+    pub unsafe fn try_external(
+        self,
+        data: *mut c_void,
+        bytes: usize,
+        finalizer: Finalizer,
+        hint: *mut c_void,
+    ) -> Option<napi_value> {
+        let mut buffer = null_mut();
+        // SAFETY: as the caller vouches.
+        let status = unsafe {
+            napi_create_external_arraybuffer(
                 self.0,
                 data,
                 bytes,
                 Some(finalizer),
                 hint,
                 &mut buffer,
-            );
-            if status != Status::napi_ok {
-                finalizer(self.0, data, hint);
-            }
-        }
-        buffer
+            )
+        };
+        (status == Status::napi_ok).then_some(buffer)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::fmt::{self, Write};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 
 use pyo3_ffi::{
     Py_DecRef, Py_IncRef, Py_TPFLAGS_DEFAULT, Py_buffer, Py_tp_dealloc, Py_tp_doc, Py_tp_free,
@@ -15,8 +15,9 @@ use pyo3_ffi::{
     PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromStringAndSize,
 };
 
-use crate::block::{Holding, Slot};
+use crate::block::{Memory, Slot};
 use crate::code::Code;
+use crate::memory::shared_memory::ExportedMemory;
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
 use crate::objects::memory::{self, FallibleText};
@@ -34,15 +35,12 @@ const DOC: &CStr = c"Memory of a block that TypeScript allocated. Any function t
 
 /// A hold on a block's memory for Python, and what Python is to see of it.
 pub struct Export {
-    holding: NonNull<Holding>,
+    shared: ExportedMemory<Memory>,
     element: Element,
     readonly: bool,
     shape: Box<[isize]>,
     strides: Box<[isize]>,
 }
-
-// SAFETY: the holding's counts are atomic, and the rest never changes.
-unsafe impl Send for Export {}
 
 impl Export {
     /// Takes a hold on the slot's memory, for Python to see as an array of one dimension, or of `shape`, in elements, whose
@@ -52,11 +50,9 @@ impl Export {
         shape: Option<Box<[isize]>>,
         readonly: bool,
     ) -> Result<Self, Failure> {
-        let holding = slot.share().ok_or(Code::Invalid)?;
-        // SAFETY: the slot holds or is viewed, so the record is live.
-        let record = unsafe { holding.as_ref() };
-        let element = record.memory.element;
-        let length = record.memory.bytes / element.bytes();
+        let shared = slot.export().map_err(Code::from)?;
+        let Memory { element, bytes, .. } = shared.memory();
+        let length = bytes / element.bytes();
         let shape = shape.unwrap_or_else(|| Box::new([length as isize]));
         let product = shape
             .iter()
@@ -71,21 +67,13 @@ impl Export {
             // Without elements the other extents may be of any size.
             stride = stride.saturating_mul(*extent);
         }
-        record.export();
         Ok(Self {
-            holding,
+            shared,
             element,
             readonly,
             shape,
             strides,
         })
-    }
-}
-
-impl Drop for Export {
-    fn drop(&mut self) {
-        // SAFETY: the hold that `new` took. It waits for nothing, so any thread will do.
-        unsafe { Holding::end_export(self.holding) };
     }
 }
 
@@ -179,7 +167,7 @@ pub unsafe fn identity(object: &Object) -> Option<f64> {
             return None;
         }
         let export = &*place(exporter, object.as_ptr());
-        Some(export.holding.as_ref().identity())
+        Some(export.shared.identity() as f64)
     }
 }
 
@@ -277,7 +265,7 @@ unsafe extern "C" fn get_buffer(
             PyErr_SetString(PyExc_BufferError, reason.as_ptr());
             return -1;
         }
-        let memory = export.holding.as_ref().memory;
+        let memory = export.shared.memory();
         let dimensions = if asks(PyBUF_ND) {
             export.shape.len()
         } else {

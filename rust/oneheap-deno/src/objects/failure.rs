@@ -3,12 +3,12 @@
 use std::ptr::null_mut;
 
 use pyo3_ffi::{
-    PyErr_Clear, PyErr_Fetch, PyErr_NormalizeException, PyException_SetTraceback, PyObject,
-    PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
+    Py_None, PyErr_Clear, PyErr_Fetch, PyErr_NormalizeException, PyException_SetTraceback,
+    PyObject, PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
 };
 
 use crate::code::Code;
-use crate::objects::object::Object;
+use crate::objects::object::{Held, Object};
 use crate::objects::support::support;
 use crate::objects::text::utf8;
 
@@ -19,8 +19,9 @@ pub struct Exception {
     pub kind: String,
     /// `str()` of it.
     pub message: String,
-    /// What Python prints of it.
-    pub traceback: String,
+    /// A callable that formats what Python prints of it, if it could be made. Most errors are caught and never shown, and
+    /// formatting takes many times what the rest does.
+    pub report: Option<Held>,
 }
 
 /// Why there is no result.
@@ -75,11 +76,14 @@ unsafe fn describe(exception: Option<&Object>) -> Option<Exception> {
             exception?.as_ptr(),
             null_mut::<PyObject>(),
         ))?;
-        let part = |index| utf8(PyTuple_GetItem(described.as_ptr(), index));
+        let part = |index| PyTuple_GetItem(described.as_ptr(), index);
+        let report = part(2);
         Some(Exception {
-            kind: part(0)?,
-            message: part(1)?,
-            traceback: part(2)?,
+            kind: utf8(part(0))?,
+            message: utf8(part(1))?,
+            report: (report != Py_None())
+                .then(|| Object::borrowed(report).map(Held::from))
+                .flatten(),
         })
     }
 }
@@ -96,7 +100,7 @@ unsafe fn name_only(kind: Option<&Object>) -> Option<Exception> {
         Some(Exception {
             kind: utf8(name.as_ptr())?,
             message: String::new(),
-            traceback: String::new(),
+            report: None,
         })
     }
 }

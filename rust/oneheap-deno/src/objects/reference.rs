@@ -1,31 +1,45 @@
 //! References of JavaScript's to Python objects, and what can be done with them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use pyo3_ffi::{
     PyErr_Clear, PyErr_ExceptionMatches, PyExc_KeyError, PyObject_Call, PyObject_CallNoArgs,
     PyObject_GetAttr, PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
 };
 
+use crate::external_memory::ExternalMemory;
 use crate::objects::failure::Failure;
 use crate::objects::memory;
 use crate::objects::object::{Held, Object};
 use crate::objects::text::{Text, text};
 use crate::objects::value::{Answer, Argument};
 
-/// What a reference's buffer owns.
+/// What a reference's buffer refers to.
 pub struct Reference {
-    /// None once JavaScript has let go of the object.
+    /// None once JavaScript has released the object.
     pub held: Option<Arc<Held>>,
-    /// Of how many bytes V8 was told for the object, and where to say so if the reference is lost.
-    pub told: Option<(usize, Arc<AtomicI64>)>,
+    /// Of how many bytes V8 was told for the object.
+    pub retained: usize,
+    /// The count of the isolate that the reference belongs to.
+    pub external: Option<Arc<ExternalMemory>>,
+}
+
+impl Reference {
+    /// Takes the object, by hand: V8 needn't be told of it any more. None if that was done before.
+    pub fn release(&mut self) -> Option<Arc<Held>> {
+        let bytes = std::mem::take(&mut self.retained) as i64;
+        if let Some(external) = &self.external {
+            external.release(bytes);
+            external.hide(bytes);
+        }
+        self.held.take()
+    }
 }
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        if let Some((bytes, collected)) = self.told.take() {
-            collected.fetch_add(bytes as i64, Ordering::Relaxed);
+        if let Some(external) = &self.external {
+            external.collect(self.retained as i64);
         }
     }
 }

@@ -1,116 +1,343 @@
-"""What is easier said in Python: compiling, and telling of exceptions. None of it is on a hot path."""
+"""What is easier said in Python: compiling, and describing exceptions. None of it is on a hot path.
 
-import _thread
-import gc
+Any allocation can run a finaliser, and that can come here again on the same thread: no lock is held anywhere, and nothing
+iterates over what another call changes.
+"""
+
+import itertools
 import sys
+from collections import deque
 
-# Sources are kept for the lines of tracebacks: so many characters of them, the oldest go first.
-MOST_CHARACTERS = 4 * 1024 * 1024
-lock = _thread.allocate_lock()
+# Sources are kept for the lines of tracebacks: the last ones that were compiled, with about so many characters.
+MAX_SOURCE_CHARACTERS = 4 * 1024 * 1024
+# By name: a source, and what `compiled_characters` was after it.
 sources = {}
-kept = 0
-number = 0
+# How many characters were compiled so far. A lost update of another thread moves the bound by that one source.
+compiled_characters = 0
 
+# The most UTF-16 units that V8 lets a string have.
+MAX_STRING_UNITS = (1 << 29) - 24
+# Tracebacks show so many characters of a message or a note, so many of a line of source, and so many in all.
+MAX_SHOWN_CHARACTERS = 64 * 1024
+MAX_SHOWN_LINE = 4096
+MAX_TRACEBACK_CHARACTERS = 4 * 1024 * 1024
+MAX_NOTES = 1000
+# The last so many entries of a traceback are kept, as Python's own printing of an uncaught exception does; repeated lines count as
+# the three that are shown.
+MAX_ENTRIES = 1000
+MAX_REPETITIONS_SHOWN = 3
+# Python shows so many members of an exception group.
+MAX_GROUP_WIDTH = 15
 
 # How many bits an int has.
 bit_length = int.bit_length
 
+# What a class itself says of these, whatever its metaclass answers.
+qualname_of = type.__dict__["__qualname__"].__get__
+module_of = type.__dict__["__module__"].__get__
 
-def compile_source(source, mode):
-    """Compiles source for "run" or "eval"; tells the code, and whether it makes functions, which refer to its scope."""
+
+def compile_source(source, mode, name):
+    """
+    Compiles source for "run" or "eval" under a file name that no other has. Also whether what the code does can leave a reference to its
+    scope that isn't in there: it makes functions, or handles exceptions, which refer to frames.
+    """
     if mode == "eval":
         source = source.strip()
     elif source.lstrip("\r\n")[:1] in (" ", "\t"):
         import textwrap
 
         source = textwrap.dedent(source.replace("\r\n", "\n"))
-    name = remember(source, mode)
+    keep_source(name, source)
     code = compile(source, name, "eval" if mode == "eval" else "exec", dont_inherit=True)
-    return code, any(isinstance(constant, type(code)) for constant in code.co_consts)
+    makes_functions = any([isinstance(constant, type(code)) for constant in code.co_consts])
+    return code, makes_functions or bool(code.co_exceptiontable)
 
 
-def remember(source, mode):
-    """Gives a source a file name, and keeps it for tracebacks."""
-    global number, kept
-    with lock:
-        number += 1
-        name = f"<python.{mode} {number}>"
-        sources[name] = source
-        kept += len(name) + len(source)
-        while kept > MOST_CHARACTERS:
+def keep_source(name, source):
+    """Keeps a source for tracebacks, and drops the oldest ones beyond the bound."""
+    global compiled_characters
+    compiled_characters += len(name) + len(source)
+    sources[name] = source, compiled_characters
+    while True:
+        try:
             oldest = next(iter(sources))
-            kept -= len(oldest) + len(sources.pop(oldest))
-            forget_lines(oldest)
-    return name
-
-
-def forget_lines(name):
-    """Forgets the lines of a source that a traceback has shown."""
-    linecache = sys.modules.get("linecache")
-    if linecache is not None:
-        linecache.cache.pop(name, None)
+            if compiled_characters - sources[oldest][1] < MAX_SOURCE_CHARACTERS:
+                return
+            del sources[oldest]
+        except (RuntimeError, KeyError):
+            # Another call came first.
+            continue
+        except StopIteration:
+            return
 
 
 def describe(exception):
-    """An exception's type, message and traceback."""
+    """An exception's type and message, and a `Report` that formats its traceback later; None where that can't be made."""
     kind = type(exception)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = f"{kind.__module__}.{name}"
-    # Whatever these raise, SystemExit too, the exception itself is told.
+    name = type_name(*names_of(kind))
+    # Whatever these raise, SystemExit too, the exception itself is described.
     try:
-        message = str(exception)
+        message = fitting(plain(str(exception)))
     except BaseException:
         message = "<its message can't be told>"
     try:
-        printed = trace(exception)
+        report = Report(exception, name, message)
     except BaseException:
-        printed = ""
-    return encodable(name), encodable(message), encodable(printed)
+        report = None
+    return name, message, report
 
 
-def trace(exception):
-    """What Python prints of an exception, with the lines of code that JavaScript gave, and without the frames of this file."""
-    import traceback
-
-    for one in printed_with(exception):
-        for frame, _ in traceback.walk_tb(one.__traceback__):
-            show_lines(frame.f_code.co_filename)
-    steps = exception.__traceback__
-    while steps is not None and steps.tb_frame.f_globals is globals():
-        steps = steps.tb_next
-    return "".join(traceback.format_exception(type(exception), exception, steps))
+def names_of(kind):
+    """The qualified name and the module of a class, as plain strings."""
+    module = module_of(kind)
+    return plain(qualname_of(kind)), plain(module) if isinstance(module, str) else "<unknown>"
 
 
-def printed_with(exception):
-    """The exception and those that Python prints with it: its causes, and the members of a group."""
-    found = {}
-    waiting = [exception]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in found:
-            continue
-        found[id(one)] = one
-        waiting += (one.__cause__, one.__context__)
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions
-    return found.values()
+def type_name(qualname, module):
+    """A class's name as tracebacks show it."""
+    return qualname if module in ("builtins", "__main__") else f"{module}.{qualname}"
 
 
-def show_lines(name):
-    """Lets tracebacks show the lines of a source, as long as it is kept."""
-    import linecache
-
-    source = sources.get(name)
-    if source is not None and name not in linecache.cache:
-        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-
-
-def encodable(text):
+def plain(text):
     """The text of a string, of one that is no plain `str` too, without lone surrogates."""
+    if type(text) is str and text.isascii():
+        return text
     return str.encode(text, "utf-8", "backslashreplace").decode("utf-8")
 
 
-def collect_young():
-    """Collects what became garbage just now."""
-    gc.collect(0)
+def fitting(text):
+    """The text, shortened if JavaScript has no string of that size."""
+    if len(text) <= MAX_STRING_UNITS // 2:
+        return text
+    if len(text) <= MAX_STRING_UNITS and (
+        text.isascii() or len(text.encode("utf-16-le")) // 2 <= MAX_STRING_UNITS
+    ):
+        return text
+    return shortened(text, MAX_SHOWN_CHARACTERS)
+
+
+def shortened(text, most):
+    """The beginning of a long text, and how much more there is."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… ({len(text) - most} more characters)"
+
+
+class Report:
+    """What a traceback is formatted of: no frame, no local variable, no class, and not the exception."""
+
+    __slots__ = "name", "message", "summary", "steps"
+
+    def __init__(self, exception, name, message):
+        self.name = name
+        self.message = shortened(message, MAX_SHOWN_CHARACTERS)
+        steps = exception.__traceback__
+        while steps is not None and steps.tb_frame.f_globals is globals():
+            steps = steps.tb_next
+        self.steps = Steps(steps)
+        try:
+            self.summary = summarize(exception, self.steps)
+        except BaseException:
+            # A class or an attribute of the exception's answers with errors.
+            self.summary = None
+
+    def __call__(self):
+        """What Python prints of the exception."""
+        try:
+            parts, characters = [], 0
+            for part in self.format():
+                characters += len(part)
+                if characters > MAX_TRACEBACK_CHARACTERS:
+                    parts.append(f"… (the rest of the traceback is not shown)\n{self.last_line()}")
+                    break
+                parts.append(part)
+            return plain("".join(parts))
+        except BaseException:
+            return self.last_line()
+
+    def format(self):
+        """The parts of the text."""
+        if self.summary is not None:
+            give_types(self.summary)
+            return self.summary.format()
+        first_line = ["Traceback (most recent call last):\n"] if self.steps else []
+        return itertools.chain(first_line, self.steps.format(), [self.last_line()])
+
+    def last_line(self):
+        """The type and the message."""
+        return f"{self.name}: {self.message}\n" if self.message else f"{self.name}\n"
+
+
+def summarize(exception, steps):
+    """A `TracebackException` of the exception, and of those that Python prints with it, that refers to none of them."""
+    import traceback
+
+    first = traceback.TracebackException(
+        type(exception), exception, exception.__traceback__, limit=0, lookup_lines=False, compact=True
+    )
+    waiting = [(first, exception, steps)]
+    while waiting:
+        summary, one, steps = waiting.pop()
+        summary.stack = Steps(one.__traceback__) if steps is None else steps
+        drop_references(summary, type(one))
+        if summary.__cause__ is not None:
+            waiting.append((summary.__cause__, one.__cause__, None))
+        if summary.__context__ is not None:
+            waiting.append((summary.__context__, one.__context__, None))
+        if summary.exceptions:
+            shown = min(len(summary.exceptions), MAX_GROUP_WIDTH)
+            summary.exceptions[shown:] = [None] * (len(summary.exceptions) - shown)
+            for member, other in zip(summary.exceptions[:shown], one.exceptions):
+                waiting.append((member, other, None))
+    return first
+
+
+def drop_references(summary, kind):
+    """Has a summary keep texts alone: the exception's class would keep its methods, and they their variables."""
+    qualname, module = names_of(kind)
+    if "exc_type_qualname" in summary.__dict__:
+        # From 3.13 on.
+        summary._exc_type = None
+        summary.exc_type_qualname, summary.exc_type_module = qualname, module
+    else:
+        # The type is made again where it is shown.
+        summary.exc_type = qualname, module, issubclass(kind, SyntaxError)
+    summary._str = shown(summary._str)
+    summary.__suppress_context__ = bool(summary.__suppress_context__)
+    if summary.__notes__ is not None:
+        summary.__notes__ = shown_notes(summary.__notes__)
+    if issubclass(kind, SyntaxError):
+        for name in ("filename", "lineno", "end_lineno", "text", "offset", "end_offset", "msg"):
+            value = getattr(summary, name, None)
+            if value is not None and type(value) is not int:
+                setattr(summary, name, shown(value))
+
+
+def shown_notes(notes):
+    """The notes of an exception as plain texts."""
+    if type(notes) not in (list, tuple):
+        return [shown(notes, repr)]
+    texts = [shown(note) for note in tuple(notes[:MAX_NOTES])]
+    if len(notes) > MAX_NOTES:
+        texts.append(f"… ({len(notes) - MAX_NOTES} more notes)")
+    return texts
+
+
+def shown(value, text_of=str):
+    """A value as a plain text of bounded length."""
+    try:
+        return shortened(plain(text_of(value)), MAX_SHOWN_CHARACTERS)
+    except BaseException:
+        return "<it can't be shown>"
+
+
+def give_types(summary):
+    """Gives summaries, up to 3.12, a class to show in the place of the exception's."""
+    waiting = [summary]
+    while waiting:
+        one = waiting.pop()
+        if one is None:
+            continue
+        waiting += (one.__cause__, one.__context__, *(one.exceptions or ())[:MAX_GROUP_WIDTH])
+        kind = one.__dict__.get("exc_type")
+        if type(kind) is tuple:
+            qualname, module, is_syntax_error = kind
+            base = SyntaxError if is_syntax_error else Exception
+            names = {"__qualname__": qualname, "__module__": module}
+            one.exc_type = type("Shown", (base,), names)
+
+
+class Steps:
+    """The entries of a traceback, the last `MAX_ENTRIES` of them: code, instruction, line, and how often that is repeated."""
+
+    __slots__ = "entries", "left_out", "sources"
+
+    def __init__(self, traceback):
+        entries = deque(maxlen=MAX_ENTRIES)
+        self.sources = {}
+        code = instruction = line = None
+        repetitions = number = 0
+        while traceback is not None:
+            number += 1
+            # Lines are computed, so the instruction is compared first.
+            if traceback.tb_frame.f_code is code and (
+                traceback.tb_lasti == instruction or traceback.tb_lineno == line
+            ):
+                repetitions += 1
+            else:
+                code, line, repetitions = traceback.tb_frame.f_code, traceback.tb_lineno, 1
+                if code.co_filename not in self.sources:
+                    self.keep_source(code.co_filename, traceback.tb_frame)
+            instruction = traceback.tb_lasti
+            if repetitions <= MAX_REPETITIONS_SHOWN:
+                entries.append([code, instruction, line, 0])
+            else:
+                entries[-1][3] += 1
+            traceback = traceback.tb_next
+        self.entries = entries
+        self.left_out = number - sum([1 + entry[3] for entry in entries])
+
+    def __len__(self):
+        return len(self.entries)
+
+    def keep_source(self, name, frame):
+        """Keeps the source of some code, or where to find it, for when the traceback is formatted."""
+        source = sources.get(name)
+        self.sources[name] = None if source is None else source[0]
+        if source is None and not name.startswith("<"):
+            import linecache
+
+            # The module's loader may be asked for the lines later; nothing of the module is kept.
+            linecache.lazycache(name, frame.f_globals)
+
+    def format(self, **options):
+        """The lines of all entries."""
+        import linecache
+        import traceback
+
+        for name, source in self.sources.items():
+            if source is None:
+                linecache.checkcache(name)
+        summary = traceback.StackSummary()
+        lines = {name: source.splitlines() for name, source in self.sources.items() if source is not None}
+        if self.left_out:
+            yield f"  [{self.left_out} earlier entries are not shown]\n"
+        for code, instruction, line, repetitions in self.entries:
+            yield summary.format_frame_summary(frame_summary(code, instruction, line, lines)) or ""
+            if repetitions:
+                times = "time" if repetitions == 1 else "times"
+                yield f"  [Previous line repeated {repetitions} more {times}]\n"
+
+
+def frame_summary(code, instruction, line, lines):
+    """One entry as Python's `traceback` formats it. `lines` has those of the sources that JavaScript gave."""
+    import traceback
+
+    place = None
+    if instruction >= 0:
+        place = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
+    first, last, column, end_column = place or (None, None, None, None)
+    first = line if first is None else first
+    text = None
+    if code.co_filename in lines and first is not None:
+        text = source_text(lines[code.co_filename], first, last)
+        if len(text) > MAX_SHOWN_LINE:
+            text = shortened(text.strip(), MAX_SHOWN_LINE) + "\n"
+            last = column = end_column = None
+    return traceback.FrameSummary(
+        code.co_filename,
+        first,
+        code.co_name,
+        lookup_line=False,
+        line=text,
+        end_lineno=last,
+        colno=column,
+        end_colno=end_column,
+    )
+
+
+def source_text(lines, first, last):
+    """The text of an entry: one line, and from 3.13 on all that it extends over."""
+    last = first if last is None or sys.version_info < (3, 13) else last
+    return "".join([f"{line.rstrip()}\n" for line in lines[first - 1 : last]])

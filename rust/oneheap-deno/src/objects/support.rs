@@ -20,14 +20,12 @@ const SOURCE: &CStr =
 
 /// References that are kept for the life of the process.
 pub struct Support {
-    /// `compile_source(source, mode)`
+    /// `compile_source(source, mode, name)`
     pub compile: *mut PyObject,
     /// `describe(exception)`
     pub describe: *mut PyObject,
     /// `bit_length(integer)`
     pub bit_length: *mut PyObject,
-    /// `collect_young()`
-    pub collect_young: *mut PyObject,
     /// The module `builtins`, or its dictionary.
     pub builtins: *mut PyObject,
     /// `"__builtins__"`
@@ -75,7 +73,6 @@ unsafe fn load() -> Option<Support> {
             compile: function(c"compile_source")?.into_ptr(),
             describe: function(c"describe")?.into_ptr(),
             bit_length: function(c"bit_length")?.into_ptr(),
-            collect_young: function(c"collect_young")?.into_ptr(),
             builtins: Object::borrowed(PyEval_GetBuiltins())?.into_ptr(),
             builtins_name: name(c"__builtins__")?.into_ptr(),
             name_name: name(c"__name__")?.into_ptr(),

@@ -3,10 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::null_mut;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3_ffi::{
     PyObject, PyObject_CallFunctionObjArgs, PyObject_IsTrue, PyTuple_GetItem,
-    PyUnicode_InternFromString,
+    PyUnicode_FromStringAndSize, PyUnicode_InternFromString,
 };
 
 use crate::objects::failure::Failure;
@@ -27,8 +28,8 @@ pub enum Mode {
 /// Compiled code.
 pub struct Code {
     pub object: Object,
-    /// Whether it makes functions, which refer to the scope that they are made in.
-    pub makes_functions: bool,
+    /// Whether it makes functions, or handles exceptions: these, and frames, refer to the scope.
+    pub may_keep_scope: bool,
 }
 
 /// So many pieces of code are kept, each in the one place that its hash gives. A table of a fixed size needs no memory
@@ -42,7 +43,7 @@ struct Entry {
     mode: Mode,
     source: Vec<u16>,
     code: Held,
-    makes_functions: bool,
+    may_keep_scope: bool,
 }
 
 static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
@@ -74,7 +75,7 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
             mode,
             source,
             code: object.into(),
-            makes_functions: code.makes_functions,
+            may_keep_scope: code.may_keep_scope,
         };
         let replaced = TABLE
             .lock()
@@ -106,11 +107,14 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
     let object = unsafe { Object::borrowed(entry.code.as_ptr()) }?;
     Some(Code {
         object,
-        makes_functions: entry.makes_functions,
+        may_keep_scope: entry.may_keep_scope,
     })
 }
 
-/// Compiles a source.
+/// The number in the next file name. Counted here, for Python has no counter that is safe without a GIL and needs no lock.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Compiles a source, under a file name that no other has.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
@@ -122,17 +126,27 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code,
     // SAFETY: attached; arguments are live, and the result is a tuple of two.
     unsafe {
         let source = text(source)?;
+        let name = format!(
+            "<python.{} {}>",
+            mode.to_string_lossy(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let call = || {
+            let name = Object::owned(PyUnicode_FromStringAndSize(
+                name.as_ptr().cast(),
+                name.len() as isize,
+            ))?;
             let mode = Object::owned(PyUnicode_InternFromString(mode.as_ptr()))?;
             let compiled = Object::owned(PyObject_CallFunctionObjArgs(
                 support.compile,
                 source.as_ptr(),
                 mode.as_ptr(),
+                name.as_ptr(),
                 null_mut::<PyObject>(),
             ))?;
             Some(Code {
                 object: Object::borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
-                makes_functions: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
+                may_keep_scope: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
             })
         };
         call().ok_or_else(|| Failure::fetch())

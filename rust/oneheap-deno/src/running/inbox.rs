@@ -3,8 +3,10 @@
 //! A `nonblocking` call of Deno's FFI waits for the inbox while there is something to come: one of Deno's threads at most, and
 //! none that runs Python code. (A thread-safe function of Node-API can miss being called, in Deno 2.9, and then the promise
 //! would never settle.)
+//!
+//! Each run has one entry, allocated before it begins, which moves from list to list: nothing is allocated or dropped while the
+//! lock is held, and no table grows with the number of runs.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::objects::failure::Failure;
@@ -21,13 +23,115 @@ pub struct Inbox {
     changed: Condvar,
 }
 
-#[derive(Default)]
+/// The runs that have not ended are looked up by number in so many lists.
+const LISTS: usize = 64;
+
 struct State {
-    outcomes: Vec<(u32, Outcome)>,
-    /// The runs that JavaScript has not heard of yet, by their numbers.
-    turns: HashMap<u32, Arc<Turn>>,
+    /// The runs that have not ended, each in the list that its number gives.
+    running: [List; LISTS],
+    /// The runs that have ended since `ready` was filled, the last one first.
+    ended: List,
+    /// The runs to be taken next, the first one first.
+    ready: List,
+    /// A ticket was issued, and nobody has waited with it.
+    ticket: bool,
     /// JavaScript's thread ends.
     closed: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            running: [const { List::EMPTY }; LISTS],
+            ended: List::EMPTY,
+            ready: List::EMPTY,
+            ticket: false,
+            closed: false,
+        }
+    }
+}
+
+/// A run, and what became of it once it has ended.
+pub struct Entry {
+    run: u32,
+    turn: Arc<Turn>,
+    outcome: Option<Outcome>,
+    next: Option<Box<Self>>,
+}
+
+impl Entry {
+    /// Makes the entry of a run that is about to begin.
+    pub fn new(run: u32, turn: Arc<Turn>) -> Box<Self> {
+        Box::new(Self {
+            run,
+            turn,
+            outcome: None,
+            next: None,
+        })
+    }
+}
+
+/// A linked list of entries, which owns them.
+struct List(Option<Box<Entry>>);
+
+impl List {
+    const EMPTY: Self = Self(None);
+
+    fn push(&mut self, mut entry: Box<Entry>) {
+        entry.next = self.0.take();
+        self.0 = Some(entry);
+    }
+
+    fn pop(&mut self) -> Option<Box<Entry>> {
+        let mut entry = self.0.take()?;
+        self.0 = entry.next.take();
+        Some(entry)
+    }
+
+    fn find(&self, run: u32) -> Option<&Entry> {
+        let mut entry = self.0.as_deref();
+        while let Some(found) = entry.filter(|entry| entry.run != run) {
+            entry = found.next.as_deref();
+        }
+        entry
+    }
+
+    fn remove(&mut self, run: u32) -> Option<Box<Entry>> {
+        let mut link = &mut self.0;
+        while link.as_ref()?.run != run {
+            link = &mut link.as_mut()?.next;
+        }
+        let mut removed = link.take()?;
+        *link = removed.next.take();
+        Some(removed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Drop for List {
+    /// One entry after the other: a long list that drops its entries within each other would run out of stack.
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+impl State {
+    fn list(&mut self, run: u32) -> &mut List {
+        &mut self.running[run as usize % LISTS]
+    }
+
+    /// Moves what has ended to `ready`, in the order in which it ended, if that is empty.
+    fn refill(&mut self) {
+        if !self.ready.is_empty() {
+            return;
+        }
+        while let Some(entry) = self.ended.pop() {
+            self.ready.push(entry);
+        }
+    }
 }
 
 impl Inbox {
@@ -37,39 +141,52 @@ impl Inbox {
     }
 
     /// A run begins.
-    pub fn expect(&self, run: u32, turn: Arc<Turn>) {
-        self.lock().turns.insert(run, turn);
+    pub fn expect(&self, entry: Box<Entry>) {
+        self.lock().list(entry.run).push(entry);
     }
 
     /// A run came to nothing before it began.
     pub fn forget(&self, run: u32) {
-        self.lock().turns.remove(&run);
+        let forgotten = self.lock().list(run).remove(run);
+        // Here, where the lock isn't held any more.
+        drop(forgotten);
     }
 
     /// Has a run raise `KeyboardInterrupt`, if there is one of that number.
     pub fn interrupt(&self, run: u32) {
-        let turn = self.lock().turns.get(&run).cloned();
+        let turn = self
+            .lock()
+            .list(run)
+            .find(run)
+            .map(|entry| entry.turn.clone());
         if let Some(turn) = turn {
             turn.interrupt();
         }
     }
 
-    /// A run has ended. The thread is detached.
+    /// A run has ended. The thread is detached. What became of a run that nobody expects any more is dropped.
     pub fn put(&self, run: u32, outcome: Outcome) {
+        // Dropped after the lock, if there is no entry for it.
+        let mut outcome = Some(outcome);
         let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            return drop(outcome);
+        if let Some(mut entry) = state.list(run).remove(run) {
+            entry.outcome = outcome.take();
+            state.ended.push(entry);
         }
-        state.outcomes.push((run, outcome));
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Waits until there is something to take, or the inbox is closed.
+    /// Issues the ticket for one [`wait`](Self::wait); no if there is one that was not used, which is still good.
+    pub fn issue_ticket(&self) -> bool {
+        !std::mem::replace(&mut self.lock().ticket, true)
+    }
+
+    /// Waits until there is something to take, or the inbox is closed. This uses the ticket.
     pub fn wait(&self) {
         let mut state = self.lock();
-        while state.outcomes.is_empty() && !state.closed {
+        state.ticket = false;
+        while state.ended.is_empty() && state.ready.is_empty() && !state.closed {
             state = self
                 .changed
                 .wait(state)
@@ -77,25 +194,36 @@ impl Inbox {
         }
     }
 
-    /// Takes what has come.
-    pub fn take(&self) -> Vec<(u32, Outcome)> {
+    /// The number of the run that is to be taken next; none if none has ended.
+    pub fn next(&self) -> Option<u32> {
         let mut state = self.lock();
-        let outcomes = std::mem::take(&mut state.outcomes);
-        for (run, _) in &outcomes {
-            state.turns.remove(run);
-        }
-        outcomes
+        state.refill();
+        state.ready.0.as_deref().map(|entry| entry.run)
+    }
+
+    /// Takes what became of the run that [`next`](Self::next) tells.
+    pub fn take(&self) -> Option<Outcome> {
+        let mut state = self.lock();
+        state.refill();
+        let taken = state.ready.pop();
+        drop(state);
+        taken.and_then(|entry| entry.outcome)
     }
 
     /// JavaScript's thread ends: nobody will hear of what is still to come, so what runs is interrupted.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let turns = std::mem::take(&mut state.turns);
-        let outcomes = std::mem::take(&mut state.outcomes);
+        let running = std::mem::replace(&mut state.running, [const { List::EMPTY }; LISTS]);
+        let ended = std::mem::replace(&mut state.ended, List::EMPTY);
+        let ready = std::mem::replace(&mut state.ready, List::EMPTY);
         drop(state);
         self.changed.notify_all();
-        drop(outcomes);
-        turns.into_values().for_each(Turn::interrupt);
+        drop((ended, ready));
+        for mut list in running {
+            while let Some(entry) = list.pop() {
+                entry.turn.interrupt();
+            }
+        }
     }
 }

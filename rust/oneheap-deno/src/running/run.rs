@@ -4,8 +4,8 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use pyo3_ffi::{
-    PyDict_DelItem, PyDict_GetItemWithError, PyDict_New, PyDict_SetItem, PyErr_Clear, PyErr_Fetch,
-    PyErr_Restore, PyEval_EvalCode, PyObject_CallNoArgs,
+    PyDict_DelItem, PyDict_GetItemWithError, PyDict_New, PyDict_SetItem, PyErr_Fetch,
+    PyErr_Restore, PyEval_EvalCode,
 };
 
 use crate::objects::failure::Failure;
@@ -14,6 +14,7 @@ use crate::objects::support::{Support, support};
 use crate::objects::text::text;
 use crate::objects::value::Argument;
 use crate::running::compiled::{Mode, compiled};
+use crate::running::fresh_scope;
 
 /// Code to run, and what it is given.
 pub struct Program {
@@ -45,9 +46,9 @@ impl Program {
             names,
         } = self;
         let is_fresh = scope.is_none();
-        let gives_blocks = names
+        let gives_objects = names
             .iter()
-            .any(|(_, argument)| matches!(argument, Argument::Block(_)));
+            .any(|(_, argument)| matches!(argument, Argument::Block(_) | Argument::Object(_)));
         // SAFETY: attached; objects are live, and each result is checked.
         unsafe {
             let code = compiled(mode, &source, support)?;
@@ -61,9 +62,9 @@ impl Program {
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
             let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
-            drop(globals);
-            if is_fresh && gives_blocks && code.makes_functions {
-                collect_young(support);
+            let may_keep = code.may_keep_scope || result.is_err();
+            if is_fresh && (may_keep || gives_objects) {
+                fresh_scope::free(globals, support, may_keep && gives_objects);
             }
             result
         }
@@ -142,19 +143,5 @@ pub unsafe fn new_scope(support: &Support) -> Option<Object> {
         let set = |name, value| PyDict_SetItem(scope.as_ptr(), name, value) == 0;
         (set(support.builtins_name, support.builtins) && set(support.name_name, support.main))
             .then_some(scope)
-    }
-}
-
-/// Frees what a fresh scope that functions were made in held: they refer to it and it to them, and a block in it would stay
-/// borrowed until Python's collector happens to come by. What is that young is collected in a few microseconds.
-///
-/// # Safety
-/// The thread is attached, and no exception is set.
-unsafe fn collect_young(support: &Support) {
-    // SAFETY: as the caller vouches; an exception in here is of no interest.
-    unsafe {
-        if Object::owned(PyObject_CallNoArgs(support.collect_young)).is_none() {
-            PyErr_Clear();
-        }
     }
 }

@@ -1,0 +1,54 @@
+/**
+ * Finalizer tokens: what makes V8 free a lost block.
+ *
+ * A token is a tiny external `ArrayBuffer` whose finalizer looks into the slot that it owns, and frees the block that
+ * the slot still holds. A block refers to its token, so the two are lost together. Against a `FinalizationRegistry`:
+ * V8's minor collections find it too, it needs no turn of the event loop, it works when a Worker ends, and a block that
+ * is freed by hand returns its token for the next one, so that it costs nothing.
+ */
+
+import { AllocationError } from "./errors.ts";
+import { napi } from "./library.ts";
+
+/** What owns a slot. */
+export interface FinalizerToken {
+  /** The buffer whose collection frees what the slot holds. */
+  readonly buffer: ArrayBuffer;
+  /** The address of the slot. */
+  readonly slot: number;
+  /** The next idle token; only while this one is idle. */
+  next: FinalizerToken | undefined;
+}
+
+/** So many tokens wait for the next blocks; more are left to the collector. */
+const MAX_IDLE = 8192;
+
+/** The idle tokens, linked: no method that user code can patch sees a token. */
+let idle: FinalizerToken | undefined;
+let idleCount = 0;
+
+/** Returns a token with an empty slot, which is the caller's. One that is lost is collected. */
+export function takeToken(): FinalizerToken {
+  const token = idle;
+  if (token === undefined) return makeToken();
+  idle = token.next;
+  idleCount--;
+  token.next = undefined;
+  return token;
+}
+
+/** Takes a token back. Its slot is empty, and nobody refers to it any more. */
+export function returnToken(token: FinalizerToken): void {
+  if (idleCount >= MAX_IDLE) return;
+  token.next = idle;
+  idle = token;
+  idleCount++;
+}
+
+function makeToken(): FinalizerToken {
+  const buffer = napi.token();
+  if (buffer === undefined) {
+    throw new AllocationError(1, "there is no memory for a block's record");
+  }
+  return { buffer, slot: napi.slot(buffer), next: undefined };
+}

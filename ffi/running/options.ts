@@ -1,0 +1,139 @@
+/** What the functions that run Python code are told, read before anything is used. */
+
+import {
+  entriesOf,
+  isAbortSignal,
+  isProxy,
+  PlainArray,
+  signalAborted,
+  signalReason,
+} from "../intrinsics.ts";
+import { crossing, type PythonValue } from "../objects/object.ts";
+import type { Crossing } from "../symbols.ts";
+import { describe } from "../types.ts";
+import { isScope, type PythonScope } from "./scope.ts";
+
+/**
+ * What running Python code can be told.
+ *
+ * @example
+ * ```ts
+ * import { python, PythonScope, type RunOptions } from "@oneheap/oneheap";
+ *
+ * using scope = new PythonScope();
+ * const options: RunOptions = { scope, names: { width: 3, height: 4 } };
+ * console.log(python.eval("width * height", options)); // 12
+ * ```
+ */
+export interface RunOptions {
+  /** The scope to run in; without one, a fresh one. */
+  scope?: PythonScope;
+  /** Variables to be set in the scope before. */
+  names?: Readonly<Record<string, PythonValue>>;
+  /**
+   * Ends the run: `runAsync` and `evalAsync` have the code raise `KeyboardInterrupt`. `run` and `eval` only look at it before they
+   * begin, for nothing can abort it while JavaScript waits for them.
+   */
+  signal?: AbortSignal;
+}
+
+/** Names and their values, in arrays of this library's own. */
+export type Names = [name: string, value: PythonValue][];
+
+/** The options, checked. What is in here is the library's own, or has private fields, which no program can change. */
+export interface ReadOptions {
+  scope: PythonScope | undefined;
+  names: Names | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/** Reads the options, each property once. The caller's code may run in here, and has run when this returns. */
+export function readOptions(options: RunOptions): ReadOptions {
+  const { scope, names, signal } = options;
+  return {
+    scope: readScope(scope),
+    names: readNames(names),
+    signal: readSignal(signal),
+  };
+}
+
+/** Checks a scope that somebody gave. */
+export function readScope(scope: unknown): PythonScope | undefined {
+  if (scope === undefined || isScope(scope)) return scope;
+  throw new TypeError(
+    `The scope must be a PythonScope; ${describe(scope)} was given`,
+  );
+}
+
+/** What Python takes for a name: `identifier` of its language reference, "Lexical analysis". */
+const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+
+/** Reads names and values, each once. Python knows names by their NFKC form, so that is what is set. */
+export function readNames(names: unknown): Names | undefined {
+  if (names === undefined) return undefined;
+  if (typeof names !== "object" || names === null || Symbol.iterator in names) {
+    throw new TypeError(
+      `The names must be an object of names and values; ${
+        describe(names)
+      } was given`,
+    );
+  }
+  const entries = entriesOf(names) as Names;
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index];
+    entry[0] = normalForm(entry[0]);
+  }
+  return entries;
+}
+
+/** The normal forms of names that were given before, so that they needn't be looked at again. */
+const normalForms = new Map<string, string>();
+
+/** So many are kept, of names that are no longer than that. */
+const MAX_KEPT = 1024;
+const MAX_KEPT_LENGTH = 64;
+
+/** The form by which Python knows a name; a `RangeError` for what can't be one. */
+function normalForm(name: string): string {
+  const known = normalForms.get(name);
+  if (known !== undefined) return known;
+  const normal = name.normalize("NFKC");
+  if (!IDENTIFIER.test(normal)) {
+    throw new RangeError(
+      `The names must be Python identifiers; ${describe(name)} was given`,
+    );
+  }
+  if (name.length <= MAX_KEPT_LENGTH) {
+    if (normalForms.size >= MAX_KEPT) normalForms.clear();
+    normalForms.set(name, normal);
+  }
+  return normal;
+}
+
+/** Checks a signal that somebody gave. */
+function readSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || isAbortSignal(signal)) return signal;
+  const given = isProxy(signal) ? "a Proxy" : describe(signal);
+  throw new TypeError(
+    `The signal must be an AbortSignal, as AbortController has it; ${given} was given`,
+  );
+}
+
+/** Throws the signal's reason, if it was aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
+}
+
+/** Names and what their values cross as, in turn. No code of the caller's runs in here unless this throws. */
+export function namesCrossing(
+  names: Names | undefined,
+): readonly Crossing[] | undefined {
+  if (names === undefined) return undefined;
+  const pairs = new PlainArray<Crossing>();
+  for (let index = 0; index < names.length; index++) {
+    const entry = names[index];
+    pairs[2 * index] = entry[0];
+    pairs[2 * index + 1] = crossing(entry[1]);
+  }
+  return pairs;
+}
