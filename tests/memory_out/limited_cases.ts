@@ -1,6 +1,6 @@
 /** Large data where the system gives little memory more. */
 
-import { alloc, python, PythonScope } from "../../mod.ts";
+import { python, PythonScope } from "../../mod.ts";
 
 const LARGE = 300_000_000;
 
@@ -62,12 +62,6 @@ export const CASES: Record<string, () => unknown> = {
     const source = flat("x=1#" + "y".repeat(LARGE));
     leave(150);
     return python.run(source);
-  },
-  "a shape"() {
-    const block = alloc(Uint8Array, 1);
-    const shape = new Array(25_000_000).fill(1);
-    leave(150);
-    return block.toPython({ shape });
   },
   "bytes as a result"() {
     make("bytes(n)");

@@ -2,6 +2,7 @@
 
 import {
   alloc,
+  attach,
   type Block,
   PyObjectRef,
   python,
@@ -205,6 +206,39 @@ export const OPERATIONS: Operation[] = [
     isUnchanged: () =>
       partial.get("name_0") === -1 && partial.get("name_1") === undefined &&
       python.eval("len(globals())", { scope: partial }) === PARTIAL_SIZE,
+  },
+  {
+    name: "a fresh scope with circles of many functions and objects",
+    run: (number) =>
+      python.eval(
+        `[f := lambda: g, g := lambda: f, h := [f, g], h.append(h),` +
+          ` [h.append([h, lambda: h]) for _ in range(100)], ${number}][-1]`,
+        { names: { thing, block } },
+      ),
+    isRight: (result, number) => result === number,
+    compiles: true,
+  },
+  {
+    name: "many runs at once",
+    run: async () =>
+      (await Promise.all(
+        Array.from({ length: 100 }, (_, at) =>
+          python.evalAsync("at", { names: { at } })),
+      )).join(),
+    isRight: equal(Array.from({ length: 100 }, (_, at) => at).join()),
+  },
+  {
+    name: "many attachments at once",
+    run: () => {
+      const attachments: Disposable[] = [];
+      try {
+        for (let time = 0; time < 200; time++) attachments.push(attach());
+        return python.eval("1");
+      } finally {
+        while (attachments.length > 0) attachments.pop()![Symbol.dispose]();
+      }
+    },
+    isRight: equal(1),
   },
   {
     name: "get of a variable with a long name",
