@@ -1,6 +1,6 @@
 """
-A fault of CPython's own, without this library: where one of its requests for memory fails, compile() can fail without an exception,
-of which Python makes a SystemError. Run with failing_malloc.so in LD_PRELOAD; prints how many requests are such.
+Faults of CPython's own, without this library: where one of its requests for memory fails, compile() can fail without an exception, or
+return with one, of which Python makes a SystemError. Run with failing_malloc.so in LD_PRELOAD; prints how many requests are such.
 """
 
 import ctypes
@@ -8,14 +8,20 @@ import ctypes
 malloc = ctypes.CDLL(None)
 malloc.failing_find(1)
 
+SOURCES = (
+    "{} + 1" + " " * 5_000,
+    "[f := lambda: g, g := lambda: f, h := [f, g], h.append(h),"
+    " [h.append([h, lambda: h]) for _ in range(100)], {}][-1]",
+)
 
-def fails_without_an_exception(request, source):
-    """Whether compiling fails so with that request failing; none if there is no such request."""
+
+def is_fault(request, source):
+    """Whether compiling comes to a SystemError with that request failing; none if there is no such request."""
     number = ctypes.c_long(request)
     error = None
     malloc.failing_arm(ctypes.c_size_t(1024), number, number)
     try:
-        compile(source, "<source>", "eval")
+        compile(source, "<source>", "eval", dont_inherit=True)
     except (MemoryError, SystemError) as raised:
         error = raised
     if malloc.failing_disarm() < request:
@@ -23,12 +29,13 @@ def fails_without_an_exception(request, source):
     return isinstance(error, SystemError)
 
 
-# What Python makes for the first compilation is made.
-compile("1 + 1", "<source>", "eval")
 faults = 0
-for request in range(1, 1_000):
-    fails = fails_without_an_exception(request, f"{request} + 1" + " " * 5_000)
-    if fails is None:
-        break
-    faults += fails
+for source in SOURCES:
+    # What Python makes for the first compilation is made.
+    compile(source.format(0), "<source>", "eval")
+    for request in range(1, 1_000):
+        fault = is_fault(request, source.format(request))
+        if fault is None:
+            break
+        faults += fault
 print(faults)

@@ -29,7 +29,9 @@ function tellsOfMemory(error: unknown): boolean {
 /** Whether an error is Python's for its own fault when memory is out, as `faults.py` has it without this library. */
 function isCPythonFault(error: unknown): boolean {
   return error instanceof PythonError && error.type === "SystemError" &&
-    /without (setting an exception|exception set)/.test(error.message);
+    /without (setting an exception|exception set)|with an exception set/.test(
+      error.message,
+    );
 }
 
 let number = 0;
