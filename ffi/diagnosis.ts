@@ -104,7 +104,7 @@ export interface RunningPython extends EmbeddedPython {
  * ```
  */
 export interface Diagnosis {
-  /** Whether the library works. */
+  /** Whether the library works, with the Python that was asked for. */
   readonly works: boolean;
   /** The version of oneheap. */
   readonly oneheap: string;
@@ -135,6 +135,7 @@ const SETTINGS = [
   "ONEHEAP_LIBRARY",
   "ONEHEAP_CACHE",
   "VIRTUAL_ENV",
+  "CONDA_PREFIX",
   "PYTHONMALLOC",
   "PYTHONHOME",
   "PYTHONPATH",
@@ -167,7 +168,7 @@ export async function diagnose(): Promise<Diagnosis> {
     v8: Deno.version.v8,
     target: Deno.build.target,
     settings: Object.fromEntries(
-      SETTINGS.map((name) => [name, environment(name)]),
+      settingNames().map((name) => [name, environment(name)]),
     ),
     permissions: permissions(),
     search: search.attempts,
@@ -176,6 +177,15 @@ export async function diagnose(): Promise<Diagnosis> {
     selfTestMilliseconds: working?.selfTestMilliseconds,
     problems,
   };
+}
+
+/** Beside the settings of oneheap, all that are set of Python's: one that it refuses keeps it from starting. */
+function settingNames(): string[] {
+  if (!granted({ name: "env" })) return SETTINGS;
+  const names = Object.keys(Deno.env.toObject()).filter((name) =>
+    name.startsWith("PYTHON")
+  );
+  return [...new Set([...SETTINGS, ...names.sort()])];
 }
 
 type Asked = [
@@ -187,6 +197,7 @@ type Asked = [
 
 function permissions(): Permission[] {
   const command = PLATFORM.command;
+  const cache = usedCache();
   const asked: Asked[] = [
     [{ name: "ffi" }, "--allow-ffi", "opening the libraries", false],
     [
@@ -199,25 +210,29 @@ function permissions(): Permission[] {
     [
       { name: "read" },
       "--allow-read",
-      "following files where Python may not be asked",
+      "a .venv, and following files where Python may not be asked",
       true,
     ],
-    ...(locateLibrary() === undefined ? cachePermissions() : []),
+    ...cachePermissions(cache),
+    ...ownerPermission(cache),
   ];
   return asked.map(([descriptor, flag, purpose, optional]) => {
     return { flag, purpose, optional, granted: granted(descriptor) };
   });
 }
 
-/** What unpacking the packaged library takes. That there is no folder for it comes up when it is unpacked. */
-function cachePermissions(): Asked[] {
-  let path: string;
+/** The folder that the packaged library is unpacked to. That there is none comes up when it is unpacked. */
+function usedCache(): string | undefined {
   try {
-    path = cacheFolder();
+    return locateLibrary() === undefined ? cacheFolder() : undefined;
   } catch {
-    return [];
+    return undefined;
   }
-  const asked: Asked[] = [
+}
+
+function cachePermissions(path: string | undefined): Asked[] {
+  if (path === undefined) return [];
+  return [
     [
       { name: "read", path },
       `--allow-read=${path}`,
@@ -231,12 +246,14 @@ function cachePermissions(): Asked[] {
       true,
     ],
   ];
-  if (!HAS_OWNERS) return asked;
-  const purpose = "seeing that the cache is your own";
-  return [
-    ...asked,
-    [{ name: "sys", kind: "uid" }, "--allow-sys=uid", purpose, false],
-  ];
+}
+
+function ownerPermission(cache: string | undefined): Asked[] {
+  if (!HAS_OWNERS) return [];
+  const what = cache === undefined ? "a .venv is" : "the cache or a .venv is";
+  const optional = cache === undefined;
+  const purpose = `seeing that ${what} your own`;
+  return [[{ name: "sys", kind: "uid" }, "--allow-sys=uid", purpose, optional]];
 }
 
 function searchForPython(
@@ -244,8 +261,12 @@ function searchForPython(
 ): { found: boolean; attempts: Attempt[] } {
   const attempts: Attempt[] = [];
   try {
-    const { library, executable } = findPython(attempts);
+    const { library, executable, unusable } = findPython(attempts);
     const subject = executable || library;
+    problems.push(...unusable.map(({ name, reason, remedy }) => ({
+      what: `${name} can't be used: ${reason}`,
+      remedy,
+    })));
     return {
       found: true,
       attempts: [...attempts, { subject, reason: `taken, with ${library}` }],

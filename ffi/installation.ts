@@ -1,5 +1,6 @@
 /** What an installation's files tell of it, where its Python may not be run. They are read as far as that is allowed. */
 
+import { isFile } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
 import { PLATFORM } from "./platform.ts";
 
@@ -63,14 +64,4 @@ function fromName(path: string): Installation | undefined {
 /** Every path that an installation's library of this name may have. */
 export function libraryPlaces({ root }: Installation, name: string): string[] {
   return LIBRARY_FOLDERS.map((folder) => `${root}/${folder}/${name}`);
-}
-
-/** Whether a path is seen to be a file. */
-export function isFile(path: string): boolean {
-  if (!granted({ name: "read", path })) return false;
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

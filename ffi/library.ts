@@ -7,16 +7,23 @@
 
 import process from "node:process";
 import { LibraryError } from "./errors.ts";
-import { locateLibrary, locatePackagedLibrary } from "./location.ts";
-import { environment } from "./permissions.ts";
+import {
+  locateBuiltLibrary,
+  locateLibrary,
+  locatePackagedLibrary,
+} from "./location.ts";
+import { granted } from "./permissions.ts";
 import { type Loader, PLATFORM } from "./platform.ts";
 import {
   executableOf,
+  type Finding,
   findPython,
-  type FoundPython,
+  SETTING,
   unsupported,
 } from "./python.ts";
+import { parseRefusal, refusalError } from "./refused_configuration.ts";
 import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
+import { type Unusable, warningOf } from "./unusable.ts";
 
 /** The functions of the Rust library. */
 export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -43,10 +50,18 @@ export interface EmbeddedPython {
   readonly prefix: string;
 }
 
-const path = locateLibrary() ?? await locatePackagedLibrary();
+/** Whether this is a Worker: on the main thread, Python hardly ever runs yet. */
+const IN_WORKER = Deno.mainModule === undefined;
+
+/** What `oneheap_start` returns to the one call that started Python. */
+const STARTED = 1;
+
+const running = openRunning();
+const path = running?.path ?? locateLibrary() ?? await locatePackagedLibrary();
 
 /** The functions of the Rust library. */
-export const symbols: Symbols = openStarted(path) ?? openAndStart(path);
+export const symbols: Symbols = running?.symbols ?? openStarted(path) ??
+  openAndStart(path);
 
 /** What is known of the Python that is embedded in this process. */
 export const embedded: EmbeddedPython = describePython(symbols);
@@ -54,6 +69,22 @@ export const embedded: EmbeddedPython = describePython(symbols);
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
 napi.stackProver(proveStack);
+
+/**
+ * The library that another thread of this process has started Python with, found without the environment: Python code
+ * that runs beside may change that while it is read, which can crash the process.
+ */
+function openRunning(): { path: string; symbols: Symbols } | undefined {
+  const built = locateBuiltLibrary();
+  const started = built === undefined ? undefined : openStarted(built);
+  if (started !== undefined) return { path: built!, symbols: started };
+  // Of a name that is no path Deno knows that any library is allowed, or none.
+  const name = PLATFORM.openedLibraryName;
+  if (!IN_WORKER || name === undefined || !granted({ name: "ffi" })) return;
+  const symbols = openStarted(name);
+  const path = symbols && readText(symbols.oneheap_python).split("\0")[4];
+  return symbols && path ? { path, symbols } : undefined;
+}
 
 /** The library as another thread of this process opened it: nothing has to be found, and nothing started. */
 function openStarted(library: string): Symbols | undefined {
@@ -66,8 +97,10 @@ function openStarted(library: string): Symbols | undefined {
   }
   try {
     if (opened.symbols.oneheap_abi() !== ABI) return undefined;
-    const { symbols } = Deno.dlopen(library, SYMBOLS);
-    return symbols.oneheap_python(null, 0) > 0 ? symbols : undefined;
+    const whole = Deno.dlopen(library, SYMBOLS);
+    if (whole.symbols.oneheap_python(null, 0) > 0) return whole.symbols;
+    whole.close();
+    return undefined;
   } finally {
     opened.close();
   }
@@ -81,7 +114,7 @@ function openAndStart(library: string): Symbols {
     library,
     () => PLATFORM.openLoader(found.library),
   );
-  let python: FoundPython;
+  let python: Finding;
   try {
     python = agree(loader, found);
     attempt(python.library, library, () => loader.openGlobally(python.library));
@@ -90,22 +123,32 @@ function openAndStart(library: string): Symbols {
     loader.close();
   }
   const symbols = openChecked(library, python.library);
-  start(symbols, python);
+  // Of the threads that come here at the same time one starts Python, and speaks for all.
+  if (start(symbols, python)) warn(python.unusable, symbols);
   return symbols;
+}
+
+/** Says what goes before the Python that runs, and wasn't taken. */
+function warn(unusable: readonly Unusable[], symbols: Symbols): void {
+  if (unusable.length === 0) return;
+  const { version, executable, library } = describePython(symbols);
+  const taken = `Python ${version} (${executable || library})`;
+  for (const it of unusable) console.warn(warningOf(it, taken));
 }
 
 /**
  * Two libpythons in one process crash it, so one that is here already is taken, unless another was asked for by name.
  * The one that was found is here by now too, and comes last.
  */
-function agree(loader: Loader, found: FoundPython): FoundPython {
+function agree(loader: Loader, found: Finding): Finding {
   const [first, ...others] = loader.loaded().filter(PLATFORM.isPythonLibrary);
   if (others.length === 0) {
     const isPath = first === undefined || found.library.startsWith("/");
     const library = isPath ? found.library : first;
-    return { library, executable: found.executable || executableOf(library) };
+    const executable = found.executable || executableOf(library);
+    return { ...found, library, executable };
   }
-  if (environment("ONEHEAP_PYTHON") !== undefined) {
+  if (found.name === SETTING) {
     throw new LibraryError(
       `Another Python is in this process already, and two would crash it. Set ONEHEAP_PYTHON to ${first} or unset it.`,
       [{
@@ -116,12 +159,28 @@ function agree(loader: Loader, found: FoundPython): FoundPython {
   }
   const reason = unsupported(first);
   if (reason === undefined) {
-    return { library: first, executable: executableOf(first) };
+    return takenOver(first, found);
   }
   throw new LibraryError(
     "Another Python is in this process already, and it can't be used:",
     [{ subject: first, reason }],
   );
+}
+
+/** The Python that is in the process already, in place of the one that was found. */
+function takenOver(library: string, { name, unusable }: Finding): Finding {
+  const passedOver: Unusable[] = name === undefined ? [] : [{
+    name,
+    reason:
+      `${library} is in this process already, and two Pythons would crash it`,
+    remedy: "Import oneheap before what opens that, or have both open the same",
+  }];
+  return {
+    library,
+    executable: executableOf(library),
+    name: undefined,
+    unusable: [...unusable, ...passedOver],
+  };
 }
 
 /** Opens the library once it is known to speak this boundary. */
@@ -186,10 +245,20 @@ function explain(file: string, other: string, reason: string): string {
   return `The Rust library is not at ${file}. Build it (deno task build), or set ONEHEAP_LIBRARY to where it is.`;
 }
 
-function start(symbols: Symbols, { library, executable }: FoundPython): void {
+/** Starts Python unless it runs. Whether this thread did it. */
+function start(symbols: Symbols, python: Finding): boolean {
+  const { library, executable, unusable } = python;
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
   const code = symbols.oneheap_start(paths, paths.length);
-  if (code === 1) return;
+  if (code > 0) return code === STARTED;
+  const refusal = readText(symbols.oneheap_refusal);
+  if (refusal !== "") {
+    const tried = unusable.map(({ name, reason }) => ({
+      subject: name,
+      reason,
+    }));
+    throw refusalError(parseRefusal(refusal), library, executable, tried);
+  }
   const why = code === CODE.subinterpreter
     ? "this thread is attached to a subinterpreter of it"
     : "it is ending or has ended in this process, or no thread could be made for it";
@@ -200,12 +269,19 @@ function start(symbols: Symbols, { library, executable }: FoundPython): void {
 }
 
 function describePython(symbols: Symbols): EmbeddedPython {
-  const description = new Uint8Array(symbols.oneheap_python(null, 0));
-  symbols.oneheap_python(description, description.length);
-  const [version, library, executable, prefix] = new TextDecoder().decode(
-    description,
+  const [version, library, executable, prefix] = readText(
+    symbols.oneheap_python,
   ).split("\0");
   return { version, library, executable, prefix };
+}
+
+/** What a function of the Rust library writes to a buffer of the length that it asks for. */
+function readText(
+  write: (buffer: Uint8Array<ArrayBuffer> | null, capacity: number) => number,
+): string {
+  const text = new Uint8Array(write(null, 0));
+  write(text, text.length);
+  return new TextDecoder().decode(text);
 }
 
 function openNodeApi(library: string): NodeApi {

@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { cached } from "./cache.ts";
 import { LibraryError } from "./errors.ts";
 import { packagedLibraries, unpackLibrary } from "./packaged.ts";
+import { isFile, pathOf } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
 import { ABI } from "./symbols.ts";
 import { libraryName, TARGETS } from "./target.ts";
@@ -15,9 +16,14 @@ import { libraryName, TARGETS } from "./target.ts";
 export function locateLibrary(): string | undefined {
   const named = environment("ONEHEAP_LIBRARY");
   // Deno's two ways to open a library take a relative path for different things.
-  if (named !== undefined) return resolve(named);
-  const built = builtLibrary();
-  return built !== undefined && mayBeFile(built) ? built : undefined;
+  return named === undefined ? locateBuiltLibrary() : resolve(named);
+}
+
+/** The file that was built in this checkout, as far as looking is allowed. It reads nothing of the environment. */
+export function locateBuiltLibrary(): string | undefined {
+  const path = builtLibrary();
+  if (path === undefined) return undefined;
+  return !granted({ name: "read", path }) || isFile(path) ? path : undefined;
 }
 
 /** The library that the package has for this target, unpacked to the user's cache. */
@@ -46,19 +52,7 @@ export async function locatePackagedLibrary(): Promise<string> {
 /** Where cargo puts the library in this checkout. A package that came from a registry is none. */
 function builtLibrary(): string | undefined {
   const name = libraryName(Deno.build.target);
-  const url = new URL(`../rust/target/release/${name}`, import.meta.url);
-  if (url.protocol !== "file:") return undefined;
-  return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
-}
-
-/** Whether the file is there, as far as looking is allowed. */
-function mayBeFile(path: string): boolean {
-  if (!granted({ name: "read", path })) return true;
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return pathOf(new URL(`../rust/target/release/${name}`, import.meta.url));
 }
 
 /** What to do in a checkout; none if this is a package from a registry. */

@@ -2,7 +2,12 @@
 
 /** Whether a permission is granted. One that would have to be asked for counts as not granted. */
 export function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
+  try {
+    return Deno.permissions.querySync(descriptor).state === "granted";
+  } catch {
+    // Deno can't resolve a command or a path in a current folder that has been removed.
+    return false;
+  }
 }
 
 /** An environment variable; an empty or unreadable one counts as not set. */

@@ -3,13 +3,15 @@
 import { type Attempt, LibraryError } from "./errors.ts";
 import {
   installationOf,
-  isFile,
   libraryPlaces,
   locate,
   whyNotLocated,
 } from "./installation.ts";
+import { isFile, look, lookAtLink } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
 import { PLATFORM } from "./platform.ts";
+import type { Unusable } from "./unusable.ts";
+import { projectEnvironments } from "./virtual_environment.ts";
 
 /** A Python that can be embedded. */
 export interface FoundPython {
@@ -17,6 +19,27 @@ export interface FoundPython {
   readonly library: string;
   /** The executable whose prefix and packages the embedded Python takes; empty if only the library is known. */
   readonly executable: string;
+}
+
+/** A Python that was looked for. */
+export interface Finding extends FoundPython {
+  /** The setting or the folder that it was found by; none if by the `PATH`. */
+  readonly name: string | undefined;
+  /** What goes before it, and can't be used. */
+  readonly unusable: readonly Unusable[];
+}
+
+/** The setting that names the Python itself. */
+export const SETTING = "ONEHEAP_PYTHON";
+
+/** A virtual environment, or conda's, whose Python may be taken. */
+interface Environment {
+  readonly name: string;
+  readonly executable: string;
+  /** Why it may not be used. */
+  readonly fault?: string;
+  /** What to do where it can't be used. */
+  readonly remedy: string;
 }
 
 /** The oldest Python that is supported. */
@@ -58,21 +81,33 @@ const LONGEST_REASON = 120;
 const ANSWER = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
 
 /**
- * Finds the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else the active
- * virtual environment's, else `python3` on the `PATH`. Adds to `tried` what was not taken.
+ * Finds the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else that of the
+ * active virtual environment, of the project's `.venv`, of the active conda environment, or `python3` on the `PATH`. Adds
+ * to `tried` what was not taken.
  *
  * @throws {LibraryError} If there is none; it lists what was tried, and the permissions that would have let it do more.
  */
-export function findPython(tried: Attempt[] = []): FoundPython {
-  const named = environment("ONEHEAP_PYTHON");
-  if (named !== undefined) return fromSetting(named, tried);
-  const root = environment("VIRTUAL_ENV");
-  const found = (root !== undefined &&
-    fromExecutable(`${root}/${PLATFORM.executable}`, tried)) ||
-    fromExecutable(PLATFORM.command, tried);
-  if (found) return found;
-  const unreadable = ["ONEHEAP_PYTHON", "VIRTUAL_ENV"].filter((variable) =>
-    !granted({ name: "env", variable })
+export function findPython(tried: Attempt[] = []): Finding {
+  const named = environment(SETTING);
+  if (named !== undefined) {
+    return { ...fromSetting(named, tried), name: SETTING, unusable: [] };
+  }
+  const unusable: Unusable[] = [];
+  for (const candidate of environments(tried)) {
+    const { name, remedy } = candidate;
+    const attempts: Attempt[] = [];
+    const found = fromEnvironment(candidate, attempts);
+    tried.push(...attempts);
+    if (found) return { ...found, name, unusable };
+    const reasons = attempts.map(({ subject, reason }) =>
+      subject === name ? reason : `${subject}: ${reason}`
+    );
+    unusable.push({ name, reason: reasons.join("; "), remedy });
+  }
+  const found = fromExecutable(PLATFORM.command, tried);
+  if (found) return { ...found, name: undefined, unusable };
+  const unreadable = [SETTING, "VIRTUAL_ENV", "CONDA_PREFIX"].filter(
+    (variable) => !granted({ name: "env", variable }),
   );
   for (const variable of unreadable) {
     refuse(tried, variable, `it may not be read (--allow-env=${variable})`);
@@ -82,6 +117,47 @@ export function findPython(tried: Attempt[] = []): FoundPython {
       "executable or a libpython. Tried (and the flags that would allow more):",
     tried,
   );
+}
+
+/** The environments, in their order. They are looked for one by one, when those before can't be used. */
+function* environments(tried: Attempt[]): Generator<Environment> {
+  const active = environment("VIRTUAL_ENV");
+  if (active !== undefined) {
+    yield {
+      name: `VIRTUAL_ENV (${active})`,
+      executable: `${active}/${PLATFORM.executable}`,
+      remedy: remedyOf("unset VIRTUAL_ENV (deactivate)"),
+    };
+  }
+  for (const { root, fault } of projectEnvironments(tried)) {
+    const executable = `${root}/${PLATFORM.executable}`;
+    const remedy = fault === undefined
+      ? remedyOf("remove it")
+      : `Set ONEHEAP_PYTHON to ${executable} if it is the one that you want, else to another.`;
+    yield { name: root, executable, fault, remedy };
+  }
+  const conda = environment("CONDA_PREFIX");
+  if (conda !== undefined) {
+    yield {
+      name: `CONDA_PREFIX (${conda})`,
+      executable: `${conda}/${PLATFORM.condaExecutable}`,
+      remedy: remedyOf("unset CONDA_PREFIX (conda deactivate)"),
+    };
+  }
+}
+
+function remedyOf(last: string): string {
+  return `Make it again from a Python 3.${OLDEST_MINOR} or later with a shared library, set ONEHEAP_PYTHON to the Python ` +
+    `that you want, or ${last}.`;
+}
+
+function fromEnvironment(
+  { name, executable, fault }: Environment,
+  tried: Attempt[],
+): FoundPython | undefined {
+  return fault === undefined
+    ? fromExecutable(executable, tried)
+    : refuse(tried, name, fault);
 }
 
 /** Why the Python of a library can't be used, as far as its name tells. */
@@ -109,6 +185,7 @@ function tooOld(version: string): string | undefined {
 }
 
 function fromSetting(named: string, tried: Attempt[]): FoundPython {
+  if (look(named)?.isDirectory) throw namesFolder(named);
   const found = PLATFORM.isPythonLibrary(named)
     ? fromLibrary(named, tried)
     : fromExecutable(named, tried);
@@ -116,6 +193,18 @@ function fromSetting(named: string, tried: Attempt[]): FoundPython {
   throw new LibraryError(
     `ONEHEAP_PYTHON names ${named}, which can't be embedded:`,
     tried,
+  );
+}
+
+/** The error about a folder, with the Python that is in it. */
+function namesFolder(folder: string): LibraryError {
+  const { executable, condaExecutable, command } = PLATFORM;
+  const within = [executable, condaExecutable, command]
+    .map((path) => `${folder}/${path}`).find(isFile);
+  const example = within === undefined ? "" : `: ${within}, perhaps`;
+  return new LibraryError(
+    `ONEHEAP_PYTHON names a folder, ${folder}. Set it to a Python executable or to Python's shared library${example}.`,
+    [{ subject: folder, reason: "it is a folder" }],
   );
 }
 
@@ -149,7 +238,8 @@ export function fromExecutable(
       return fromFiles(executable, "--allow-run", tried);
     }
     const missing = error instanceof Deno.errors.NotFound;
-    return refuse(tried, executable, missing ? "there is none" : String(error));
+    const reason = missing ? whyMissing(executable) : String(error);
+    return refuse(tried, executable, reason);
   }
   const text = new TextDecoder();
   if (!output.success) {
@@ -159,6 +249,13 @@ export function fromExecutable(
     return refuse(tried, executable, said ? `${status}: ${said}` : status);
   }
   return judge(executable, text.decode(output.stdout), tried);
+}
+
+/** A virtual environment's executable is a link to the Python that it was made from. */
+function whyMissing(executable: string): string {
+  return lookAtLink(executable)?.isSymlink
+    ? "the Python that it links to is gone"
+    : "there is none";
 }
 
 /** Whether the Python that gave an answer can be embedded. */

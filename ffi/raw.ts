@@ -21,7 +21,10 @@ export interface Raw {
   calloc(count: number, size: number): number;
   /** Resizes the memory at `address`, moving it if need be, and returns its address; 0 allocates. */
   realloc(address: number, size: number): number;
-  /** Frees the memory at `address`; 0 does nothing. */
+  /**
+   * Frees the memory at `address`; 0 does nothing. On a thread that isn't attached, memory of up to 64 KiB, and memory that C code
+   * allocated, is freed a little later; to free more, the thread attaches.
+   */
   free(address: number): void;
 }
 

@@ -68,6 +68,10 @@ export const SYMBOLS = {
     parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
     result: "u32",
   },
+  oneheap_refusal: {
+    parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
+    result: "u32",
+  },
   oneheap_attach: { parameters: [], result: "f64" },
   oneheap_detach: { parameters: [], result: "f64" },
   oneheap_end_attachment: {

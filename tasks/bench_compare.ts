@@ -2,15 +2,18 @@
  * `deno task bench:compare OLD [--rounds N] [--filter TEXT]`: measures this checkout beside an older one, by this one's
  * benchmarks, and fails where something is slower.
  *
- * Each round starts a process for each checkout. The two take turns at each benchmark, and each tells the time of its
- * fastest batch. Over all rounds, a benchmark is slower where the whole confidence interval of its median ratio is above
- * 1.03. One that seems so is measured in as many rounds again, for with some seventy benchmarks chance alone has one seem
- * slower now and then; all of its rounds count.
+ * Each round starts two processes for each checkout, one pair after the other. In a pair both take turns at each
+ * benchmark, and the time of a round is that of the fastest batch. Over all rounds, a benchmark is slower where the whole
+ * confidence interval of its median ratio is above 1.03. One that seems so is measured in as many rounds again, for among a
+ * hundred benchmarks chance alone has one seem slower now and then; all of its rounds count.
+ *
+ * `ONEHEAP_LIBRARY` is not used: each checkout has its own library, which is built if need be.
  */
 
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Comparison, NAMES, ratiosOf } from "../bench/comparing/comparison.ts";
+import { type Checkout, Layout } from "../bench/comparing/layout.ts";
 import {
   BOUND,
   LEAST_ROUNDS,
@@ -21,7 +24,10 @@ import {
   verdictOf,
 } from "../bench/comparing/statistics.ts";
 import { formatTime } from "../bench/reporting/numbers.ts";
+import { libraryName } from "../ffi/target.ts";
 import { build } from "./build.ts";
+
+const ROOT = new URL("../", import.meta.url);
 
 const USAGE =
   "usage: deno task bench:compare OLD [--rounds N] [--filter TEXT]\n" +
@@ -41,21 +47,7 @@ if (names.length === 0) refuse(`no benchmark's name has "${filter}" in it`);
 Deno.env.delete("ONEHEAP_LIBRARY");
 build();
 buildOther(old);
-const comparison = new Comparison({
-  old: pathToFileURL(`${old}/mod.ts`).href,
-  new: new URL("../mod.ts", import.meta.url).href,
-});
-try {
-  await runRounds(names, "round");
-  const suspects = comparison.slower(names);
-  if (suspects.length > 0) {
-    console.error(`${suspects.length} may be slower; they are measured again`);
-    await runRounds(suspects, "further round");
-  }
-} catch (error) {
-  console.error((error as Error).message);
-  Deno.exit(1);
-}
+const comparison = await compare();
 printTable();
 Deno.exit(summarize() ? 0 : 1);
 
@@ -124,7 +116,35 @@ function buildOther(folder: string): void {
   Deno.exit(code);
 }
 
+/** Runs all rounds. Ends the process where a process that is measured ends or hangs. */
+async function compare(): Promise<Comparison> {
+  using layout = new Layout([checkoutIn(old), checkoutIn(fileURLToPath(ROOT))]);
+  Deno.addSignalListener("SIGINT", () => {
+    layout[Symbol.dispose]();
+    Deno.exit(130);
+  });
+  const comparison = new Comparison(layout);
+  try {
+    await runRounds(comparison, names, "round");
+    const suspects = comparison.slower(names);
+    if (suspects.length === 0) return comparison;
+    console.error(`${suspects.length} may be slower; they are measured again`);
+    await runRounds(comparison, suspects, "further round");
+    return comparison;
+  } catch (error) {
+    console.error((error as Error).message);
+    layout[Symbol.dispose]();
+    Deno.exit(1);
+  }
+}
+
+function checkoutIn(folder: string): Checkout {
+  const name = libraryName(Deno.build.target);
+  return { folder, library: join(folder, "rust/target/release", name) };
+}
+
 async function runRounds(
+  comparison: Comparison,
   names: readonly string[],
   what: string,
 ): Promise<void> {

@@ -88,6 +88,7 @@ function runWith(
       ONEHEAP_PYTHON: executable,
       PATH: `${dirname(executable)}:${Deno.env.get("PATH")}`,
       VIRTUAL_ENV: "",
+      CONDA_PREFIX: "",
       ...env,
     },
     timeout,

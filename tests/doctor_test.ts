@@ -59,7 +59,12 @@ Deno.test("the doctor names the allocator in force", async () => {
 });
 
 Deno.test("without Python, the doctor says where it looked, and its status is 1", async () => {
-  const env = { PATH: "/nowhere", VIRTUAL_ENV: "/nowhere", ONEHEAP_PYTHON: "" };
+  const env = {
+    PATH: "/nowhere",
+    VIRTUAL_ENV: "/nowhere",
+    ONEHEAP_PYTHON: "",
+    CONDA_PREFIX: "",
+  };
   const { code, found } = await diagnosis(env);
   assertEquals(code, 1);
   assertEquals(found.works, false);
@@ -77,6 +82,13 @@ Deno.test("a library that is none is a problem with its remedy", async () => {
   assertEquals(found.library?.origin, "ONEHEAP_LIBRARY");
   assertEquals(found.problems.length, 1);
   assertStringIncludes(found.problems[0].remedy, "/etc/passwd");
+});
+
+Deno.test("an ONEHEAP_PYTHON that names a folder is a problem that says so", async () => {
+  const { code, found } = await diagnosis({ ONEHEAP_PYTHON: "/tmp" });
+  assertEquals(code, 1);
+  assertEquals(found.problems.length, 1);
+  assertStringIncludes(found.problems[0].remedy, "names a folder, /tmp");
 });
 
 Deno.test("a missing permission is named with its flag, and nothing is thrown", async () => {

@@ -35,10 +35,14 @@ export const HAS_GIL = python.eval(
   "getattr(__import__('sys'), '_is_gil_enabled', lambda: True)()",
 ) === true;
 
-/** How a script is run: the flags of `deno run` (all permissions by default), and environment variables. */
+/** How a script is run: the flags of `deno run` (all permissions by default), environment variables, and folders. */
 export interface RunOptions {
   flags?: string[];
   env?: Record<string, string>;
+  /** The current folder. */
+  cwd?: string;
+  /** The script's own folder; a temporary one by default. */
+  folder?: string;
 }
 
 /** What came of a script. */
@@ -58,9 +62,9 @@ const DEADLINE_MILLISECONDS = 60_000;
  */
 export async function run(
   source: string,
-  { flags = ["-A"], env = {} }: RunOptions = {},
+  { flags = ["-A"], env = {}, cwd, folder }: RunOptions = {},
 ): Promise<RunResult> {
-  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  const file = await Deno.makeTempFile({ dir: folder, suffix: ".ts" });
   try {
     await Deno.writeTextFile(
       file,
@@ -82,6 +86,7 @@ export async function run(
         file,
       ],
       env: { NO_COLOR: "1", ...env },
+      cwd,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -132,9 +137,16 @@ export interface Loading {
   error: string;
 }
 
+/** An environment that names no Python but what is on the `PATH`. */
+export const NO_PYTHON = {
+  ONEHEAP_PYTHON: "",
+  VIRTUAL_ENV: "",
+  CONDA_PREFIX: "",
+};
+
 /** Imports the library in a process of its own and uses it there. Nothing but `env` tells it where Python is. */
 export async function load(
-  { flags, env }: RunOptions = {},
+  { env, ...options }: RunOptions = {},
 ): Promise<Loading> {
   const { stdout, stderr } = await run(
     `
@@ -143,7 +155,7 @@ export async function load(
     block.view.fill(1.5);
     if (block.realloc(16).view[7] === 1.5) console.log(JSON.stringify(python));
     `,
-    { flags, env: { ONEHEAP_PYTHON: "", VIRTUAL_ENV: "", ...env } },
+    { ...options, env: { ...NO_PYTHON, ...env } },
   );
   const python = stdout === "" ? undefined : JSON.parse(stdout);
   return { python, error: stderr };
@@ -187,6 +199,27 @@ $question"
 `;
   await Deno.writeTextFile(path, script, { mode: 0o755 });
   return path;
+}
+
+/** What `writePython3` puts before the question to make a Python of that version. */
+export function ofVersion(major: number, minor: number): string {
+  return `import sys; sys.version_info = (${major}, ${minor}, 0, 'final', 0)`;
+}
+
+/** What makes a Python without a shared library: no such file is there. */
+export const WITHOUT_LIBRARY =
+  "import os.path; os.path.isfile = lambda path: False";
+
+/** Makes a virtual environment of the embedded Python with a module `marker` in it, whose `value` is 42. */
+export async function makeVirtualEnvironment(root: string): Promise<string> {
+  const { success } = await new Deno.Command(python.executable, {
+    args: ["-m", "venv", "--without-pip", root],
+  }).output();
+  if (!success) throw new Error(`no virtual environment at ${root}`);
+  const [{ name }] = Deno.readDirSync(`${root}/lib`);
+  const module = `${root}/lib/${name}/site-packages/marker.py`;
+  await Deno.writeTextFile(module, "value = 42\n");
+  return root;
 }
 
 /** Collects all garbage now; the tests run with `--expose-gc`. */

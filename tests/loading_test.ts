@@ -1,24 +1,22 @@
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertStringIncludes,
-} from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { basename, relative } from "node:path";
 import { python } from "../mod.ts";
-import { inFolder, load, openedLibrary, run, writePython3 } from "./helpers.ts";
+import {
+  inFolder,
+  load,
+  makeVirtualEnvironment,
+  NO_PYTHON,
+  ofVersion,
+  openedLibrary,
+  run,
+  WITHOUT_LIBRARY,
+  writePython3,
+} from "./helpers.ts";
 
 /** How the Rust library's path ends. */
 const LIBRARY_NAME = "/liboneheap_deno.so";
 
 const VERSION = python.version.match(/^3\.\d+/)![0];
-
-/** Answers as a Python of that version would. */
-const ofVersion = (major: number, minor: number) =>
-  `import sys; sys.version_info = (${major}, ${minor}, 0, 'final', 0)`;
-
-/** Answers as a Python would that has no shared library: no such file is there. */
-const WITHOUT_LIBRARY = "import os.path; os.path.isfile = lambda path: False";
 
 /** Answers as PyPy would. */
 const PYPY = "import sys; sys.implementation.name = 'pypy'";
@@ -35,19 +33,6 @@ async function copyPythonLibrary(
   await Deno.copyFile(python.library, library);
   await Deno.symlink(python.executable, `${folder}/${executable}`);
   return library;
-}
-
-/** Makes a virtual environment of the embedded Python with a module `marker` in it, whose `value` is 42. */
-async function makeVirtualEnvironment(folder: string): Promise<string> {
-  const root = `${folder}/environment`;
-  const { success } = await new Deno.Command(python.executable, {
-    args: ["-m", "venv", "--without-pip", root],
-  }).output();
-  assert(success);
-  const [{ name }] = Deno.readDirSync(`${root}/lib`);
-  const module = `${root}/lib/${name}/site-packages/marker.py`;
-  await Deno.writeTextFile(module, "value = 42\n");
-  return root;
 }
 
 Deno.test("python3 on the PATH is asked for its library, and that is embedded", () =>
@@ -86,7 +71,7 @@ Deno.test("the error that import throws lists the attempts in its field", () =>
         console.log(JSON.stringify({ name, tried }));
       }
       `,
-      { env: { ONEHEAP_PYTHON: "", PATH: folder, VIRTUAL_ENV } },
+      { env: { ...NO_PYTHON, PATH: folder, VIRTUAL_ENV } },
     );
     const reason = "there is none";
     assertEquals(JSON.parse(stdout), {
@@ -152,11 +137,13 @@ Deno.test("ONEHEAP_PYTHON that names nothing to embed is an error with the reaso
     const text = `${folder}/text`;
     const textLibrary = `${folder}/libpython${VERSION}.so`;
     await Deno.writeTextFile(text, "neither", { mode: 0o644 });
+    await Deno.mkdir(`${folder}/empty`);
     await Deno.copyFile(text, textLibrary);
     const cases = [
       [`${folder}/missing`, "which can't be embedded", "there is none"],
       [text, "which can't be embedded", "Permission denied"],
-      [folder, "which can't be embedded", "Permission denied"],
+      [folder, "names a folder", `library: ${folder}/python3, perhaps.`],
+      [`${folder}/empty`, "names a folder", "Python's shared library."],
       ["/bin/echo", "which can't be embedded", "doesn't answer as a Python 3"],
       [`${folder}/libpython3.11.so.9`, "is not there", "Set ONEHEAP_PYTHON"],
       [textLibrary, "can't be opened as a library", ""],
@@ -184,7 +171,7 @@ Deno.test("a library that only calls itself libpython is an error", () =>
 
 Deno.test("the embedded Python imports the packages of the virtual environment that it was found by", () =>
   inFolder(async (folder) => {
-    const root = await makeVirtualEnvironment(folder);
+    const root = await makeVirtualEnvironment(`${folder}/environment`);
     await writePython3(folder);
     const environments = [
       { ONEHEAP_PYTHON: "", VIRTUAL_ENV: root, PATH: folder },
@@ -199,29 +186,11 @@ Deno.test("the embedded Python imports the packages of the virtual environment t
         console.log(python.prefix);
         console.log(evaluate("__import__('marker').value"));
         `,
-        { env: { LC_ALL: "C", ...env } },
+        { env: { LC_ALL: "C", CONDA_PREFIX: "", ...env } },
       );
       assertEquals(stderr, "");
       assertEquals(stdout, `${root}\n42\n`);
     }));
-  }));
-
-Deno.test("where VIRTUAL_ENV is gone or too old, python3 on the PATH is taken", () =>
-  inFolder(async (folder) => {
-    const root = `${folder}/environment`;
-    await Deno.mkdir(`${root}/bin`, { recursive: true });
-    await writePython3(folder);
-    const env = { VIRTUAL_ENV: root, PATH: folder };
-    const gone = await load({ env });
-    assertEquals(gone.error, "");
-    assertEquals(gone.python?.prefix, python.prefix);
-    const old = await writePython3(`${root}/bin`, ofVersion(3, 10));
-    const tooOld = await load({ env });
-    assertEquals(tooOld.error, "");
-    assertEquals(tooOld.python?.prefix, python.prefix);
-    const { error } = await load({ env: { ...env, PATH: "" } });
-    assertStringIncludes(error, `${old}: it is Python 3.10`);
-    assertStringIncludes(error, "python3: there is none");
   }));
 
 /** Opens that libpython as another library of Deno's would, then imports the library. */
@@ -257,7 +226,7 @@ function loadBeside(
     console.log(python.library);
     ${after}
     `,
-    { env: { ONEHEAP_PYTHON: "", VIRTUAL_ENV: "", ...env } },
+    { env: { ...NO_PYTHON, ...env } },
   );
 }
 
@@ -437,7 +406,7 @@ Deno.test("python3 is started once, however many Workers import the library", ()
       versions.push((await import("@oneheap/oneheap")).python.version);
       console.log(versions.join());
       `,
-      { env: { ONEHEAP_PYTHON: "", VIRTUAL_ENV: "", PATH: folder } },
+      { env: { ...NO_PYTHON, PATH: folder } },
     );
     assertEquals(stderr, "");
     assertEquals(stdout, Array(4).fill(python.version).join() + "\n");

@@ -3,18 +3,22 @@
 import { BATCH } from "./benchmark.ts";
 import { BENCHMARKS } from "./benchmarks.ts";
 import type { Answer } from "./messages.ts";
+import type { Layout, Pair, Surroundings } from "./layout.ts";
 import { MeasuredProcess, timeProgram } from "./process.ts";
 import { spreadOf, verdictOf } from "./statistics.ts";
 
 /** How long a benchmark runs in a process before it is measured, in milliseconds. */
-const WARM_UP = 40;
+const WARM_UP = 25;
 
 /** How long it is measured at each of a round's turns, in milliseconds, and in how many batches at least. */
-const TURN = 15;
+const TURN = 6;
 const LEAST_BATCHES = 3;
 
-/** How often each whole program is run in a round, by each side. */
-const PROGRAM_RUNS = 4;
+/** How many processes of each checkout make a round. The fastest counts: a bad layout of its memory slows some. */
+const PROCESSES = 2;
+
+/** How often each whole program is run in a round for each process, by each side. */
+const PROGRAM_RUNS = 3;
 
 /** Programs that are measured as a whole, from the process's start to its end. */
 const PROGRAMS = [
@@ -27,15 +31,6 @@ export const NAMES: readonly string[] = [...BENCHMARKS, ...PROGRAMS].map((
   { name },
 ) => name);
 
-/** The URLs of both checkouts' `mod.ts`. */
-export interface Checkouts {
-  readonly old: string;
-  readonly new: string;
-}
-
-/** A pair of anything, the old one's first. */
-type Pair<T> = [old: T, new: T];
-
 /** Compares two checkouts in rounds, and keeps what each round measured. */
 export class Comparison {
   /** Why a benchmark isn't compared: the error that it had on the old checkout, while the new one runs it. */
@@ -44,13 +39,13 @@ export class Comparison {
   readonly failed = new Map<string, string>();
   /** What was measured, in nanoseconds: a pair for each round. */
   readonly measured = new Map<string, Pair<number>[]>();
-  #checkouts: Pair<string>;
+  #layout: Layout;
   #sizes = new Map<string, { batches: number; times: number }>();
   #turns = 0;
 
-  /** Makes a comparison without rounds. */
-  constructor(checkouts: Checkouts) {
-    this.#checkouts = [checkouts.old, checkouts.new];
+  /** Makes a comparison without rounds of the checkouts of a layout. */
+  constructor(layout: Layout) {
+    this.#layout = layout;
   }
 
   /** The benchmarks among `names` that are slower for sure, as far as is measured. */
@@ -62,77 +57,89 @@ export class Comparison {
     });
   }
 
-  /** Runs one round of these benchmarks: new processes, for their memory's layout differs from process to process. */
+  /** Runs one round of these benchmarks. */
   async round(names: readonly string[]): Promise<void> {
-    const some = (name: string) =>
-      names.includes(name) && !this.onlyNew.has(name) && !this.failed.has(name);
-    const benchmarks = BENCHMARKS.filter(({ name }) => some(name));
-    if (benchmarks.length > 0) {
-      await using old = new MeasuredProcess(this.#checkouts[0]);
-      await using fresh = new MeasuredProcess(this.#checkouts[1]);
-      for (const { name, batch } of benchmarks) {
-        await this.#compare([old, fresh], name, batch ?? BATCH);
-      }
+    const times = new Map<string, Pair<number[]>>();
+    for (let process = 0; process < PROCESSES; process++) {
+      const surroundings = this.#layout.next();
+      await this.#measureBenchmarks(surroundings, names, times);
+      await this.#measurePrograms(surroundings, names, times);
     }
-    for (const { name, file } of PROGRAMS) {
-      if (some(name)) await this.#comparePrograms(name, file);
+    for (const [name, [old, fresh]] of times) {
+      const pairs = this.measured.get(name) ?? [];
+      this.measured.set(name, pairs);
+      pairs.push([Math.min(...old), Math.min(...fresh)]);
     }
   }
 
-  async #compare(
+  /** Measures in a process for each checkout. */
+  async #measureBenchmarks(
+    surroundings: Pair<Surroundings>,
+    names: readonly string[],
+    times: Map<string, Pair<number[]>>,
+  ): Promise<void> {
+    const benchmarks = BENCHMARKS.filter(({ name }) =>
+      names.includes(name) && !this.onlyNew.has(name) && !this.failed.has(name)
+    );
+    if (benchmarks.length === 0) return;
+    await using old = new MeasuredProcess(surroundings[0]);
+    await using fresh = new MeasuredProcess(surroundings[1]);
+    for (const { name, batch = BATCH } of benchmarks) {
+      try {
+        const answers = await this.#measure([old, fresh], name, batch);
+        if (this.#fails(name, answers)) {
+          times.delete(name);
+          continue;
+        }
+        add(times, name, [answers[0].map(timeOf), answers[1].map(timeOf)]);
+      } catch (error) {
+        throw new Error(`${name}: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  async #measure(
     processes: Pair<MeasuredProcess>,
     name: string,
     batch: number,
+  ): Promise<Pair<Answer[]>> {
+    const prepare = { ask: "prepare", name, warmUp: WARM_UP } as const;
+    let answers = await this.#inTurns(
+      1,
+      (side) => processes[side].ask(prepare),
+    );
+    if (answers.every((them) => errorOf(them) === undefined)) {
+      // The same on both sides and in all rounds, as the new one's first process has it.
+      const size = this.#sizes.get(name) ??
+        sizeFor(timeOf(answers[1][0]), batch);
+      this.#sizes.set(name, size);
+      const measure = { ask: "measure", ...size } as const;
+      answers = await this.#inTurns(2, (side) => processes[side].ask(measure));
+    }
+    for (const process of processes) await process.ask({ ask: "finish" });
+    return answers;
+  }
+
+  async #measurePrograms(
+    surroundings: Pair<Surroundings>,
+    names: readonly string[],
+    times: Map<string, Pair<number[]>>,
   ): Promise<void> {
-    try {
-      const prepared = await this.#inTurns(
-        1,
-        (side) =>
-          processes[side].ask({ ask: "prepare", name, warmUp: WARM_UP }),
-      );
-      if (this.#fails(name, prepared)) return;
-      // The same on both sides and in all rounds, as the new one's first round has it.
-      let size = this.#sizes.get(name);
-      if (size === undefined) {
-        size = sizeFor(timeOf(prepared[1][0]), batch);
-        this.#sizes.set(name, size);
-      }
-      const question = { ask: "measure", ...size } as const;
-      const answers = await this.#inTurns(
-        2,
-        (side) => processes[side].ask(question),
-      );
-      if (this.#fails(name, answers)) return;
-      this.#keep(name, answers.map((them) => them.map(timeOf)));
-    } catch (error) {
-      throw new Error(`${name}: ${(error as Error).message}`);
-    } finally {
-      await Promise.all(processes.map((it) => it.ask({ ask: "finish" })));
+    for (const { name, file } of PROGRAMS) {
+      if (!names.includes(name)) continue;
+      const run = (side: 0 | 1) => timeProgram(file, surroundings[side]);
+      add(times, name, await this.#inTurns(PROGRAM_RUNS, run));
     }
   }
 
-  async #comparePrograms(name: string, file: string): Promise<void> {
-    this.#keep(
-      name,
-      await this.#inTurns(
-        PROGRAM_RUNS,
-        (side) => timeProgram(file, this.#checkouts[side]),
-      ),
-    );
-  }
-
-  #fails(name: string, [old, fresh]: Answer[][]): boolean {
+  #fails(name: string, [old, fresh]: Pair<Answer[]>): boolean {
     const oldError = errorOf(old);
     const error = errorOf(fresh);
+    if ((error ?? oldError) === undefined) return false;
     if (error !== undefined) this.failed.set(name, error);
-    else if (oldError !== undefined) this.onlyNew.set(name, oldError);
-    return (error ?? oldError) !== undefined;
-  }
-
-  #keep(name: string, [old, fresh]: number[][]): void {
-    const pairs = this.measured.get(name) ?? [];
-    this.measured.set(name, pairs);
-    pairs.push([Math.min(...old), Math.min(...fresh)]);
+    else this.onlyNew.set(name, oldError!);
+    this.measured.delete(name);
+    return true;
   }
 
   /** Has both sides do something so many times by turns, as old, new, new, old: what drifts meets both alike. */
@@ -140,7 +147,7 @@ export class Comparison {
     times: number,
     act: (side: 0 | 1) => Promise<T>,
   ): Promise<Pair<T[]>> {
-    const results: Pair<T[]> = [[], []];
+    const results: [T[], T[]] = [[], []];
     for (let turn = 0; turn < times; turn++) {
       const first = this.#turns++ % 2 as 0 | 1;
       for (const side of [first, 1 - first as 0 | 1]) {
@@ -149,6 +156,16 @@ export class Comparison {
     }
     return results;
   }
+}
+
+/** Adds what was measured in one pair of processes. */
+function add(
+  times: Map<string, Pair<number[]>>,
+  name: string,
+  [old, fresh]: Pair<number[]>,
+): void {
+  const [allOld, allFresh] = times.get(name) ?? [[], []];
+  times.set(name, [[...allOld, ...old], [...allFresh, ...fresh]]);
 }
 
 /** New to old, for each round. */

@@ -1,23 +1,33 @@
 /** The processes that are measured. */
 
+import type { Surroundings } from "./layout.ts";
 import { type Answer, linesOf, type Question } from "./messages.ts";
 
-const FLAGS = ["run", "-A", "--no-check", "--no-lock", "--quiet"];
 const PROGRAM = `${import.meta.dirname}/program.ts`;
+
+const RUN = ["run", "-A", "--no-check", "--no-lock", "--quiet"];
 
 /** Nothing that is asked takes nearly as long, in milliseconds: a process that does hangs. */
 const DEADLINE = 120_000;
 
 /** A process that has imported a checkout's library, and measures what it is asked to. */
 export class MeasuredProcess implements AsyncDisposable {
+  #side: string;
   #child: Deno.ChildProcess;
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #answers: AsyncGenerator<string>;
 
-  /** Starts it with the library at `url`. */
-  constructor(url: string) {
+  /** Starts it with the checkout's library. */
+  constructor({ side, url, seed, env }: Surroundings) {
+    this.#side = side;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...FLAGS, "--v8-flags=--expose-gc", PROGRAM, url],
+      args: [
+        ...RUN,
+        `--v8-flags=--expose-gc,--hash-seed=${seed},--random-seed=${seed}`,
+        PROGRAM,
+        url,
+      ],
+      env,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -44,7 +54,7 @@ export class MeasuredProcess implements AsyncDisposable {
     }
     const { signal, code } = await this.#child.status;
     const end = signal ?? `status ${code}`;
-    throw new Error(`the process ended with ${end} instead of answering`);
+    throw new Error(`${this.#side} ended with ${end} instead of answering`);
   }
 
   /** Ends the process, and waits for it. */
@@ -56,15 +66,24 @@ export class MeasuredProcess implements AsyncDisposable {
   }
 }
 
-/** How long a process takes that runs one of this folder's programs on the library at `url`, in nanoseconds. */
-export async function timeProgram(file: string, url: string): Promise<number> {
+/** How long a process takes that runs one of this folder's programs on a checkout's library, in nanoseconds. */
+export async function timeProgram(
+  file: string,
+  { side, url, env: { DENO_DIR } }: Surroundings,
+): Promise<number> {
   const begin = performance.now();
   const { success, code, signal } = await new Deno.Command(Deno.execPath(), {
-    args: [...FLAGS, `${import.meta.dirname}/${file}`, url],
+    args: [...RUN, `${import.meta.dirname}/${file}`, url],
+    // The rest would change how the library and Python start.
+    env: { DENO_DIR },
     stdin: "null",
     stdout: "null",
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error(`${file} ended with ${signal ?? code}`);
+  if (!success) {
+    throw new Error(
+      `${side}: ${file} ended with ${signal ?? `status ${code}`}`,
+    );
+  }
   return (performance.now() - begin) * 1e6;
 }

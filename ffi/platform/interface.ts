@@ -20,6 +20,12 @@ export interface Platform {
   readonly pathSeparator: string;
   /** Where a virtual environment or an installation has its Python, below its root. */
   readonly executable: string;
+  /** Where a conda environment has its Python, below its root. */
+  readonly condaExecutable: string;
+  /** What the loader finds the Rust library by where it is open already, whatever its path; none if by nothing. */
+  readonly openedLibraryName: string | undefined;
+  /** The environment variable that names the user's home folder. */
+  readonly homeVariable: string;
   /** Whether a path is a Python library's: the real one, not the stable ABI's forwarder. */
   isPythonLibrary(path: string): boolean;
   /** The file name that the library of a Python 3 has, told by the rest of its version, as `11` or `13t`. */

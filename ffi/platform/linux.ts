@@ -117,6 +117,9 @@ export const LINUX: Platform = {
   command: "python3",
   pathSeparator: ":",
   executable: "bin/python3",
+  condaExecutable: "bin/python3",
+  openedLibraryName: "liboneheap_deno.so",
+  homeVariable: "HOME",
   isPythonLibrary: (path) =>
     /(^|\/)libpython3\.\d+[a-z]*\.so(\.[\d.]+)?$/.test(path),
   pythonLibraryName: (version) => `libpython3.${version}.so.1.0`,

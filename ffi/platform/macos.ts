@@ -74,6 +74,9 @@ export const MACOS: Platform = {
   command: "python3",
   pathSeparator: ":",
   executable: "bin/python3",
+  condaExecutable: "bin/python3",
+  openedLibraryName: undefined,
+  homeVariable: "HOME",
   isPythonLibrary: (path) =>
     /(^|\/)libpython3\.\d+[a-z]*\.dylib$/.test(path) ||
     /\/PythonT?\.framework\/Versions\/3\.\d+[a-z]*\/PythonT?$/.test(path),

@@ -135,6 +135,9 @@ export const WINDOWS: Platform = {
   command: "python",
   pathSeparator: ";",
   executable: "Scripts/python.exe",
+  condaExecutable: "python.exe",
+  openedLibraryName: undefined,
+  homeVariable: "USERPROFILE",
   isPythonLibrary: (path) => /(^|[\\/])python3\d+t?\.dll$/i.test(path),
   pythonLibraryName: (version) => `python3${version}.dll`,
   remedy: (version) =>

@@ -54,6 +54,7 @@ export class User implements Disposable {
       JSR_URL: registry,
       NO_COLOR: "1",
       VIRTUAL_ENV: "",
+      CONDA_PREFIX: "",
       XDG_CACHE_HOME: "",
       ONEHEAP_CACHE: "",
       ONEHEAP_LIBRARY: "",

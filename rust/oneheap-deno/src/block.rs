@@ -19,7 +19,7 @@ use crate::objects::element::Element;
 use crate::stats;
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches.
-const DEFERRED_FREE_BYTES: usize = 64 * 1024;
+pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
 
 /// Up to this alignment a block is a plain `PyMem` block, so that `realloc` can grow it in place.
 const PLAIN_ALIGN: usize = 16;

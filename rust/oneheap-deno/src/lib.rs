@@ -4,10 +4,12 @@
 //! to Python is Python's memory. `symbols.rs` holds the functions that TypeScript calls, in the order of
 //! `ffi/symbols.ts`; the other files hold what they do, a file for each file in `ffi/`.
 
+mod address_table;
 mod attach;
 mod block;
 mod code;
 mod external_memory;
+mod initialization;
 mod memory;
 mod node;
 mod objects;

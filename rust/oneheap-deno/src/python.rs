@@ -2,25 +2,27 @@
 //!
 //! Python starts on a thread of its own that lives as long as the process, so it is Python's main thread, and no
 //! Worker's end takes that away. The same thread frees what the deferred list piles up while nobody attaches, and
-//! flushes Python's output when the process ends.
+//! flushes Python's files when the process ends.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use oneheap::{PyMemAllocator, Standing, python_symbol};
+use oneheap::{Counters, PyMemAllocator, Standing, python_symbol};
 use pyo3_ffi::{
-    Py_CompileString, Py_GetVersion, Py_InitializeEx, Py_IsInitialized, Py_file_input, PyDict_New,
+    Py_CompileString, Py_GetVersion, Py_IsInitialized, Py_file_input, PyDict_New,
     PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
-    PyEval_SaveThread, PyObject, PySys_GetObject, PyThreadState, PyUnicode_AsUTF8AndSize,
+    PyEval_SaveThread, PyGC_Disable, PyObject, PySys_GetObject, PyThreadState,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::attach::Scope;
 use crate::code::Code;
+use crate::initialization;
 use crate::objects::object::{Object, release_waiting, releases_wait};
 use crate::running::room::STACK_BYTES;
 use crate::running::turn;
@@ -30,8 +32,14 @@ use crate::system;
 /// allocates and frees, and so empties the list itself, wakes nobody.
 const DEFERRED_BYTES: usize = 16 * 1024 * 1024;
 
+/// What lies on the deferred list for so long, and at most for twice as long, is freed by Python's own thread.
+const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
+
 /// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long the end waits for Python's own thread before another one takes its place.
+const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
 /// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
@@ -45,26 +53,37 @@ for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
 ";
 
-/// What an orderly end runs: Python is never finalised.
-const BEFORE_EXIT: &CStr = c"
-import atexit, sys
-atexit._run_exitfuncs()
-for stream in (sys.stdout, sys.stderr):
-    if stream is not None:
-        stream.flush()
-";
+/// What an orderly end runs.
+const BEFORE_EXIT: &CStr =
+    match CStr::from_bytes_with_nul(concat!(include_str!("before_exit.py"), "\0").as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("before_exit.py has a NUL"),
+    };
 
 /// Python's own thread.
 static KEEPER: OnceLock<Thread> = OnceLock::new();
 
-/// Bytes put on the deferred list since it was emptied, or Python's own thread woken, last.
-static DEFERRED: AtomicUsize = AtomicUsize::new(0);
+/// What Python's own thread is to do about the deferred list. Others only raise it.
+static DEFERRED: AtomicU8 = AtomicU8::new(SLEEP);
+
+/// Nothing was put on the list of late, and the thread sleeps until it is woken.
+const SLEEP: u8 = 0;
+/// The thread looks at the list at the end of each period.
+const WATCH: u8 = 1;
+/// Enough waits to be freed at once.
+const FREE: u8 = 2;
 
 /// The process is ending; Python's own thread has one thing left to do.
 static ENDING: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 
 /// Tells Python's own thread to look at `ENDING`, which it needn't lock otherwise.
 static ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Python's own thread releases objects, so finalisers may run on it.
+static RELEASES: AtomicBool = AtomicBool::new(false);
+
+/// A thread does what an orderly end runs.
+static FINISHES: AtomicBool = AtomicBool::new(false);
 
 /// Whether Python runs: neither before its start nor ending nor ended.
 pub fn running() -> bool {
@@ -101,14 +120,16 @@ pub fn is_free_threaded() -> bool {
     })
 }
 
-/// Memory of `bytes` bytes went by the deferred list on a thread that can't attach. If it is worth it, Python's own
-/// thread is woken. Takes no lock.
-pub fn deferred(bytes: usize) {
-    if DEFERRED.fetch_add(bytes, Ordering::Relaxed) + bytes < DEFERRED_BYTES {
-        return;
+/// A block was put on the deferred list, where `bytes` bytes wait now. Wakes Python's own thread if that doesn't know yet what
+/// there is to do. May be called in any state of the thread: it takes no lock and allocates nothing.
+fn on_deferred(bytes: usize) {
+    let wanted = if bytes < DEFERRED_BYTES { WATCH } else { FREE };
+    // Sequentially consistent, so that a thread that goes to sleep is not missed: see `Period::end`.
+    if DEFERRED.load(Ordering::SeqCst) < wanted
+        && DEFERRED.fetch_max(wanted, Ordering::SeqCst) < wanted
+    {
+        wake();
     }
-    DEFERRED.store(0, Ordering::Relaxed);
-    wake();
 }
 
 /// Wakes Python's own thread, if it waits, to look for what there is to do.
@@ -121,12 +142,10 @@ pub fn wake() {
 /// Frees a portion of the deferred list. The thread is attached.
 pub fn drain() {
     PyMemAllocator::drain();
-    if !PyMemAllocator::waiting() {
-        DEFERRED.store(0, Ordering::Relaxed);
-    }
 }
 
-/// What is known of the Python that was started here: version, library, executable, prefix, each closed by a NUL.
+/// What is known of the Python that was started here: version, library, executable, prefix, and the path of this library,
+/// each closed by a NUL.
 pub fn description() -> Option<&'static [u8]> {
     Some(STARTED.get()?.as_ref().ok()?)
 }
@@ -134,10 +153,21 @@ pub fn description() -> Option<&'static [u8]> {
 /// What the one start of the process came to: Python's description, or why it didn't start.
 static STARTED: OnceLock<Result<Vec<u8>, Code>> = OnceLock::new();
 
+/// What is known of a start that Python refused: its own words, then the name and the value of each environment variable
+/// that it reads, each closed by a NUL.
+pub fn refusal() -> Option<&'static [u8]> {
+    Some(REFUSED.get()?)
+}
+
+/// Why Python refused to start, and with which environment.
+static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
+
 /// Starts Python, once per process; a thread that comes while another starts it waits for the outcome. `paths` is the
-/// library and the executable, each closed by a NUL.
-pub fn start(paths: &[u8]) -> Result<(), Code> {
+/// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
+pub fn start(paths: &[u8]) -> Result<bool, Code> {
+    let mut is_first = false;
     let started = STARTED.get_or_init(|| {
+        is_first = true;
         let mut parts = paths.split(|&byte| byte == 0);
         let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
             return Err(Code::Invalid);
@@ -148,7 +178,7 @@ pub fn start(paths: &[u8]) -> Result<(), Code> {
         }
         launch(library.to_vec(), system::wide(executable))
     });
-    started.as_ref().map(|_| ()).map_err(|&code| code)
+    started.as_ref().map(|_| is_first).map_err(|&code| code)
 }
 
 /// Somebody else has started Python; a thread of its own does the rest.
@@ -172,7 +202,14 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
     let thread = own_thread()
         .spawn(move || {
             // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
-            unsafe { initialize(executable) };
+            if let Err(words) = unsafe { initialize(executable) } {
+                let _ = REFUSED.set(describe_refusal(&words));
+                drop(sender);
+                // A thread state that Python has half made may be this thread's, so it doesn't end.
+                loop {
+                    std::thread::park();
+                }
+            }
             let description = describe(&library);
             // SAFETY: attached by the start of Python.
             unsafe { PyEval_SaveThread() };
@@ -186,11 +223,11 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
     Ok(description)
 }
 
-/// Starts Python and leaves the thread attached.
+/// Starts Python and leaves the thread attached; Python's words if it refuses to start.
 ///
 /// # Safety
 /// Python hasn't started, and nobody else starts it.
-unsafe fn initialize(executable: Vec<libc::wchar_t>) {
+unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
     if let Some(utf8_mode) = python_symbol(c"Py_UTF8Mode") {
         // SAFETY: an `int` of the stable ABI, read when Python starts.
         unsafe { utf8_mode.cast::<c_int>().write(1) };
@@ -204,37 +241,154 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) {
             pyo3_ffi::Py_SetProgramName(program_name.as_ptr())
         };
     }
-    // SAFETY: as the caller vouches. 0: no signal handlers.
-    unsafe { Py_InitializeEx(0) };
+    // SAFETY: as the caller vouches.
+    unsafe { initialization::initialize() }?;
     // SAFETY: the thread is attached now.
     unsafe { run(AFTER_START) };
+    Ok(())
+}
+
+/// Python's words and the variables that it reads, as `refusal` returns them.
+fn describe_refusal(words: &str) -> Vec<u8> {
+    let variables = std::env::vars_os()
+        .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
+        .filter(|[name, _]| system::variable_name(name).starts_with("PYTHON"));
+    let mut description = Vec::new();
+    for text in std::iter::once(words.to_owned()).chain(variables.flatten()) {
+        description.extend_from_slice(text.replace('\0', " ").as_bytes());
+        description.push(0);
+    }
+    description
 }
 
 /// What Python's own thread does for the rest of the process.
 fn keep() {
-    loop {
-        std::thread::park();
-        while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
-            // Detached again after each portion, so that others get at the GIL.
-            let Ok(_attached) = Scope::enter() else {
-                return;
-            };
-            // Before what may run Python code.
-            // SAFETY: attached.
-            unsafe { turn::raise_listed() };
-            drain();
-            // SAFETY: attached; no exception is set, and nothing is held here.
-            unsafe { release_waiting() };
-        }
-        if !ENDS.load(Ordering::Acquire) {
+    // Before it can be woken.
+    KEEPER.get_or_init(std::thread::current);
+    PyMemAllocator::on_deferred(on_deferred);
+    let mut period = Period::end();
+    while !ENDS.load(Ordering::Acquire) {
+        Period::wait(&period);
+        if !is_due(&mut period) && !releases_wait() && !turn::interrupts_wait() {
             continue;
         }
-        if let Ok(_attached) = Scope::enter() {
-            // SAFETY: attached.
-            unsafe { run(BEFORE_EXIT) };
+        if free_waiting().is_err() {
+            // Python has ended, or ends; nothing is left to do but to answer whoever ends the process.
+            while !ENDS.load(Ordering::Acquire) {
+                std::thread::park();
+            }
         }
-        // Dropping the sender tells the thread that ends the process.
-        drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
+    }
+    finish();
+}
+
+/// Runs what an orderly end runs in Python, once, and reports to the thread that ends the process.
+fn finish() {
+    if let Ok(_attached) = Scope::enter() {
+        if FINISHES.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // SAFETY: attached; no exception is set, and nothing is held here.
+        unsafe {
+            PyGC_Disable();
+            run(BEFORE_EXIT);
+            release_waiting();
+        }
+    }
+    // Dropping the sender tells the thread that ends the process.
+    drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
+}
+
+/// Raises the interrupts that wait, and frees all that waits: blocks on the deferred list, and references.
+fn free_waiting() -> Result<(), Code> {
+    while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
+        // Detached again after each portion, so that others get at the GIL.
+        let _attached = Scope::enter()?;
+        // Before what may run Python code.
+        // SAFETY: attached.
+        unsafe { turn::raise_listed() };
+        drain();
+        RELEASES.store(true, Ordering::Relaxed);
+        // SAFETY: attached; no exception is set, and nothing is held here.
+        unsafe { release_waiting() };
+        RELEASES.store(false, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Whether Python's own thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
+/// while they do.
+fn is_due(period: &mut Option<Period>) -> bool {
+    match DEFERRED.load(Ordering::Acquire) {
+        FREE => {
+            // Before the list is looked at, so that what fills it once more wakes this thread once more.
+            DEFERRED.store(WATCH, Ordering::SeqCst);
+            *period = Some(Period::begin());
+            return true;
+        }
+        WATCH if period.is_none() => *period = Some(Period::begin()),
+        _ => {}
+    }
+    let Some(now) = period.as_ref().filter(|period| period.is_over()) else {
+        return false;
+    };
+    let is_due = now.nobody_emptied_the_list() && PyMemAllocator::waiting();
+    *period = if is_due || now.saw_something() {
+        Some(Period::begin())
+    } else {
+        Period::end()
+    };
+    is_due
+}
+
+/// A while during which Python's own thread leaves the deferred list to threads that attach.
+struct Period {
+    start: Instant,
+    /// What had been deferred and emptied when it began.
+    counters: Counters,
+}
+
+impl Period {
+    fn begin() -> Self {
+        Self {
+            start: Instant::now(),
+            counters: PyMemAllocator::counters(),
+        }
+    }
+
+    /// After a period in which nothing happened: none follows, unless a block comes just now. So a process that frees nothing wakes
+    /// no thread, and one that does so in a loop wakes this one, by its clock, ten times a second.
+    fn end() -> Option<Self> {
+        DEFERRED.store(SLEEP, Ordering::SeqCst);
+        // Either this sees the block, or who deferred it sees the store above and wakes this thread.
+        fence(Ordering::SeqCst);
+        if !PyMemAllocator::waiting() {
+            return None;
+        }
+        DEFERRED.fetch_max(WATCH, Ordering::SeqCst);
+        Some(Self::begin())
+    }
+
+    /// Sleeps until the period is over, or without one, or until somebody wakes the thread.
+    fn wait(period: &Option<Self>) {
+        match period {
+            None => std::thread::park(),
+            Some(period) => {
+                std::thread::park_timeout(DEFERRED_PERIOD.saturating_sub(period.start.elapsed()));
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.start.elapsed() >= DEFERRED_PERIOD
+    }
+
+    fn nobody_emptied_the_list(&self) -> bool {
+        PyMemAllocator::counters().emptied == self.counters.emptied
+    }
+
+    fn saw_something(&self) -> bool {
+        PyMemAllocator::counters().deferred != self.counters.deferred
     }
 }
 
@@ -263,7 +417,10 @@ fn let_go() -> *mut PyThreadState {
     unsafe { PyEval_SaveThread() }
 }
 
-/// Has Python's own thread flush Python's output and run its exit functions. Whether it has done so in time.
+/// Has Python's own thread flush Python's files and run its exit functions. Whether it has done so in time.
+///
+/// That thread may be releasing objects whose finalisers block, as a file's that flushes to a full pipe. Then another one does it,
+/// though exit functions find that it isn't Python's main thread.
 fn conclude() -> bool {
     let Some(thread) = KEEPER.get() else {
         return false;
@@ -274,7 +431,15 @@ fn conclude() -> bool {
     }
     ENDS.store(true, Ordering::Release);
     thread.unpark();
-    done.recv_timeout(EXIT_DEADLINE) == Err(RecvTimeoutError::Disconnected)
+    let is_done = |time| done.recv_timeout(time) == Err(RecvTimeoutError::Disconnected);
+    if is_done(EXIT_PATIENCE) {
+        return true;
+    }
+    if RELEASES.load(Ordering::Relaxed) && !FINISHES.load(Ordering::Relaxed) {
+        // Without a thread it is Python's own alone, as before.
+        let _ = own_thread().spawn(finish);
+    }
+    is_done(EXIT_DEADLINE - EXIT_PATIENCE)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.
@@ -306,7 +471,7 @@ pub unsafe fn execute(code: &CStr) -> Option<Object> {
     }
 }
 
-/// Version, library, executable and prefix of the Python that runs. The thread is attached.
+/// Version, library, executable and prefix of the Python that runs, and this library's path. The thread is attached.
 fn describe(library: &[u8]) -> Vec<u8> {
     // SAFETY: a static string.
     let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
@@ -320,6 +485,7 @@ fn describe(library: &[u8]) -> Vec<u8> {
         library,
         &system_string(c"executable"),
         &system_string(c"prefix"),
+        &system::own_path(),
     ] {
         description.extend_from_slice(part);
         description.push(0);

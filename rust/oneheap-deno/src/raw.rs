@@ -2,20 +2,43 @@
 //!
 //! An address from here is what `PyMem_Malloc` gave, so C code may `PyMem_Free` it.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use oneheap::{PyMemAllocator, Standing};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
+use crate::address_table::{AddressTable, OutOfMemory};
 use crate::attach::Scope;
+use crate::block::DEFERRED_FREE_BYTES;
 use crate::code::Code;
 
 /// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has room for a list's link.
 const LEAST_BYTES: usize = 16;
 
+/// The sizes of all memory from here that is larger than [`DEFERRED_FREE_BYTES`], so that `free` knows to free it at once. C code
+/// that frees memory from here leaves its entry behind, which does no harm: at most a small `free` attaches.
+///
+/// No call into Python is made while this is locked.
+static LARGE: Mutex<AddressTable> = Mutex::new(AddressTable::new());
+
+/// What a block that is freed or resized may be.
+static KNOWN: AtomicU8 = AtomicU8::new(SMALL);
+
+/// No address is in [`LARGE`], which is so most often, and then nobody locks it.
+const SMALL: u8 = 0;
+/// A block that is not in [`LARGE`] is small.
+const LISTED: u8 = 1;
+/// Memory was out when an address was to go into [`LARGE`]: any address that is not there may be a large block's.
+const INCOMPLETE: u8 = 2;
+
 /// Allocates `bytes` bytes, uninitialised.
 pub fn malloc(bytes: usize) -> Result<*mut u8, Code> {
     let _attached = Scope::enter()?;
     // SAFETY: the thread is attached.
-    checked(unsafe { PyMem_Malloc(bytes.max(LEAST_BYTES)) }.cast())
+    let pointer = checked(unsafe { PyMem_Malloc(bytes.max(LEAST_BYTES)) }.cast())?;
+    remember(pointer, bytes);
+    Ok(pointer)
 }
 
 /// Allocates `count * size` bytes of zeroes.
@@ -23,7 +46,9 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Code> {
     let bytes = count.checked_mul(size).ok_or(Code::OutOfMemory)?;
     let _attached = Scope::enter()?;
     // SAFETY: the thread is attached.
-    checked(unsafe { PyMem_Calloc(1, bytes.max(LEAST_BYTES)) }.cast())
+    let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(LEAST_BYTES)) }.cast())?;
+    remember(pointer, bytes);
+    Ok(pointer)
 }
 
 /// Resizes a block; on failure it stays as it was.
@@ -32,16 +57,21 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Code> {
 /// `pointer` is null or a live `PyMem` block.
 pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Code> {
     let _attached = Scope::enter()?;
+    // Before: once the block has moved, another thread's may be at its address.
+    let known = forget(pointer);
     // SAFETY: the thread is attached and the caller vouches for the pointer.
     let moved: *mut u8 = unsafe { PyMem_Realloc(pointer.cast(), bytes.max(LEAST_BYTES)) }.cast();
     if moved.is_null() {
+        remember(pointer, known.unwrap_or(0));
         return Err(Code::OutOfMemory);
     }
+    remember(moved, bytes);
     // The old block is gone, so a misaligned answer is handed on: its caller owns it and can still free it.
     Ok(moved)
 }
 
-/// Frees a block; on a thread that isn't attached it goes by the deferred list.
+/// Frees a block. On a thread that isn't attached a large one attaches the thread, as a block of `alloc` does, and a small one
+/// goes by the deferred list.
 ///
 /// # Safety
 /// `pointer` is null or a live `PyMem` block of at least a word that nobody uses any more.
@@ -49,12 +79,35 @@ pub unsafe fn free(pointer: *mut u8) {
     if pointer.is_null() {
         return;
     }
+    if is_any_large() {
+        // SAFETY: as the caller vouches.
+        return unsafe { free_by_size(pointer) };
+    }
     if PyMemAllocator::standing() == Standing::Attached {
         // SAFETY: the thread is attached and the caller vouches for the pointer.
         return unsafe { PyMem_Free(pointer.cast()) };
     }
     // SAFETY: as the caller vouches.
-    unsafe { PyMemAllocator::defer(pointer) };
+    unsafe { PyMemAllocator::defer(pointer, DEFERRED_FREE_BYTES) };
+}
+
+/// Frees a block that may be large.
+///
+/// # Safety
+/// As for [`free`], and not null.
+#[cold]
+unsafe fn free_by_size(pointer: *mut u8) {
+    let known = forget(pointer);
+    let is_attached = PyMemAllocator::standing() == Standing::Attached;
+    let is_large = known.is_some() || KNOWN.load(Ordering::Relaxed) == INCOMPLETE;
+    if (is_attached || is_large)
+        && let Ok(_attached) = Scope::enter()
+    {
+        // SAFETY: the thread is attached and the caller vouches for the pointer.
+        return unsafe { PyMem_Free(pointer.cast()) };
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { PyMemAllocator::defer(pointer, known.unwrap_or(DEFERRED_FREE_BYTES)) };
 }
 
 /// What Python's allocator gave, if it can be handed out. The thread is attached.
@@ -68,4 +121,46 @@ fn checked(pointer: *mut u8) -> Result<*mut u8, Code> {
         return Err(Code::Misaligned);
     }
     Ok(pointer)
+}
+
+/// Whether a block may be large.
+///
+/// Relaxed: whoever frees a block was given its address by the thread that allocated it, or is that thread.
+#[inline]
+fn is_any_large() -> bool {
+    KNOWN.load(Ordering::Relaxed) != SMALL
+}
+
+/// Remembers the size of a block if it is large.
+#[inline]
+fn remember(pointer: *mut u8, bytes: usize) {
+    if bytes > DEFERRED_FREE_BYTES {
+        remember_large(pointer, bytes);
+    }
+}
+
+#[cold]
+fn remember_large(pointer: *mut u8, bytes: usize) {
+    let mut large = lock();
+    match large.insert(pointer.addr(), bytes) {
+        Ok(()) => KNOWN.fetch_max(LISTED, Ordering::Relaxed),
+        Err(OutOfMemory) => KNOWN.fetch_max(INCOMPLETE, Ordering::Relaxed),
+    };
+}
+
+/// Forgets the size of a block that is about to be freed or resized, and returns it; none if the block is not known to be large.
+fn forget(pointer: *mut u8) -> Option<usize> {
+    if !is_any_large() {
+        return None;
+    }
+    let mut large = lock();
+    let bytes = large.remove(pointer.addr());
+    if large.len() == 0 && KNOWN.load(Ordering::Relaxed) == LISTED {
+        KNOWN.store(SMALL, Ordering::Relaxed);
+    }
+    bytes
+}
+
+fn lock() -> MutexGuard<'static, AddressTable> {
+    LARGE.lock().unwrap_or_else(PoisonError::into_inner)
 }

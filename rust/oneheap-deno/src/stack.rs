@@ -54,8 +54,11 @@ pub fn has_room() -> bool {
 /// Begins a trial from here on; no if the end of the stack is known already.
 pub fn begin_trial() -> bool {
     STACK.with(|stack| {
+        let here = stack_pointer();
+        // JavaScript has called this, so it runs as deep as this, also where the trial can't begin for want of stack.
+        stack.proven.set(stack.proven.get().min(here));
         // Twice as deep as needed, so that going deeper step by step takes few trials.
-        let target = stack_pointer().saturating_sub(2 * RESERVED_BYTES);
+        let target = here.saturating_sub(2 * RESERVED_BYTES);
         stack.target.set(target);
         !stack.is_end_known.get()
     })

@@ -21,7 +21,7 @@ pub extern "C" fn oneheap_abi() -> u32 {
 }
 
 /// Starts Python unless it runs. `library` and `executable` are `length` bytes together with their closing NULs,
-/// UTF-8. 1: it runs now; otherwise a code.
+/// UTF-8. 1: it runs now, 2: another call had started it; otherwise a code.
 ///
 /// # Safety
 /// `paths` is readable for `length` bytes.
@@ -32,24 +32,46 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     }
     // SAFETY: as the caller vouches.
     let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
-    python::start(paths).map_or_else(|code| code as i32, |()| 1)
+    python::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
 }
 
-/// Writes what is known of the Python that runs (version, library, executable, prefix, each closed by a NUL, UTF-8) and
-/// answers its length in bytes: 0 if none was started here, more than `capacity` if there was no room.
+/// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
+/// closed by a NUL, UTF-8) and answers its length in bytes: 0 if none was started here, more than `capacity` if there was
+/// no room.
 ///
 /// # Safety
-/// `buffer` is writable for `capacity` bytes.
+/// `buffer` is null or writable for `capacity` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
-    let Some(description) = python::description() else {
+    // SAFETY: as the caller vouches.
+    unsafe { write(python::description(), buffer, capacity) }
+}
+
+/// Writes why Python refused to start (its words, then the name and the value of each environment variable that it reads,
+/// each closed by a NUL, UTF-8) and answers its length in bytes: 0 if it didn't, more than `capacity` if there was no
+/// room.
+///
+/// # Safety
+/// `buffer` is null or writable for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_refusal(buffer: *mut u8, capacity: u32) -> u32 {
+    // SAFETY: as the caller vouches.
+    unsafe { write(python::refusal(), buffer, capacity) }
+}
+
+/// Writes a text where there is room for it, and returns its length; 0 if there is none.
+///
+/// # Safety
+/// `buffer` is null or writable for `capacity` bytes.
+unsafe fn write(text: Option<&[u8]>, buffer: *mut u8, capacity: u32) -> u32 {
+    let Some(text) = text else {
         return 0;
     };
-    if !buffer.is_null() && description.len() <= capacity as usize {
+    if !buffer.is_null() && text.len() <= capacity as usize {
         // SAFETY: as the caller vouches, and there is room.
-        unsafe { buffer.copy_from_nonoverlapping(description.as_ptr(), description.len()) };
+        unsafe { buffer.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
     }
-    description.len() as u32
+    text.len() as u32
 }
 
 /// Attaches the thread until `oneheap_end_attachment` is called with the number that this returns, from 1 on; or a code.
@@ -112,7 +134,7 @@ pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
     crossing(whole(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }))
 }
 
-/// `PyMem_Free`, at once or by the deferred list.
+/// `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
 ///
 /// # Safety
 /// The address is 0 or a live `PyMem` block's that nobody uses any more.

@@ -29,6 +29,40 @@ pub fn wide(path: &[u8]) -> Vec<wchar_t> {
         .collect()
 }
 
+/// The name of an environment variable as it is compared.
+#[cfg(unix)]
+pub fn variable_name(name: &str) -> &str {
+    name
+}
+
+/// The name of an environment variable as it is compared: without regard to case.
+#[cfg(windows)]
+pub fn variable_name(name: &str) -> String {
+    name.to_ascii_uppercase()
+}
+
+/// The path that this library was opened by; empty if the system doesn't tell.
+#[cfg(unix)]
+pub fn own_path() -> Vec<u8> {
+    // SAFETY: plain data, all of whose fields may be zero.
+    let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
+    let own_address = own_path as fn() -> Vec<u8> as *const libc::c_void;
+    // SAFETY: writes the structure alone.
+    if unsafe { libc::dladdr(own_address, &mut info) } == 0 || info.dli_fname.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the loader's own string, which lives as long as this library.
+    unsafe { std::ffi::CStr::from_ptr(info.dli_fname) }
+        .to_bytes()
+        .to_vec()
+}
+
+/// The path that this library was opened by; empty if the system doesn't tell.
+#[cfg(windows)]
+pub fn own_path() -> Vec<u8> {
+    Vec::new()
+}
+
 /// Has the process call a function when it ends in order.
 #[cfg(unix)]
 pub fn at_exit(function: extern "C" fn()) {

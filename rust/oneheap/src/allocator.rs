@@ -57,7 +57,9 @@ impl PyMemAllocator {
 
     /// Whether the calling thread is attached to a subinterpreter, which [`standing`](Self::standing) calls detached.
     ///
-    /// Such a thread must not be attached to the main interpreter before it detaches.
+    /// Such a thread must not be attached to the main interpreter before it detaches: it would wait for itself. On CPython
+    /// 3.11, whose current thread state is one for the whole process, this is known on Linux alone, and while another
+    /// thread is attached it takes a system call.
     ///
     /// # Examples
     ///
@@ -91,7 +93,8 @@ impl PyMemAllocator {
     /// Frees a block of Python's on any thread, by way of the deferred list. After finalisation the block leaks.
     ///
     /// This is for memory that was allocated by `PyMem_Malloc`, `PyMem_Calloc` or `PyMem_Realloc` directly. The list
-    /// owns the block from now on.
+    /// owns the block from now on. `bytes` is the block's size as far as the caller knows it; it is only counted, for
+    /// [`on_deferred`](Self::on_deferred).
     ///
     /// # Safety
     ///
@@ -105,17 +108,57 @@ impl PyMemAllocator {
     /// use pyo3_ffi::PyMem_Free;
     ///
     /// /// # Safety
-    /// /// `block` is a block of at least 16 bytes from `PyMem_Malloc` that nobody uses any more.
-    /// unsafe fn free_anywhere(block: *mut u8) {
+    /// /// `block` is a block of `bytes` bytes, 16 at least, from `PyMem_Malloc` that nobody uses any more.
+    /// unsafe fn free_anywhere(block: *mut u8, bytes: usize) {
     ///     match PyMemAllocator::standing() {
     ///         Standing::Attached => unsafe { PyMem_Free(block.cast()) },
-    ///         _ => unsafe { PyMemAllocator::defer(block) },
+    ///         _ => unsafe { PyMemAllocator::defer(block, bytes) },
     ///     }
     /// }
     /// ```
-    pub unsafe fn defer(pointer: *mut u8) {
+    pub unsafe fn defer(pointer: *mut u8, bytes: usize) {
         // SAFETY: the caller's promise.
-        unsafe { HEAP.defer(pointer) }
+        unsafe { HEAP.defer(pointer, bytes) }
+    }
+
+    /// Has `notify` called after each block that is put on the deferred list, with how many bytes wait there.
+    ///
+    /// A library that has a thread of its own can have it attach and [`drain`](Self::drain) when much waits, or when
+    /// something has waited for long: while no thread attaches, the list only grows. `notify` replaces the one that was
+    /// set before.
+    ///
+    /// The number counts what was put on the list since it was last emptied, so a part that was freed already may be
+    /// counted. It is exact on one thread; blocks that several threads drop at the same moment can be missing.
+    ///
+    /// `notify` runs within the deallocation, on any thread in any state: a thread that isn't attached, one that holds
+    /// any lock, one of V8's or of the system's that frees memory. So it must not block, allocate, free, panic, or call
+    /// Python. Setting an atomic flag is fine, and [`std::thread::Thread::unpark`] is.
+    ///
+    /// No block is missed between `notify` and a thread that stops looking: if that thread stores that it does, calls
+    /// [`fence`](std::sync::atomic::fence) with `SeqCst`, and then finds [`waiting`](Self::waiting) false, a
+    /// `notify` for a later block sees the store by a load with `SeqCst`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// use oneheap::PyMemAllocator;
+    /// use std::sync::OnceLock;
+    /// use std::thread::Thread;
+    ///
+    /// /// A thread that attaches to Python and drains the list whenever it is unparked.
+    /// static JANITOR: OnceLock<Thread> = OnceLock::new();
+    ///
+    /// PyMemAllocator::on_deferred(|bytes| {
+    ///     if bytes >= 16 << 20
+    ///         && let Some(janitor) = JANITOR.get()
+    ///     {
+    ///         janitor.unpark();
+    ///     }
+    /// });
+    /// ```
+    pub fn on_deferred(notify: fn(usize)) {
+        HEAP.on_deferred(notify);
     }
 
     /// How often the allocator went its slow ways since the library was loaded.

@@ -13,6 +13,7 @@ use pyo3_ffi::{
 
 use crate::interpreter::Interpreter;
 use crate::symbol::python_symbol;
+use crate::thread_state;
 
 /// The thread state of the calling thread, or null.
 type CurrentThreadState = unsafe extern "C" fn() -> *mut PyThreadState;
@@ -30,6 +31,8 @@ pub struct CPython {
     main: AtomicPtr<PyInterpreterState>,
     /// The current thread state is that of whoever holds the GIL, not of the calling thread (3.11).
     current_is_global: AtomicBool,
+    /// Where that is so: whether [`thread_state`] can tell whose a state is.
+    tells_owner: AtomicBool,
     /// What Python calls when it has ended.
     on_exit: extern "C" fn(),
 }
@@ -40,18 +43,41 @@ impl CPython {
             current: AtomicPtr::new(null_mut()),
             main: AtomicPtr::new(null_mut()),
             current_is_global: AtomicBool::new(false),
+            tells_owner: AtomicBool::new(false),
             on_exit,
         }
     }
 
-    /// Whether the calling thread is attached to an interpreter that isn't the main one.
+    /// Whether the calling thread is attached to an interpreter that isn't the main one, or by a state that isn't its own.
     pub fn attached_elsewhere(&self) -> bool {
         if self.current.load(Ordering::Acquire).is_null() && !self.found() {
             return false;
         }
         // SAFETY: `found` has said yes, now or before.
         let interpreter = unsafe { self.current_interpreter() };
-        !interpreter.is_null() && interpreter != self.main.load(Ordering::Relaxed)
+        if interpreter.is_null() {
+            // SAFETY: as above.
+            return unsafe { self.attached_by_other_state() };
+        }
+        interpreter != self.main.load(Ordering::Relaxed)
+    }
+
+    /// Whether the calling thread is attached by another state than its own, where [`current_interpreter`](Self::current_interpreter)
+    /// doesn't know (3.11).
+    ///
+    /// # Safety
+    /// [`Interpreter::found`] has said yes.
+    unsafe fn attached_by_other_state(&self) -> bool {
+        if !self.tells_owner.load(Ordering::Relaxed) {
+            return false;
+        }
+        // SAFETY: as the caller has seen.
+        let state = unsafe { self.current_state() };
+        // Still current after the look: then it was not another thread's, deleted and its memory used for something else.
+        // SAFETY: as above.
+        !state.is_null()
+            && thread_state::is_callers(state)
+            && unsafe { self.current_state() } == state
     }
 
     /// Looks up what is needed of the running Python. Two threads that do so at once store the same.
@@ -71,11 +97,30 @@ impl CPython {
             return false;
         }
         self.main.store(main, Ordering::Relaxed);
-        self.current_is_global
-            .store(minor_version() <= LAST_GLOBAL_MINOR, Ordering::Relaxed);
-        // Release: whoever sees this sees the two above.
+        if minor_version() <= LAST_GLOBAL_MINOR {
+            // SAFETY: reads a thread-local.
+            let own = unsafe { PyGILState_GetThisThreadState() };
+            // SAFETY: Python is initialised; the state is the calling thread's.
+            let tells_owner = !own.is_null() && unsafe { thread_state::is_known(own) };
+            self.tells_owner.store(tells_owner, Ordering::Relaxed);
+            self.current_is_global.store(true, Ordering::Relaxed);
+        }
+        // Release: whoever sees this sees what is above.
         self.current.store(current.as_ptr(), Ordering::Release);
         true
+    }
+
+    /// The thread state of the calling thread, or null; on 3.11 that of whoever holds the GIL.
+    ///
+    /// # Safety
+    /// [`Interpreter::found`] has said yes.
+    #[inline]
+    unsafe fn current_state(&self) -> *mut PyThreadState {
+        let current = self.current.load(Ordering::Relaxed);
+        // SAFETY: as the caller has seen, this is the function, which has this type in every CPython.
+        let current = unsafe { std::mem::transmute::<*mut c_void, CurrentThreadState>(current) };
+        // SAFETY: it reads one word, thread-local from 3.12 on, and may be called in any state.
+        unsafe { current() }
     }
 
     /// The interpreter that the calling thread is attached to, or null.
@@ -84,11 +129,8 @@ impl CPython {
     /// [`Interpreter::found`] has said yes.
     #[inline]
     unsafe fn current_interpreter(&self) -> *mut PyInterpreterState {
-        let current = self.current.load(Ordering::Relaxed);
-        // SAFETY: as the caller has seen, this is the function, which has this type in every CPython.
-        let current = unsafe { std::mem::transmute::<*mut c_void, CurrentThreadState>(current) };
-        // SAFETY: it reads one word, thread-local from 3.12 on, and may be called in any state.
-        let state = unsafe { current() };
+        // SAFETY: as the caller has seen.
+        let state = unsafe { self.current_state() };
         if state.is_null() {
             return null_mut();
         }

@@ -18,7 +18,8 @@ pub trait Head {
     /// Takes all: leaves null; what the blocks' links were written with is visible.
     fn take(&self) -> *mut Link;
     /// Puts `new` in the place of `old` and publishes what was written before; or answers what is there instead, which
-    /// may be `old` all the same.
+    /// may be `old` all the same. Sequentially consistent where it succeeds, so that of a thread that pushes and then
+    /// looks whether somebody waits, and one that says that it waits and then looks at the list, one sees the other.
     fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link>;
 }
 
@@ -36,7 +37,7 @@ macro_rules! implement_head {
             }
 
             fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link> {
-                self.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
+                self.compare_exchange_weak(old, new, Ordering::SeqCst, Ordering::Relaxed)
                     .map(drop)
             }
         }
@@ -65,18 +66,18 @@ impl<H: Head> Deferred<H> {
         !self.head.peek().is_null()
     }
 
-    /// Puts a block on the list.
+    /// Puts a block on the list, and returns whether the list was empty.
     ///
     /// # Safety
     /// `block` is aligned to a word and at least a word long, and belongs to the list from now on.
-    pub unsafe fn push(&self, block: *mut u8) {
+    pub unsafe fn push(&self, block: *mut u8) -> bool {
         let link: *mut Link = block.cast();
         let mut head = self.head.peek();
         loop {
             // SAFETY: the block is the list's, and nobody else has it before `replace` publishes it.
             unsafe { link.write(Link { next: head }) };
             match self.head.replace(head, link) {
-                Ok(()) => return,
+                Ok(()) => return head.is_null(),
                 Err(now) => head = now,
             }
         }
@@ -89,8 +90,12 @@ impl<H: Head> Deferred<H> {
         let first = self.head.take();
         // SAFETY: the blocks from `first` on are this thread's alone.
         let rest = unsafe { cut(first, most) };
+        let is_last = rest.is_null();
         self.put_back(rest);
-        Portion { next: first }
+        Portion {
+            next: first,
+            is_last,
+        }
     }
 
     /// Puts a chain of blocks that this thread has alone back on the list. Where blocks have arrived meanwhile, those are
@@ -133,6 +138,14 @@ unsafe fn cut(first: *mut Link, most: usize) -> *mut Link {
 /// Blocks that were taken off the list, one after the other.
 pub struct Portion {
     next: *mut Link,
+    is_last: bool,
+}
+
+impl Portion {
+    /// Whether the list was empty after this was taken off it.
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
 }
 
 impl Iterator for Portion {

@@ -8,24 +8,28 @@ use crate::deferred::{Deferred, Link};
 use crate::interpreter::Interpreter;
 use crate::placement::{self, LEAST_BYTES, Origin};
 use crate::standing::{Life, Standing};
+use crate::waiting::WaitingBytes;
 
 /// How many deferred blocks are freed at a time: two million at once would hold a thread up for 131 ms (measured).
 pub const PORTION: usize = 256;
 
 /// How often the allocator went its slow ways, since the library was loaded.
 ///
-/// The two are counted on their own, without order between them.
+/// They are counted on their own, without order between them.
 ///
 /// # Examples
 ///
 /// ```
 /// let counters = oneheap::Counters::default();
-/// assert_eq!((counters.deferred, counters.system), (0, 0));
+/// assert_eq!((counters.deferred, counters.emptied, counters.system), (0, 0, 0));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Blocks ever put on the deferred list.
     pub deferred: u64,
+    /// How often the deferred list was emptied. If it is as before and blocks still wait, then the same ones. Threads of a
+    /// free-threaded build that empty the list at the same moment may count once.
+    pub emptied: u64,
     /// Allocations ever taken from the system.
     pub system: u64,
 }
@@ -44,7 +48,11 @@ pub struct Heap<I> {
     /// Python has once answered with an address that is no multiple of 16.
     misaligns: AtomicBool,
     deferred: Deferred<AtomicPtr<Link>>,
+    waiting: WaitingBytes,
+    /// What [`on_deferred`](Self::on_deferred) was given, a `fn(usize)`; null before.
+    notify: AtomicPtr<()>,
     deferred_count: AtomicU64,
+    emptied_count: AtomicU64,
     system_count: AtomicU64,
 }
 
@@ -55,7 +63,10 @@ impl<I: Interpreter> Heap<I> {
             life: Life::new(),
             misaligns: AtomicBool::new(false),
             deferred: Deferred::new(AtomicPtr::new(null_mut())),
+            waiting: WaitingBytes::new(),
+            notify: AtomicPtr::new(null_mut()),
             deferred_count: AtomicU64::new(0),
+            emptied_count: AtomicU64::new(0),
             system_count: AtomicU64::new(0),
         }
     }
@@ -79,6 +90,7 @@ impl<I: Interpreter> Heap<I> {
     pub fn counters(&self) -> Counters {
         Counters {
             deferred: self.deferred_count.load(Ordering::Relaxed),
+            emptied: self.emptied_count.load(Ordering::Relaxed),
             system: self.system_count.load(Ordering::Relaxed),
         }
     }
@@ -126,8 +138,12 @@ impl<I: Interpreter> Heap<I> {
         match self.arrive() {
             // SAFETY: attached; a block of Python's in this life, for there is no other.
             Standing::Attached => unsafe { self.interpreter.free(base) },
-            // SAFETY: `base` is a block of Python's, and the caller gives it up.
-            Standing::Detached => unsafe { self.push(base) },
+            Standing::Detached => {
+                // SAFETY: the block was allocated with this layout, so there are so many bytes.
+                let bytes = unsafe { placement::python_bytes(layout).unwrap_unchecked() };
+                // SAFETY: `base` is a block of Python's, and the caller gives it up.
+                unsafe { self.push(base, bytes) };
+            }
             Standing::Finalised => {}
         }
     }
@@ -166,15 +182,20 @@ impl<I: Interpreter> Heap<I> {
         unsafe { self.realloc_by_copy(pointer, layout, bytes) }
     }
 
-    /// Puts a block on the deferred list; after finalisation it leaks.
+    /// Puts a block of about `bytes` bytes on the deferred list; after finalisation it leaks.
     ///
     /// # Safety
     /// `base` is a live block of Python's, of at least a word, that nobody uses any more.
-    pub unsafe fn defer(&self, base: *mut u8) {
+    pub unsafe fn defer(&self, base: *mut u8, bytes: usize) {
         if self.standing() != Standing::Finalised {
             // SAFETY: the caller's promise.
-            unsafe { self.push(base) };
+            unsafe { self.push(base, bytes) };
         }
+    }
+
+    /// Has `notify` called, instead of the one before, after each block that is put on the deferred list.
+    pub fn on_deferred(&self, notify: fn(usize)) {
+        self.notify.store(notify as *mut (), Ordering::Release);
     }
 
     /// Frees up to [`PORTION`] deferred blocks if the thread is attached, and answers how many.
@@ -202,7 +223,17 @@ impl<I: Interpreter> Heap<I> {
     #[cold]
     unsafe fn free_portion(&self) -> usize {
         let mut freed = 0;
-        for block in self.deferred.take(PORTION) {
+        let bytes = self.waiting.take();
+        let portion = self.deferred.take(PORTION);
+        if portion.is_last() {
+            // No read-modify-write: a count that is lost to another thread's was changed by it.
+            let emptied = self.emptied_count.load(Ordering::Relaxed);
+            self.emptied_count
+                .store(emptied.wrapping_add(1), Ordering::Relaxed);
+        } else {
+            self.waiting.put_back(bytes);
+        }
+        for block in portion {
             // SAFETY: attached. The list holds Python's blocks of this life: `Life` is final, so blocks of another one
             // are never reached.
             unsafe { self.interpreter.free(block) };
@@ -214,10 +245,17 @@ impl<I: Interpreter> Heap<I> {
     /// # Safety
     /// `base` is a block of Python's that nobody uses any more.
     #[cold]
-    unsafe fn push(&self, base: *mut u8) {
+    unsafe fn push(&self, base: *mut u8, bytes: usize) {
         self.deferred_count.fetch_add(1, Ordering::Relaxed);
         // SAFETY: Python's blocks are at least LEAST_BYTES long and aligned to 16.
-        unsafe { self.deferred.push(base) };
+        let was_empty = unsafe { self.deferred.push(base) };
+        let waiting = self.waiting.add(bytes, was_empty);
+        let notify = self.notify.load(Ordering::Acquire);
+        if !notify.is_null() {
+            // SAFETY: not null, so `on_deferred` stored it, which takes functions of this type only.
+            let notify = unsafe { std::mem::transmute::<*mut (), fn(usize)>(notify) };
+            notify(waiting);
+        }
     }
 
     /// # Safety

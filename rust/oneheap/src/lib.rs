@@ -13,6 +13,8 @@ mod interpreter;
 mod placement;
 mod standing;
 mod symbol;
+mod thread_state;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -236,7 +236,7 @@ impl Drop for PythonBlock {
             // SAFETY: attached; a live block of Python's, whose owner this is.
             Standing::Attached => unsafe { PyMem_Free(self.pointer.cast()) },
             // SAFETY: a live block of Python's of 16 bytes and more, whose owner this is.
-            _ => unsafe { PyMemAllocator::defer(self.pointer) },
+            _ => unsafe { PyMemAllocator::defer(self.pointer, self.length) },
         }
     }
 }

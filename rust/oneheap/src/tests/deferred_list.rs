@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::sync::atomic::AtomicPtr;
+use loom::sync::atomic::{AtomicBool, AtomicPtr, fence};
 use loom::thread;
 
 use crate::deferred::{Deferred, Link, implement_head};
@@ -25,8 +25,8 @@ struct Block {
     contents: UnsafeCell<usize>,
 }
 
-/// Makes a block, writes its contents and pushes it.
-fn push(list: &List, contents: usize) {
+/// Makes a block, writes its contents and pushes it; returns whether the list was empty.
+fn push(list: &List, contents: usize) -> bool {
     let block = Box::new(Block {
         link: 0,
         contents: UnsafeCell::new(0),
@@ -34,7 +34,7 @@ fn push(list: &List, contents: usize) {
     // SAFETY: nobody else has the block yet.
     block.contents.with_mut(|cell| unsafe { *cell = contents });
     // SAFETY: the block is longer than a word, and given up.
-    unsafe { list.push(Box::into_raw(block).cast()) };
+    unsafe { list.push(Box::into_raw(block).cast()) }
 }
 
 /// Takes up to `most` blocks, reads their contents and frees them.
@@ -57,7 +57,9 @@ fn each_is_taken_once<const PARTS: usize>(
     parts: [fn(&List, usize) -> Vec<usize>; PARTS],
 ) {
     let list = empty();
-    (0..there).for_each(|contents| push(&list, contents));
+    for contents in 0..there {
+        push(&list, contents);
+    }
     let threads = parts.map(|part| {
         let list = list.clone();
         thread::spawn(move || part(&list, most))
@@ -111,4 +113,29 @@ fn the_rest_of_a_portion_comes_back_beside_new_arrivals() {
 #[test]
 fn two_threads_may_take_while_another_pushes() {
     bounded_model(|| each_is_taken_once(2, 3, 1, [push_one, take, take]));
+}
+
+/// A thread that stops looking at the list, and one that pushes and then looks whether the other still looks, as
+/// `PyMemAllocator::on_deferred` promises: none of the two misses the other, so no block is left without a thread that knows.
+#[test]
+fn a_block_is_seen_by_who_stops_looking_or_its_thread_sees_that() {
+    loom::model(|| {
+        let list = empty();
+        let looks = Arc::new(AtomicBool::new(true));
+        let pusher = thread::spawn({
+            let (list, looks) = (list.clone(), looks.clone());
+            move || {
+                assert!(push(&list, 0), "the list was empty");
+                // `loom` takes a sequentially consistent operation for less than it is; the fence is as strong.
+                fence(Ordering::SeqCst);
+                !looks.load(Ordering::SeqCst)
+            }
+        });
+        looks.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let is_waiting = list.is_waiting();
+        let sees_that = pusher.join().unwrap();
+        assert!(is_waiting || sees_that);
+        assert_eq!(take(&list, 1), [0]);
+    });
 }

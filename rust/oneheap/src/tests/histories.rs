@@ -1,7 +1,7 @@
 //! Random histories by several threads, against a model: each block holds bytes that are known.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use fastrand::Rng;
@@ -185,16 +185,26 @@ fn assert_all_freed(python: &Simulated, heap: &SimulatedHeap) {
     assert_eq!((python.python_blocks(), python.system_blocks()), (0, 0));
 }
 
+/// How many deferred frees were reported in the one test that asks for it.
+static REPORTS: AtomicU64 = AtomicU64::new(0);
+
 #[test]
-fn each_block_is_kept_and_goes_back_to_its_giver_once() {
+fn each_block_is_kept_and_goes_back_to_its_giver_once_and_each_deferred_free_is_reported() {
     for (seed, simulated) in [Simulated::new(), Simulated::new().free_threaded()]
         .into_iter()
         .enumerate()
     {
         let (python, heap) = simulated.heap();
+        REPORTS.store(0, Ordering::Relaxed);
+        heap.on_deferred(|waiting| {
+            assert!(waiting > 0);
+            REPORTS.fetch_add(1, Ordering::Relaxed);
+        });
         python.start();
         history(&python, &heap, seed as u64, |_| {});
+        assert_eq!(REPORTS.load(Ordering::Relaxed), heap.counters().deferred);
         assert_all_freed(&python, &heap);
+        assert!(heap.counters().emptied > 0);
     }
 }
 

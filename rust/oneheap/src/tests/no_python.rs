@@ -16,6 +16,6 @@ extern "C" fn Py_IsInitialized() -> core::ffi::c_int {
 }
 
 refuse! {
-    Py_AtExit Py_GetVersion PyGILState_GetThisThreadState PyThreadState_GetInterpreter
+    Py_AtExit Py_GetVersion PyGILState_GetThisThreadState PyThreadState_GetInterpreter PyThread_get_thread_ident
     PyMem_Malloc PyMem_Calloc PyMem_Realloc PyMem_Free
 }

@@ -1,5 +1,6 @@
 //! Where memory comes from and goes back to, in each state of Python and of the thread.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::thread;
@@ -53,8 +54,8 @@ fn detached_memory_is_the_systems() {
     assert_eq!(
         heap.counters(),
         Counters {
-            deferred: 0,
-            system: 2
+            system: 2,
+            ..Counters::default()
         }
     );
     blocks.into_iter().for_each(|block| block.free(&heap));
@@ -266,15 +267,94 @@ fn deferred_raw_blocks_are_freed_by_an_attached_thread_and_leak_after_finalisati
     let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
     python.detach();
     // SAFETY: a live block, which is given up.
-    unsafe { heap.defer(first) };
+    unsafe { heap.defer(first, 16) };
     assert!(python.attach());
     assert_eq!(heap.drain(), 1);
     python.finalise(&heap, || {}, || {});
     // SAFETY: as above.
-    unsafe { heap.defer(second) };
+    unsafe { heap.defer(second, 16) };
     assert_eq!(heap.counters().deferred, 1);
     assert!(!heap.is_waiting());
     assert_eq!(python.python_blocks(), 1);
+}
+
+thread_local! {
+    /// What the last deferred free on this thread reported.
+    static REPORTED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What a deferred free reports that `drop` does.
+fn reported(drop: impl FnOnce()) -> usize {
+    REPORTED.set(0);
+    drop();
+    REPORTED.get()
+}
+
+#[test]
+fn a_deferred_free_reports_how_many_bytes_wait_until_the_list_is_emptied() {
+    let (python, heap) = Simulated::new().heap();
+    heap.on_deferred(|bytes| REPORTED.set(bytes));
+    python.start();
+    assert!(python.attach());
+    let [small, aligned] = blocks(&heap);
+    let large = Block::alloc(&heap, layout(5000, 1), false, 0).expect("memory is there");
+    let [attached, last] = blocks(&heap);
+    assert_eq!(reported(|| attached.free(&heap)), 0, "not deferred");
+    python.detach();
+    assert_eq!(reported(|| small.free(&heap)), 100);
+    assert_eq!(reported(|| aligned.free(&heap)), 100 + 164);
+    assert_eq!(reported(|| large.free(&heap)), 100 + 164 + 5000);
+    assert!(python.attach());
+    assert_eq!(heap.counters().emptied, 0);
+    assert_eq!(heap.drain(), 3);
+    assert_eq!(heap.counters().emptied, 1);
+    python.detach();
+    assert_eq!(reported(|| last.free(&heap)), 164);
+}
+
+#[test]
+fn what_is_left_of_the_list_counts_with_what_was_freed_until_it_is_emptied() {
+    let (python, heap) = Simulated::new().heap();
+    heap.on_deferred(|bytes| REPORTED.set(bytes));
+    python.start();
+    assert!(python.attach());
+    let [one, another] = [block(&heap, 8), block(&heap, 8)];
+    let dropped: Vec<Block> = (0..2 * PORTION).map(|_| block(&heap, 8)).collect();
+    python.detach();
+    dropped.into_iter().for_each(|block| block.free(&heap));
+    assert!(python.attach());
+    assert_eq!(heap.drain(), PORTION);
+    assert_eq!(heap.counters().emptied, 0);
+    python.detach();
+    assert_eq!(reported(|| one.free(&heap)), (2 * PORTION + 1) * 100);
+    assert!(python.attach());
+    while heap.drain() > 0 {}
+    python.detach();
+    assert_eq!(reported(|| another.free(&heap)), 100);
+    assert!(python.attach());
+    assert_eq!(heap.drain(), 1);
+    python.detach();
+}
+
+#[test]
+fn a_deferred_raw_block_reports_the_size_it_was_given() {
+    use crate::interpreter::Interpreter;
+    let (python, heap) = Simulated::new().heap();
+    heap.on_deferred(|bytes| REPORTED.set(bytes));
+    python.start();
+    assert!(python.attach());
+    assert_eq!(heap.standing(), Standing::Attached);
+    // SAFETY: attached.
+    let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
+    python.detach();
+    // SAFETY: a live block, which is given up.
+    assert_eq!(reported(|| unsafe { heap.defer(first, 65_536) }), 65_536);
+    assert!(python.attach());
+    assert_eq!(heap.drain(), 1);
+    python.finalise(&heap, || {}, || {});
+    // SAFETY: as above.
+    let after_the_end = reported(|| unsafe { heap.defer(second, 65_536) });
+    assert_eq!(after_the_end, 0, "it leaks");
 }
 
 #[test]
