@@ -132,8 +132,6 @@ export function anyPatch(world: World): Patch {
         "zeroed",
         "align",
         "shape",
-        "get",
-        "value",
         "then",
         "cause",
       ])!;
