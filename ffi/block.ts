@@ -82,6 +82,9 @@ export interface ReallocOptions {
   zeroed?: boolean;
 }
 
+/** What the constructor is called with. `private` is a word of TypeScript's alone. */
+const OWN = Symbol();
+
 /** Gives `alloc` the constructor, which is nobody else's to call. */
 let create: <A extends TypedArray>(
   type: TypedArrayConstructor<A>,
@@ -157,7 +160,7 @@ export class Block<A extends TypedArray> implements Disposable {
       const bytes = byteLength(element.bytes, length);
       if (reportDue[0] !== 0) reportExternalMemory();
       const token = takeToken();
-      const block = new Block(type, element.bytes, length, token);
+      const block = new Block(type, element.bytes, length, token, OWN);
       const address = symbols.oneheap_block_alloc(
         token.slot,
         bytes,
@@ -192,7 +195,9 @@ export class Block<A extends TypedArray> implements Disposable {
     elementSize: number,
     length: number,
     token: FinalizerToken,
+    own: symbol,
   ) {
+    if (own !== OWN) throw new TypeError("A block is made by alloc");
     this.type = this.#type = type;
     this.#elementSize = elementSize;
     this.#length = length;

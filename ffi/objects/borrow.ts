@@ -46,6 +46,9 @@ export interface BorrowOptions extends Pick<RunOptions, "scope" | "names"> {
   copy?: boolean;
 }
 
+/** What the constructor is called with. `private` is a word of TypeScript's alone. */
+const OWN = Symbol();
+
 /** Gives `borrow` the constructor, which is nobody else's to call. */
 let create: <A extends TypedArray>(
   view: A,
@@ -83,7 +86,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
 
   static {
     create = (view, shape, format, copied) =>
-      new Borrowed(view, shape, format, copied);
+      new Borrowed(view, shape, format, copied, OWN);
   }
 
   private constructor(
@@ -91,7 +94,11 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     shape: readonly number[],
     format: string,
     copied: boolean,
+    own: symbol,
   ) {
+    if (own !== OWN) {
+      throw new TypeError("Borrowed memory is made by python.borrow");
+    }
     this.shape = shape;
     this.format = format;
     this.copied = copied;

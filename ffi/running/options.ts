@@ -4,10 +4,12 @@ import {
   entriesOf,
   isAbortSignal,
   isProxy,
+  normalize,
   PlainArray,
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
+import { napi } from "../library.ts";
 import { crossing, type PythonValue } from "../objects/object.ts";
 import type { Crossing } from "../symbols.ts";
 import { describe } from "../types.ts";
@@ -97,7 +99,9 @@ const MAX_KEPT_LENGTH = 64;
 function normalForm(name: string): string {
   const known = normalForms.get(name);
   if (known !== undefined) return known;
-  const normal = name.normalize("NFKC");
+  // V8 compiles the expression when it is used, and throws something else than a `RangeError` where that has too little stack.
+  napi.ensureStack();
+  const normal = normalize(name, "NFKC");
   if (!IDENTIFIER.test(normal)) {
     throw new RangeError(
       `The names must be Python identifiers; ${describe(name)} was given`,

@@ -8,9 +8,15 @@ export function bytesInPython(block: Block<TypedArray>): Uint8Array {
   return python.eval("bytes(block)", { names: { block } }) as Uint8Array;
 }
 
-/** Bytes that are no block's by chance. */
+const patterns = new Map<number, Uint8Array<ArrayBuffer>>();
+
+/** Bytes that are no block's by chance. The same array each time. */
 export function pattern(length: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, index) => (index * 7 + 1) & 0xff);
+  const known = patterns.get(length);
+  if (known !== undefined) return known;
+  const made = Uint8Array.from({ length }, (_, index) => index * 7 + 1);
+  patterns.set(length, made);
+  return made;
 }
 
 /** A block of `pattern`, with or without a view. */
@@ -44,8 +50,9 @@ export function expectContents(
 /** Resizes a block, which nobody in Python may hold any more, and frees it. */
 export function resizeAndFree(block: Block<Uint8Array<ArrayBuffer>>): void {
   const { length } = block;
-  const contents = block.view.slice();
+  const contents = new Uint8Array(length + 8);
+  contents.set(block.view);
   block.realloc(length + 8);
-  expectContents(block, new Uint8Array([...contents, ...new Uint8Array(8)]));
+  expectContents(block, contents);
   block.free();
 }

@@ -42,10 +42,20 @@ fn stack_pointer() -> usize {
     std::hint::black_box(&raw const here).addr()
 }
 
-/// Whether JavaScript is known to have enough of its stack left.
+/// Whether JavaScript is known to have enough of its stack left for what follows one call.
 #[inline]
 pub fn has_room() -> bool {
-    let wanted = stack_pointer().saturating_sub(RESERVED_BYTES);
+    has_room_for(RESERVED_BYTES)
+}
+
+/// The same for several calls, each of which makes sure of its own some frames deeper.
+pub fn has_room_for_several() -> bool {
+    has_room_for(RESERVED_BYTES + RESERVED_BYTES / 4)
+}
+
+#[inline]
+fn has_room_for(bytes: usize) -> bool {
+    let wanted = stack_pointer().saturating_sub(bytes);
     STACK
         .try_with(|stack| wanted >= stack.proven.get())
         .unwrap_or(true)

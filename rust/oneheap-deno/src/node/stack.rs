@@ -28,13 +28,16 @@ pub unsafe extern "C" fn stack_prover(env: napi_env, info: napi_callback_info) -
     null_mut()
 }
 
-/// `ensureStack()`: throws a `RangeError` unless there is enough of JavaScript's stack left for what follows.
+/// `ensureStack()`: throws a `RangeError` unless there is enough of JavaScript's stack left for what follows: several calls, each of
+/// which looks itself.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn ensure_stack(env: napi_env, _info: napi_callback_info) -> napi_value {
-    // SAFETY: as the caller vouches. What it throws is thrown when this returns.
-    unsafe { Env(env).has_stack() };
+    if !stack::has_room_for_several() {
+        // SAFETY: as the caller vouches. What it throws is thrown when this returns.
+        unsafe { Env(env).prove_stack(stack::has_room_for_several) };
+    }
     null_mut()
 }
 
@@ -47,15 +50,15 @@ impl Env {
     #[inline]
     pub unsafe fn has_stack(self) -> bool {
         // SAFETY: as the caller vouches.
-        stack::has_room() || unsafe { self.prove_stack() }
+        stack::has_room() || unsafe { self.prove_stack(stack::has_room) }
     }
 
-    /// Has JavaScript try how deep it gets.
+    /// Has JavaScript try how deep it gets, until there is room.
     ///
     /// # Safety
     /// As for [`has_stack`](Self::has_stack).
     #[cold]
-    unsafe fn prove_stack(self) -> bool {
+    unsafe fn prove_stack(self, has_room: fn() -> bool) -> bool {
         if stack::begin_trial() {
             let (mut prover, mut receiver, mut result) = (null_mut(), null_mut(), null_mut());
             // SAFETY: as the caller vouches; each result is written, or stays null.
@@ -69,7 +72,7 @@ impl Env {
                 return false;
             }
             stack::end_trial();
-            if stack::has_room() {
+            if has_room() {
                 return true;
             }
         }
