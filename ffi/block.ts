@@ -185,7 +185,7 @@ export class Block<A extends TypedArray> implements Disposable {
       }
       return buffer;
     };
-    identityOf = (block) => block.#identity;
+    identityOf = (block) => block.#isFreed() ? 0 : block.#identity;
     isBlock = (value): value is Block<TypedArray> =>
       typeof value === "object" && value !== null && #token in value;
   }

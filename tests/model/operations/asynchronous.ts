@@ -64,6 +64,7 @@ const start: Operation = (world, isHostile) => {
   const isRun = random.once(4);
   return {
     what: `${isRun ? "runAsync" : "evalAsync"} ${source}`,
+    usesDeno: true,
     call: () =>
       isRun
         ? python.runAsync(source, runOptions)
