@@ -185,7 +185,7 @@ export class Block<A extends TypedArray> implements Disposable {
       }
       return buffer;
     };
-    identityOf = (block) => block.#identity;
+    identityOf = (block) => block.#isFreed() ? 0 : block.#identity;
     isBlock = (value): value is Block<TypedArray> =>
       typeof value === "object" && value !== null && #token in value;
   }
@@ -206,12 +206,12 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** How many elements the block has; 0 once it is freed. */
   get length(): number {
-    return this.freed ? 0 : this.#length;
+    return this.#isFreed() ? 0 : this.#length;
   }
 
   /** The block's size in bytes; 0 once it is freed. */
   get byteLength(): number {
-    return this.freed ? 0 : this.#length * this.#elementSize;
+    return this.#isFreed() ? 0 : this.#length * this.#elementSize;
   }
 
   /**
@@ -225,6 +225,11 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** Whether the block was freed, or its view's memory transferred away. */
   get freed(): boolean {
+    return this.#isFreed();
+  }
+
+  /** The same, whatever property of its own the block was given. */
+  #isFreed(): boolean {
     return this.#token === undefined || this.#isTransferred();
   }
 
@@ -321,7 +326,7 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** Frees the block unless it is freed. */
   [Symbol.dispose](): void {
-    if (!this.freed) this.free();
+    if (!this.#isFreed()) this.free();
   }
 
   /** What owns the slot; a `FreedError` if the block is freed. */

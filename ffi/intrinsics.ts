@@ -118,6 +118,13 @@ export class PlainArray<Element> extends Array<Element> {
   }
 }
 
+const RangeErrorPrototype = RangeError.prototype;
+
+/** Whether an error may be the stack's end, which says nothing of what was tried. */
+export function isStackEnd(error: unknown): boolean {
+  return getPrototypeOf(error) === RangeErrorPrototype;
+}
+
 const AbortSignalPrototype = AbortSignal.prototype;
 
 /** Whether a value is an `AbortSignal`, rather than a `Proxy` of one, an object that inherits from one, or one that looks alike. */
@@ -129,7 +136,8 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   try {
     signalAborted(value as AbortSignal);
     return true;
-  } catch {
+  } catch (error) {
+    if (isStackEnd(error)) throw error;
     return false;
   }
 }

@@ -28,6 +28,6 @@ function sweep(): void {
 /** The block of this thread that returned; none if it was freed, resized or lost, or is another thread's. */
 export function lookup(identity: number): Block<TypedArray> | undefined {
   const block = blocks.get(identity)?.deref();
-  if (block === undefined || block.freed) return undefined;
+  if (block === undefined) return undefined;
   return identityOf(block) === identity ? block : undefined;
 }

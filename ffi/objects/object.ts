@@ -3,7 +3,13 @@
 import { type Block, isBlock, tokenOf } from "../block.ts";
 import { FreedError } from "../errors.ts";
 import { reportDue, reportExternalMemory } from "../external_memory.ts";
-import { apply, isArray, isView, typedArrayName } from "../intrinsics.ts";
+import {
+  apply,
+  isArray,
+  isStackEnd,
+  isView,
+  typedArrayName,
+} from "../intrinsics.ts";
 import { napi, symbols } from "../library.ts";
 import { lookup } from "./exported_blocks.ts";
 import { received } from "./outcome.ts";
@@ -175,8 +181,14 @@ export class PyObjectRef implements Disposable {
   [Symbol.dispose](): void {
     const reference = this.#reference;
     if (reference === undefined) return;
-    napi.release(reference);
+    // First, for releasing it may run a finaliser that comes here again.
     this.#reference = undefined;
+    try {
+      napi.release(reference);
+    } catch (error) {
+      this.#reference = reference;
+      throw error;
+    }
   }
 
   #live(): ArrayBuffer {
@@ -190,7 +202,8 @@ export function addressOf(pointer: unknown): number {
   if (typeof pointer === "object" && pointer !== null) {
     try {
       return symbols.oneheap_address(pointer as Deno.PointerObject);
-    } catch {
+    } catch (error) {
+      if (isStackEnd(error)) throw error;
       // Deno takes nothing but its own pointer objects.
     }
   }

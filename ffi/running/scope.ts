@@ -60,8 +60,14 @@ export class PythonScope implements Disposable {
   [Symbol.dispose](): void {
     const dictionary = this.#dictionary;
     if (dictionary === undefined) return;
-    napi.disposeScope(dictionary);
+    // First, for releasing variables may run a finaliser that comes here again.
     this.#dictionary = undefined;
+    try {
+      napi.disposeScope(dictionary);
+    } catch (error) {
+      this.#dictionary = dictionary;
+      throw error;
+    }
   }
 
   #live(): ArrayBuffer {

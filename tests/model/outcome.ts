@@ -40,7 +40,7 @@ export type Allowed = Readonly<Record<string, boolean | undefined>>;
 
 /** Messages of V8's that tell of code that took something for granted. */
 const INTERNAL =
-  /Cannot read propert|Cannot set propert|of undefined|of null|is not a function|is not iterable|is not a constructor|Cannot destructure|before initialization|Assignment to constant/;
+  /Cannot read propert|Cannot set propert|of undefined|of null|Invalid FFI|is not a function|is not iterable|is not a constructor|Cannot destructure|before initialization|Assignment to constant/;
 
 /** What came of an operation. */
 export class Outcome {

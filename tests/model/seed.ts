@@ -219,7 +219,7 @@ async function turn(world: World): Promise<void> {
   await settleRuns(world, world.random.once(2));
   await endWorker(world, false);
   // A run that hasn't settled holds what it was given.
-  if (world.runs.length === 0 && world.random.once(3)) {
+  if (world.runs.length === 0 && world.random.once(4)) {
     world.isQuiet = true;
     await checkCounts(world);
     if (world.hasGarbage) await collectAll(world);

@@ -73,6 +73,9 @@ export class Surroundings implements Disposable {
       import fuzz
       if address:
           fuzz.register(address, gate)
+          # Python's collector looks at what the seeds make only, for that is quicker.
+          fuzz.gc.collect()
+          fuzz.gc.freeze()
       `,
       {
         scope: this.scope,

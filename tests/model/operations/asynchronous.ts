@@ -3,7 +3,7 @@
 import { PyObjectRef, python, type RunOptions } from "../../../mod.ts";
 import { RunHandle } from "../handles.ts";
 import { names, options, signal } from "../hostile.ts";
-import { expect, nameOf, Outcome } from "../outcome.ts";
+import { expect, Marker, nameOf, Outcome } from "../outcome.ts";
 import { anyValue, errorsOf, type Given } from "../values.ts";
 import { type Choice, type Operation, remove, type World } from "../world.ts";
 
@@ -64,6 +64,7 @@ const start: Operation = (world, isHostile) => {
   const isRun = random.once(4);
   return {
     what: `${isRun ? "runAsync" : "evalAsync"} ${source}`,
+    usesDeno: true,
     call: () =>
       isRun
         ? python.runAsync(source, runOptions)
@@ -76,6 +77,16 @@ const start: Operation = (world, isHostile) => {
       expect(outcome.value instanceof Promise, "a promise");
       const { circumstances } = outcome;
       const wasEnded = given.isEnded;
+      let isEnded = false;
+      const abort = () => {
+        isEnded = true;
+        try {
+          controller!.abort();
+        } catch (error) {
+          // The signal's own getters are hostile.
+          if (!(error instanceof Marker)) throw error;
+        }
+      };
       const check = (run: RunHandle) => {
         given.settle();
         const threw = run.error !== undefined;
@@ -96,9 +107,9 @@ const start: Operation = (world, isHostile) => {
           TypeError: errors.TypeError || isForged,
           RangeError: errors.RangeError || isForged,
           InternalTypeError: isForged,
-          AbortError: told.isOdd || controller?.signal.aborted,
+          AbortError: told.isOdd || isEnded,
           PythonError: given.isForged,
-          "PythonError:KeyboardInterrupt": controller?.signal.aborted,
+          "PythonError:KeyboardInterrupt": isEnded,
           [`PythonError:${error}`]: true,
           "PythonError:RuntimeError": true,
           "PythonError:ValueError": source.startsWith("bytes"),
@@ -112,11 +123,11 @@ const start: Operation = (world, isHostile) => {
       const run = new RunHandle(
         outcome.value as Promise<unknown>,
         source,
-        () => isEndless && controller!.abort(),
+        () => isEndless && abort(),
         check,
       );
       world.runs.push(run);
-      if (controller !== undefined && random.once(6)) controller.abort();
+      if (controller !== undefined && random.once(6)) abort();
     },
   };
 };

@@ -12,12 +12,13 @@ use std::ptr::null_mut;
 use std::sync::Once;
 
 use napi_sys::{
-    Status, napi_callback, napi_callback_info, napi_create_array_with_length, napi_create_double,
-    napi_create_external_arraybuffer, napi_create_function, napi_create_string_latin1,
-    napi_create_string_utf8, napi_create_string_utf16, napi_env, napi_get_arraybuffer_info,
-    napi_get_boolean, napi_get_cb_info, napi_get_null, napi_get_typedarray_info,
-    napi_get_value_double, napi_get_value_string_utf16, napi_set_element, napi_set_named_property,
-    napi_typeof, napi_value, napi_valuetype,
+    PropertyAttributes, Status, napi_callback, napi_callback_info, napi_create_array_with_length,
+    napi_create_double, napi_create_external_arraybuffer, napi_create_function,
+    napi_create_string_latin1, napi_create_string_utf8, napi_create_string_utf16,
+    napi_define_properties, napi_env, napi_get_arraybuffer_info, napi_get_boolean,
+    napi_get_cb_info, napi_get_null, napi_get_typedarray_info, napi_get_value_double,
+    napi_get_value_string_utf16, napi_property_descriptor, napi_set_named_property, napi_typeof,
+    napi_value, napi_valuetype,
 };
 
 use crate::code::Code;
@@ -100,6 +101,19 @@ unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi
         // SAFETY: all three are live.
         unsafe { napi_set_named_property(env, exports, name.as_ptr(), function) };
     }
+}
+
+/// A number in decimal, as a C string.
+fn decimal(number: usize) -> [u8; 24] {
+    let mut digits = [0; 24];
+    let (mut rest, mut count) = (number, 0);
+    while count == 0 || rest > 0 {
+        digits[count] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+    }
+    digits[..count].reverse();
+    digits
 }
 
 /// What runs when V8 lets go of an external buffer.
@@ -327,7 +341,21 @@ impl Env {
         unsafe {
             napi_create_array_with_length(self.0, length, &mut array);
             for (index, element) in elements.enumerate() {
-                napi_set_element(self.0, array, index as u32, element);
+                // Defined, not set: a setter of a program's on `Array.prototype` must not get it.
+                let name = decimal(index);
+                let property = napi_property_descriptor {
+                    utf8name: name.as_ptr().cast(),
+                    name: null_mut(),
+                    method: None,
+                    getter: None,
+                    setter: None,
+                    value: element,
+                    attributes: PropertyAttributes::writable
+                        | PropertyAttributes::enumerable
+                        | PropertyAttributes::configurable,
+                    data: null_mut(),
+                };
+                napi_define_properties(self.0, array, 1, &property);
             }
         }
         array
