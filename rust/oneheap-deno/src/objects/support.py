@@ -82,7 +82,8 @@ def describe(exception):
     name = type_name(*names_of(kind))
     # Whatever these raise, SystemExit too, the exception itself is described.
     try:
-        message = fitting(plain(str(exception)))
+        # What is too long is shortened first; what stands in the place of lone surrogates may make it longer.
+        message = fitting(plain(fitting(str(exception))))
     except BaseException:
         message = "<its message can't be told>"
     try:
@@ -112,20 +113,25 @@ def plain(text):
 
 def fitting(text):
     """The text, shortened if JavaScript has no string of that size."""
-    if len(text) <= MAX_STRING_UNITS // 2:
+    length = str.__len__(text)
+    if length <= MAX_STRING_UNITS // 2:
         return text
-    if len(text) <= MAX_STRING_UNITS and (
-        text.isascii() or len(text.encode("utf-16-le")) // 2 <= MAX_STRING_UNITS
-    ):
+    if length <= MAX_STRING_UNITS and (str.isascii(text) or units_of(text) <= MAX_STRING_UNITS):
         return text
     return shortened(text, MAX_SHOWN_CHARACTERS)
 
 
+def units_of(text):
+    """How many UTF-16 units a text has."""
+    return len(str.encode(text, "utf-16-le", "surrogatepass")) // 2
+
+
 def shortened(text, most):
-    """The beginning of a long text, and how much more there is."""
-    if len(text) <= most:
+    """The beginning of a long text, and how much more there is. Of a subclass of `str`, no method is called."""
+    length = str.__len__(text)
+    if length <= most:
         return text
-    return f"{text[:most]}… ({len(text) - most} more characters)"
+    return f"{str.__getitem__(text, slice(most))}… ({length - most} more characters)"
 
 
 class Report:
@@ -231,7 +237,7 @@ def shown_notes(notes):
 def shown(value, text_of=str):
     """A value as a plain text of bounded length."""
     try:
-        return shortened(plain(text_of(value)), MAX_SHOWN_CHARACTERS)
+        return plain(shortened(text_of(value), MAX_SHOWN_CHARACTERS))
     except BaseException:
         return "<it can't be shown>"
 
