@@ -44,20 +44,17 @@ pub struct OutOfMemory;
 impl AddressTable {
     /// An empty table, without memory.
     pub const fn new() -> Self {
+        Self::with_allocator(allocate_zeroed)
+    }
+
+    /// An empty table whose memory comes from a function, which may fail in tests, and is the system's all the same.
+    pub const fn with_allocator(allocate: unsafe fn(Layout) -> *mut u8) -> Self {
         Self {
             entries: null_mut(),
             capacity: 0,
             length: 0,
-            allocate: allocate_zeroed,
+            allocate,
         }
-    }
-
-    /// An empty table whose memory comes from a function that may fail, and is the system's all the same.
-    #[cfg(test)]
-    pub const fn with_allocator(allocate: unsafe fn(Layout) -> *mut u8) -> Self {
-        let mut table = Self::new();
-        table.allocate = allocate;
-        table
     }
 
     /// How many addresses are in the table.
