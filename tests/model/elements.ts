@@ -179,8 +179,9 @@ function hostileElements(
           act(world);
           return random.below(40);
         }
-        override *[Symbol.iterator](): ArrayIterator<number> {
+        override [Symbol.iterator](): ArrayIterator<number> {
           act(world);
+          return super[Symbol.iterator]();
         }
         static get [Symbol.species]() {
           act(world);

@@ -92,13 +92,10 @@ class Hostile:
 
     def __buffer__(self, flags):
         call(10)
-        return memoryview(_shown)
+        return memoryview(bytearray(b"\x91\x92\x93\x94\x95\x96\x97\x98"))
 
     def __release_buffer__(self, view):
         call(11)
-
-
-_shown = bytearray(b"\x91\x92\x93\x94\x95\x96\x97\x98")
 
 
 class Raising(Exception):

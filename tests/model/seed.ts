@@ -20,7 +20,6 @@ import { TRANSFERS } from "./operations/transfers.ts";
 import { endWorker, startWorker, WORKERS } from "./operations/workers.ts";
 import { expect, Mismatch } from "./outcome.ts";
 import { anyPatch } from "./patches.ts";
-import { isDetached } from "./primordials.ts";
 import { performDeep, performFailing } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { type Choice, remove, World } from "./world.ts";
@@ -134,7 +133,6 @@ async function step(world: World): Promise<void> {
     );
   }
   if (random.once(8)) {
-    dropDetached(world);
     checkWorld(world);
   }
   if (random.once(20)) checkVariables(world);
@@ -151,14 +149,6 @@ function checkVariables(world: World): void {
     }
   } finally {
     world.isQuiet = false;
-  }
-}
-
-/** What hostile code detached of the things that JavaScript has is known by that alone. */
-function dropDetached(world: World): void {
-  for (const handle of [...world.borrowed]) {
-    if (handle.buffer === undefined || !isDetached(handle.buffer)) continue;
-    throw new Mismatch("expected: borrowed memory that isn't detached");
   }
 }
 

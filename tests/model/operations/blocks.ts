@@ -24,7 +24,7 @@ import {
   bufferOf,
   isDetached,
 } from "../primordials.ts";
-import type { Action, Choice, Operation, World } from "../world.ts";
+import type { Choice, Operation, World } from "../world.ts";
 
 /** There are at most so many blocks. */
 const MAX_BLOCKS = 12;
@@ -453,8 +453,3 @@ export const BLOCKS: readonly Choice[] = [
   { weight: 2, plan: decorate },
   { weight: 2, plan: misuse },
 ];
-
-/** An action that does nothing but what the function does. */
-export function step(what: string, settle: () => void): Action {
-  return { what, call: () => undefined, settle };
-}
