@@ -44,6 +44,12 @@ const COUNTS = new Float64Array(6);
  */
 export function stats(): Stats {
   symbols.oneheap_stats(COUNTS);
-  const [blocks, bytes, peakBytes, reclaimed, deferred, system] = COUNTS;
-  return { blocks, bytes, peakBytes, reclaimed, deferred, system };
+  return {
+    blocks: COUNTS[0],
+    bytes: COUNTS[1],
+    peakBytes: COUNTS[2],
+    reclaimed: COUNTS[3],
+    deferred: COUNTS[4],
+    system: COUNTS[5],
+  };
 }

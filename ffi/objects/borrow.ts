@@ -1,6 +1,7 @@
 /** Memory of Python objects, shown to JavaScript where it is. */
 
 import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
+import { freeze } from "../intrinsics.ts";
 import { napi } from "../library.ts";
 import { reportDue, reportExternalMemory } from "../external_memory.ts";
 import {
@@ -163,17 +164,24 @@ export function borrow<A extends TypedArray>(
       namesCrossing(entries),
     ),
   );
-  const [tag, ...details] = outcome as readonly unknown[];
-  if (tag === TAG.notShown) throw refusal(details, type);
-  const [buffer, number, copied, format, ...shape] = details as [
-    ArrayBuffer,
-    number,
-    boolean,
-    string,
-    ...number[],
-  ];
-  const Shown = CONSTRUCTORS[number] as TypedArrayConstructor<A>;
-  return create(new Shown(buffer), Object.freeze(shape), format, copied);
+  const answer = outcome as unknown[];
+  if (answer[0] === TAG.notShown) throw refusal(answer, type);
+  const Shown = CONSTRUCTORS[answer[2] as number] as TypedArrayConstructor<A>;
+  return create(
+    new Shown(answer[1] as ArrayBuffer),
+    shapeOf(answer, 5),
+    answer[4] as string,
+    answer[3] as boolean,
+  );
+}
+
+/** The shape at the end of an array from native code. By index: a pattern would run the iterator of arrays, which user code can change. */
+function shapeOf(answer: unknown[], start: number): readonly number[] {
+  const shape: number[] = [];
+  for (let index = start; index < answer.length; index++) {
+    shape[index - start] = answer[index] as number;
+  }
+  return freeze(shape);
 }
 
 /** The source as it crosses. */
@@ -183,25 +191,29 @@ function whatOf(source: BorrowSource): string | ArrayBuffer | number {
   return addressOf(source);
 }
 
-/** The error for a buffer that can't be shown. */
+/** The error for a buffer that can't be shown: why, its format and its shape come after the tag. */
 function refusal(
-  [why, format, ...shape]: readonly unknown[],
+  answer: unknown[],
   type: { readonly name: string } | undefined,
 ): BufferError {
-  const [reason] = Object.entries(REFUSAL).find(([, number]) =>
-    number === why
-  ) as [BufferRefusal, number];
-  const extents = Object.freeze(shape as number[]);
+  const reason = REASONS[answer[1] as number];
+  const format = answer[2] as string;
+  const extents = shapeOf(answer, 3);
   const what = `The buffer of format ${describe(format)} and shape [${
     extents.join(", ")
   }]`;
   return new BufferError(
     `${what} ${EXPLANATIONS[reason](type?.name)}`,
     reason,
-    format as string,
+    format,
     extents,
   );
 }
+
+/** The reasons by their numbers in Rust. */
+const REASONS = Object.fromEntries(
+  Object.entries(REFUSAL).map(([reason, number]) => [number, reason]),
+) as Record<number, BufferRefusal>;
 
 /** What is in the way, and what to do. */
 const EXPLANATIONS: Record<BufferRefusal, (type?: string) => string> = {

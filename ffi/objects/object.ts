@@ -254,9 +254,11 @@ export function valueOf(outcome: Outcome, cause?: unknown): PythonValue {
   return create(outcome as ArrayBuffer);
 }
 
-/** A block that returns, or its memory alone. */
-function block([, identity, reference]: unknown[]): PythonValue {
-  const block = lookup(identity as number);
+/** A block that returns, or its memory alone. By index: a pattern would run the iterator of arrays, which user code can change. */
+function block(outcome: readonly unknown[]): PythonValue {
+  const identity = outcome[1] as number;
+  const reference = outcome[2];
+  const block = lookup(identity);
   if (block === undefined) return valueOf(reference as Outcome);
   napi.release(reference as ArrayBuffer);
   return block;
