@@ -1,6 +1,6 @@
 /**
  * `deno task test:pythons`: the suite and the stress with one build of the library on every CPython of this machine,
- * and the suite with NumPy and on each of Python's allocators; with `--sid`, also on Debian's newest Pythons.
+ * and the suite with NumPy, the fuzzer, and the suite on each of Python's allocators; with `--sid`, also on Debian's newest Pythons.
  */
 
 import type { Attempt } from "../ffi/errors.ts";
@@ -10,7 +10,7 @@ import { type InstalledPython, installedPythons } from "./installed.ts";
 import { Schedule } from "./jobs.ts";
 import { numpyEnvironment } from "./numpy.ts";
 import { sidPythons } from "./sid.ts";
-import { stressJob, suiteJob, type TestedPython } from "./suite.ts";
+import { fuzzJob, stressJob, suiteJob, type TestedPython } from "./suite.ts";
 
 /** What `PYTHONMALLOC` is set to, besides being left alone. */
 const ALLOCATORS = ["debug", "malloc", "pymalloc"];
@@ -26,6 +26,7 @@ const newest = pythons.find(({ version }) => !version.endsWith("t"))!;
 const schedule = new Schedule(AT_ONCE);
 await Promise.all([
   ...(withSid ? [testSid()] : []),
+  schedule.run(fuzzJob(installed(newest))),
   testNumPy(newest),
   ...pythons.map((python) => testPython(installed(python))),
   ...ALLOCATORS.map((it) => testAllocator(installed(newest), it)),

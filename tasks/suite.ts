@@ -13,6 +13,9 @@ const STRESS = fileURLToPath(new URL("rust/target/release/stress", ROOT));
 const SUITE_TIMEOUT = 400;
 const STRESS_TIMEOUT = 60;
 
+/** How long a minute of the fuzzer may take, in seconds: its last seeds end after it. */
+const FUZZ_TIMEOUT = 240;
+
 /** What the stress programs do. */
 const SCENARIOS = ["plain", "tracemalloc", "subinterpreter", "lives"];
 
@@ -70,6 +73,23 @@ export function stressJob(python: TestedPython): Job {
         );
       }
       return `${SCENARIOS.join(", ")}: ${OPERATIONS} operations each`;
+    },
+  };
+}
+
+/** The hostile fuzzer on Python's debug allocator, for a minute. */
+export function fuzzJob(python: TestedPython): Job {
+  return {
+    subject: python.name,
+    activity: "fuzzer, PYTHONMALLOC=debug",
+    run: async () => {
+      const command = [
+        ...[Deno.execPath(), "run", "--allow-all", "--no-check"],
+        ...["tasks/fuzz.ts", "--minutes", "1", "--jobs", "1"],
+      ];
+      const env = { PYTHONMALLOC: "debug" };
+      const output = await runWith(python, command, env, FUZZ_TIMEOUT);
+      return output.trim().split("\n").at(-1) ?? "";
     },
   };
 }

@@ -23,9 +23,7 @@ use crate::objects::failure::Failure;
 use crate::objects::memory::{self, FallibleText};
 use crate::objects::object::Object;
 use crate::objects::published::Published;
-
-/// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
-const BF_GETBUFFER: c_int = 1;
+use crate::objects::retained::BF_GETBUFFER;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION` and `Py_TPFLAGS_IMMUTABLETYPE` of Python's `object.h`, from 3.10 on.
 const DISALLOW_INSTANTIATION: c_ulong = 1 << 7;

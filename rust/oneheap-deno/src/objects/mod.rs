@@ -9,6 +9,7 @@ pub mod numpy;
 pub mod object;
 pub mod published;
 pub mod reference;
+pub mod retained;
 pub mod support;
 pub mod text;
 pub mod value;

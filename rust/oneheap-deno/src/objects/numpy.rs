@@ -64,7 +64,9 @@ pub unsafe fn value_of_scalar(
             let is_memory_error = PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
             PyErr_Clear();
             if is_memory_error {
-                return Err(Failure::OutOfMemory(super::value::exported_bytes(object)));
+                return Err(Failure::OutOfMemory(super::retained::retained_bytes(
+                    object,
+                )));
             }
         }
         Ok(Object::owned(item))

@@ -32,6 +32,13 @@ MAX_GROUP_WIDTH = 15
 # How many bits an int has.
 bit_length = int.bit_length
 
+class Buffer:
+    """A type whose buffers come of Python code, as Rust recognises such types."""
+
+    def __buffer__(self, flags):
+        raise BufferError
+
+
 # What a class itself says of these, whatever its metaclass answers.
 qualname_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__

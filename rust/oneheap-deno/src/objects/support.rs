@@ -1,14 +1,16 @@
 //! The functions of `support.py`, and the few names that Rust looks up over and over.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 
 use pyo3_ffi::{
-    PyDict_GetItemString, PyErr_Clear, PyEval_GetBuiltins, PyObject, PyUnicode_InternFromString,
+    PyDict_GetItemString, PyErr_Clear, PyEval_GetBuiltins, PyObject, PyType_GetSlot,
+    PyUnicode_InternFromString,
 };
 
 use crate::code::Code;
 use crate::objects::object::Object;
 use crate::objects::published::Published;
+use crate::objects::retained::BF_GETBUFFER;
 use crate::python;
 
 /// Python's share of this library.
@@ -26,6 +28,8 @@ pub struct Support {
     pub describe: *mut PyObject,
     /// `bit_length(integer)`
     pub bit_length: *mut PyObject,
+    /// The function by which types with a `__buffer__` that is written in Python export buffers; null before 3.12.
+    pub python_get_buffer: *mut c_void,
     /// The module `builtins`, or its dictionary.
     pub builtins: *mut PyObject,
     /// `"__builtins__"`
@@ -73,6 +77,7 @@ unsafe fn load() -> Option<Support> {
             compile: function(c"compile_source")?.into_ptr(),
             describe: function(c"describe")?.into_ptr(),
             bit_length: function(c"bit_length")?.into_ptr(),
+            python_get_buffer: PyType_GetSlot(function(c"Buffer")?.as_ptr().cast(), BF_GETBUFFER),
             builtins: Object::borrowed(PyEval_GetBuiltins())?.into_ptr(),
             builtins_name: name(c"__builtins__")?.into_ptr(),
             name_name: name(c"__name__")?.into_ptr(),

@@ -5,12 +5,11 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use pyo3_ffi::{
-    Py_False, Py_None, Py_True, Py_buffer, PyBUF_INDIRECT, PyBool_FromLong, PyBuffer_Release,
-    PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, PyBytes_Type, PyErr_Clear,
-    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
-    PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
-    PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_CheckBuffer,
-    PyObject_GetBuffer, PyObject_Type, PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
+    Py_False, Py_None, Py_True, PyBool_FromLong, PyBytes_AsString, PyBytes_FromStringAndSize,
+    PyBytes_Size, PyBytes_Type, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type,
+    PyLong_AsLongLong, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString,
+    PyLong_Type, PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_Type,
+    PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
 use crate::code::Code;
@@ -19,6 +18,7 @@ use crate::objects::failure::Failure;
 use crate::objects::memory;
 use crate::objects::numpy;
 use crate::objects::object::{Held, Object};
+use crate::objects::retained::retained_bytes;
 use crate::objects::support::support;
 use crate::objects::text::{Text, text};
 
@@ -114,7 +114,7 @@ impl Answer {
                     return Ok(answer);
                 }
             }
-            let bytes = exported_bytes(&object);
+            let bytes = retained_bytes(&object);
             Ok(Self::Object(object.into(), bytes))
         }
     }
@@ -186,27 +186,6 @@ unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answ
         }
     }
     Ok(None)
-}
-
-/// The size of the memory that an object exports, 0 if it has no buffer: JavaScript's collector is told of it.
-///
-/// # Safety
-/// The thread is attached, and no exception is set.
-pub unsafe fn exported_bytes(object: &Object) -> usize {
-    let mut buffer = Py_buffer::new();
-    // SAFETY: attached; the buffer is released at once, and an exception in here is of no interest.
-    unsafe {
-        if PyObject_CheckBuffer(object.as_ptr()) == 0 {
-            return 0;
-        }
-        if PyObject_GetBuffer(object.as_ptr(), &mut buffer, PyBUF_INDIRECT) != 0 {
-            PyErr_Clear();
-            return 0;
-        }
-        let bytes = buffer.len as usize;
-        PyBuffer_Release(&mut buffer);
-        bytes
-    }
 }
 
 /// An `int` of any size.
