@@ -1,4 +1,7 @@
-/** The errors of this library. Bad arguments are `RangeError` and `TypeError`, as everywhere. */
+/**
+ * The errors of this library. Bad arguments are `RangeError` and `TypeError`, as everywhere. Fields are defined, not assigned: that
+ * works where `Error.prototype` is frozen or has setters.
+ */
 
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
 const NativeError = Error;
@@ -28,13 +31,13 @@ const MAX_SHOWN_UNITS = 64 * 1024;
  * ```
  */
 export class AllocationError extends Error {
+  override readonly name = "AllocationError";
   /** How many bytes were asked for. */
   readonly requested: number;
 
   /** Makes the error for a request of `requested` bytes. */
   constructor(requested: number, reason: string) {
     super(`Cannot allocate ${requested} bytes: ${reason}`);
-    this.name = "AllocationError";
     this.requested = requested;
   }
 }
@@ -56,10 +59,10 @@ export class AllocationError extends Error {
  * ```
  */
 export class FreedError extends Error {
+  override readonly name = "FreedError";
   /** Makes the error with its message. */
   constructor(message: string) {
     super(message);
-    this.name = "FreedError";
   }
 }
 
@@ -82,6 +85,7 @@ export class FreedError extends Error {
  * ```
  */
 export class BorrowedError extends Error {
+  override readonly name = "BorrowedError";
   /** How many Python objects hold the memory. */
   readonly holders: number;
 
@@ -93,7 +97,6 @@ export class BorrowedError extends Error {
     super(
       `The block can't be resized while ${objects} its memory. Let go of it in Python (del, or dispose the scope) first`,
     );
-    this.name = "BorrowedError";
     this.holders = holders;
   }
 }
@@ -132,6 +135,7 @@ export type BufferRefusal =
  * ```
  */
 export class BufferError extends Error {
+  override readonly name = "BufferError";
   /** What is in the way. */
   readonly reason: BufferRefusal;
   /** The elements' format, in the words of Python's `struct`. */
@@ -147,7 +151,6 @@ export class BufferError extends Error {
     shape: readonly number[],
   ) {
     super(message);
-    this.name = "BufferError";
     this.reason = reason;
     this.format = format;
     this.shape = shape;
@@ -212,7 +215,6 @@ let stackAccessor: PropertyDescriptor;
  * ```
  */
 export class PythonError extends Error {
-  // Fields are defined, not assigned: that works where `Error.prototype` is frozen or has setters.
   override readonly name = "PythonError";
   /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
   readonly type: string;
@@ -411,6 +413,7 @@ export interface Attempt {
  * ```
  */
 export class LibraryError extends Error {
+  override readonly name = "LibraryError";
   /** What was tried, in order, and why each was not taken. */
   readonly tried: readonly Attempt[];
 
@@ -427,7 +430,6 @@ export class LibraryError extends Error {
       message + lines.join(""),
       cause === undefined ? undefined : { cause },
     );
-    this.name = "LibraryError";
     this.tried = Object.freeze([...tried]);
   }
 }

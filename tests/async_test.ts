@@ -453,7 +453,7 @@ Deno.test("at every distance from the end of the stack a run comes to its end, o
       try {
         descend();
       } catch {
-        calls = 800;
+        calls = 3_000;
       }
       if (calls-- > 0) call();
     }

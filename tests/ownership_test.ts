@@ -573,14 +573,16 @@ Deno.test("a lost part of a view, a lost block and Python let go in any order", 
 
 Deno.test("memory in a circle of Python objects is freed by Python's collector", () => {
   using living = new Living();
+  using scope = new PythonScope();
   const block = sevens(5_008);
   python.run(
     `
     import gc
     circle = [memoryview(b)]
     circle.append(circle)
+    del circle, b
     `,
-    { names: { b: block } },
+    { scope, names: { b: block } },
   );
   block.free();
   living.assert(1, 5_008);

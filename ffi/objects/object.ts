@@ -13,7 +13,7 @@ import {
 import { napi, symbols } from "../library.ts";
 import { lookup } from "./exported_blocks.ts";
 import { received } from "./outcome.ts";
-import { type Crossing, type Outcome, TAG } from "../symbols.ts";
+import type { Crossing, Outcome } from "../symbols.ts";
 import { describe, type TypedArray } from "../types.ts";
 
 /**
@@ -31,7 +31,7 @@ import { describe, type TypedArray } from "../types.ts";
  * | {@linkcode Block} | `oneheap.Block`, no copy |
  * | {@linkcode PyObjectRef} | any other object |
  *
- * A NumPy scalar comes back as the number that it is.
+ * A NumPy scalar that is a number, a boolean, a string or bytes comes back as that; other ones stay objects.
  *
  * @example
  * ```ts

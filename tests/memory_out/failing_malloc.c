@@ -23,9 +23,11 @@ static atomic_size_t failed_bytes;
 static long first_failing, last_failing;
 static size_t above;
 
-static int add_ranges(struct dl_phdr_info *library, size_t size, void *data) {
-  (void)size, (void)data;
-  if (!strstr(library->dlpi_name, "oneheap_deno") && !strstr(library->dlpi_name, "libpython")) return 0;
+static int add_ranges(struct dl_phdr_info *library, size_t size, void *with_program) {
+  (void)size;
+  const char *name = library->dlpi_name;
+  int is_program = with_program && !*name;
+  if (!is_program && !strstr(name, "oneheap_deno") && !strstr(name, "libpython")) return 0;
   for (int at = 0; at < library->dlpi_phnum && range_count < MAX_RANGES; at++) {
     const ElfW(Phdr) *segment = &library->dlpi_phdr[at];
     if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;
@@ -36,10 +38,10 @@ static int add_ranges(struct dl_phdr_info *library, size_t size, void *data) {
   return 0;
 }
 
-/* How many executable segments the two libraries have. */
-long failing_find(void) {
+/* How many executable segments the two libraries have, and the program itself, which may be a Python, if it is to count too. */
+long failing_find(int with_program) {
   range_count = 0;
-  dl_iterate_phdr(add_ranges, NULL);
+  dl_iterate_phdr(add_ranges, with_program ? &range_count : NULL);
   return (long)range_count;
 }
 

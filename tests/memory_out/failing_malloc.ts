@@ -36,7 +36,7 @@ export interface Attempt<R> {
 /** The library, in a process that was started with it in `LD_PRELOAD`. */
 export class FailingMalloc {
   #library = Deno.dlopen(Deno.env.get("LD_PRELOAD")!, {
-    failing_find: { parameters: [], result: "i64" },
+    failing_find: { parameters: [/* with the program */ "i32"], result: "i64" },
     failing_arm: {
       parameters: [/* bytes */ "usize", /* first */ "i64", /* last */ "i64"],
       result: "void",
@@ -47,7 +47,7 @@ export class FailingMalloc {
 
   /** The libraries whose requests fail have to be open. */
   constructor() {
-    if (this.#library.symbols.failing_find() < 2n) {
+    if (this.#library.symbols.failing_find(0) < 2n) {
       throw new Error("the libraries whose requests are to fail aren't open");
     }
   }

@@ -2,8 +2,9 @@
 
 import {
   alloc,
+  attach,
   type Block,
-  type PyObjectRef,
+  PyObjectRef,
   python,
   PythonError,
   PythonScope,
@@ -18,6 +19,8 @@ export interface Operation {
   isRight(result: unknown, number: number): boolean;
   /** Whether that may come while requests fail; as afterwards, if not given. */
   isRightWithout?(result: unknown): boolean;
+  /** Whether all that it changes is as it was before. */
+  isUnchanged?(): boolean;
   /** Python compiles a new source, in which it has a fault of its own: see `faults.py`. */
   compiles?: boolean;
 }
@@ -51,6 +54,9 @@ const thing = scope.get("thing") as PyObjectRef;
 const fail = scope.get("fail") as PyObjectRef;
 const block: Block<Uint8Array<ArrayBuffer>> = alloc(Uint8Array, LONG);
 const single = alloc(Uint8Array, 1);
+const dimensions = new PyObjectRef(
+  single.toPython({ shape: new Array(1_000).fill(1) }),
+);
 
 /** Strings that differ in how they are kept and encoded. */
 const TEXTS = Object.entries({
@@ -120,6 +126,17 @@ const MANY_NAMES = Object.fromEntries(
 );
 const LONG_NAME = "n".repeat(LONG);
 
+/** A scope that has the first of these names alone. */
+const partial = new PythonScope();
+function clearPartial(): void {
+  python.run(
+    "[globals().pop(it) for it in [*globals()] if it.startswith('name_')]\nname_0 = -1",
+    { scope: partial },
+  );
+}
+clearPartial();
+const PARTIAL_SIZE = python.eval("len(globals())", { scope: partial });
+
 /** All operations. */
 export const OPERATIONS: Operation[] = [
   ...TEXTS.flatMap(([name, text]) => crossings(name, text, equal(text))),
@@ -178,6 +195,52 @@ export const OPERATIONS: Operation[] = [
     isRight: equal(999),
   },
   {
+    name: "run with many names in a scope that has some of them",
+    run: () => python.run("pass", { scope: partial, names: MANY_NAMES }),
+    isRight: () => {
+      const isSet = partial.get("name_0") === 0 &&
+        partial.get("name_999") === 999;
+      clearPartial();
+      return isSet;
+    },
+    isUnchanged: () =>
+      partial.get("name_0") === -1 && partial.get("name_1") === undefined &&
+      python.eval("len(globals())", { scope: partial }) === PARTIAL_SIZE,
+  },
+  {
+    name: "a fresh scope with circles of many functions and objects",
+    run: (number) =>
+      python.eval(
+        `[f := lambda: g, g := lambda: f, h := [f, g], h.append(h),` +
+          ` [h.append([h, lambda: h]) for _ in range(100)], ${number}][-1]`,
+        { names: { thing, block } },
+      ),
+    isRight: (result, number) => result === number,
+    compiles: true,
+  },
+  {
+    name: "many runs at once",
+    run: async () =>
+      (await Promise.all(
+        Array.from({ length: 100 }, (_, at) =>
+          python.evalAsync("at", { names: { at } })),
+      )).join(),
+    isRight: equal(Array.from({ length: 100 }, (_, at) => at).join()),
+  },
+  {
+    name: "many attachments at once",
+    run: () => {
+      const attachments: Disposable[] = [];
+      try {
+        for (let time = 0; time < 200; time++) attachments.push(attach());
+        return python.eval("1");
+      } finally {
+        while (attachments.length > 0) attachments.pop()![Symbol.dispose]();
+      }
+    },
+    isRight: equal(1),
+  },
+  {
     name: "get of a variable with a long name",
     run: () => scope.get(LONG_NAME),
     isRight: equal(undefined),
@@ -233,6 +296,11 @@ f(20)`)
       return python.eval("1", { names: {} }) === 1 && pointer !== null;
     },
     isRight: equal(true),
+  },
+  {
+    name: "the text of a block of many dimensions",
+    run: () => `${dimensions}`.length,
+    isRight: (result) => typeof result === "number" && result > 3_000,
   },
   {
     name: "a block as an argument",

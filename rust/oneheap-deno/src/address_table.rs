@@ -23,6 +23,15 @@ pub struct AddressTable {
     /// 0 or a power of two, and at least twice `length`, so that each search meets an unused place.
     capacity: usize,
     length: usize,
+    /// Allocates zeroes of the system's; null if memory is out.
+    allocate: unsafe fn(Layout) -> *mut u8,
+}
+
+/// # Safety
+/// The layout has a size that is not zero.
+unsafe fn allocate_zeroed(layout: Layout) -> *mut u8 {
+    // SAFETY: as the caller vouches.
+    unsafe { System.alloc_zeroed(layout) }
 }
 
 // SAFETY: the table owns its entries, which are plain numbers.
@@ -35,10 +44,16 @@ pub struct OutOfMemory;
 impl AddressTable {
     /// An empty table, without memory.
     pub const fn new() -> Self {
+        Self::with_allocator(allocate_zeroed)
+    }
+
+    /// An empty table whose memory comes from a function, which may fail in tests, and is the system's all the same.
+    pub const fn with_allocator(allocate: unsafe fn(Layout) -> *mut u8) -> Self {
         Self {
             entries: null_mut(),
             capacity: 0,
             length: 0,
+            allocate,
         }
     }
 
@@ -135,7 +150,7 @@ impl AddressTable {
         let capacity = (self.capacity * 2).max(MIN_CAPACITY);
         let layout = Layout::array::<Entry>(capacity).map_err(|_| OutOfMemory)?;
         // SAFETY: the capacity is not 0, and an entry neither.
-        let entries: *mut Entry = unsafe { System.alloc_zeroed(layout) }.cast();
+        let entries: *mut Entry = unsafe { (self.allocate)(layout) }.cast();
         if entries.is_null() {
             return Err(OutOfMemory);
         }
@@ -143,6 +158,7 @@ impl AddressTable {
             entries,
             capacity,
             length: self.length,
+            allocate: self.allocate,
         };
         for place in 0..self.capacity {
             let entry = self.get(place);

@@ -11,6 +11,7 @@ import gc
 import os
 import stat
 import sys
+from itertools import compress
 
 import _io
 
@@ -76,15 +77,39 @@ def output():
     return [stream for stream in streams if stream is not None]
 
 
-def live_objects():
-    """All objects that the collector knows, those too that `gc.freeze()` hid from it."""
+def descendants(kind):
+    """A class and all that are derived from it, by their identities: a class may not be hashable."""
+    found, pending = {}, [kind]
+    while pending:
+        kind = pending.pop()
+        if id(kind) not in found:
+            found[id(kind)] = kind
+            pending += type.__subclasses__(kind)
+    return found
+
+
+def imported_classes():
+    kinds = [getattr(sys.modules.get(module), name, None) for module, name in CLOSED_BY_FINALISER]
+    return [kind for kind in kinds if isinstance(kind, type)]
+
+
+def find_files():
+    """The text files, buffers and writers among all objects that the collector knows, those too that `gc.freeze()` hid from it.
+
+    There may be millions of objects, so each is looked at by functions of C's alone. None of them runs code of the object's, as
+    `isinstance` does, which asks a proxy for its class.
+    """
+    files = descendants(_io._IOBase)
+    writing = {name: kind for name, kind in files.items() if closes_by_itself(kind)}
+    for kind in imported_classes():
+        writing.update(descendants(kind))
+    text, buffers = descendants(_io.TextIOWrapper), descendants(_io.BufferedWriter)
+    buffers.update(descendants(_io.BufferedRandom))
+    wanted = {**writing, **text, **buffers}
     gc.unfreeze()
-    return gc.get_objects()
-
-
-def instances(objects, classes):
-    """Those of the classes. The type is looked at, for `isinstance` asks a proxy for its `__class__`."""
-    return [found for found in objects if issubclass(type(found), classes)]
+    objects = gc.get_objects()
+    found = list(compress(objects, map(wanted.__contains__, map(id, map(type, objects)))))
+    return [[one for one in found if id(type(one)) in kinds] for kinds in (text, buffers, writing)]
 
 
 def is_regular(file):
@@ -100,38 +125,12 @@ def flush(files):
         attempt(file, "flush")
 
 
-def buffered_files():
-    """The files that have a buffer: regular ones, and others. Text comes before the buffers that it is written to."""
-    objects = live_objects()
-    files = instances(objects, _io.TextIOWrapper)
-    files += instances(objects, (_io.BufferedWriter, _io.BufferedRandom))
-    regular, others = [], []
-    for file in files:
-        (regular if is_regular(file) else others).append(file)
-    return regular, others
-
-
 def closes_by_itself(kind):
     """Whether a class of files has a way to close that isn't one of Python's own files."""
-    for base in kind.__mro__:
-        if "close" in vars(base):
-            return base.__module__ != "_io"
+    for base in type.mro(kind):
+        if "close" in type.__dict__["__dict__"].__get__(base):
+            return type.__dict__["__module__"].__get__(base) != "_io"
     return False
-
-
-def writers():
-    """All that is to be closed, what is written to another one before that."""
-    objects = live_objects()
-    found = [file for file in instances(objects, _io._IOBase) if closes_by_itself(type(file))]
-    for module, name in CLOSED_BY_FINALISER:
-        kind = getattr(sys.modules.get(module), name, None)
-        if isinstance(kind, type):
-            # An abstract base class would ask itself.
-            found += [one for one in objects if type.__subclasscheck__(kind, type(one))]
-    streams = set(map(id, output()))
-    found = [writer for writer in found if id(writer) not in streams]
-    identities = set(map(id, found))
-    return sorted(found, key=lambda writer: -beneath(writer, identities))
 
 
 def beneath(writer, writers):
@@ -148,9 +147,26 @@ def beneath(writer, writers):
     return count
 
 
-def close_writers():
-    for writer in writers():
+def close(writers):
+    """Closes writers but for Python's output, what is written to another one before that."""
+    streams = output()
+    writers = [writer for writer in writers if not any(writer is stream for stream in streams)]
+    identities = set(map(id, writers))
+    for writer in sorted(writers, key=lambda writer: -beneath(writer, identities)):
         attempt(writer, "close")
+
+
+def write_files():
+    """Writes what is to be written to regular files and to Python's output, and returns the other files."""
+    text, buffers, writers = find_files()
+    regular, others = [], []
+    # Text before the buffers that it is written to, and both before what is closed, which may be under them.
+    for file in text + buffers:
+        (regular if is_regular(file) else others).append(file)
+    flush(regular)
+    flush(output())
+    close(writers)
+    return others
 
 
 def each(*steps):
@@ -163,14 +179,10 @@ def each(*steps):
 
 
 # The collector, which is disabled now, comes after the writers: what it finds was a scope's, and it knows no order in which to close
-# what is there.
+# what is there. Its finalisers may write once more.
 each(
     atexit._run_exitfuncs,
-    lambda: flush(buffered_files()[0]),
-    lambda: flush(output()),
-    close_writers,
+    write_files,
     gc.collect,
-    lambda: flush(buffered_files()[0]),
-    lambda: flush(output()),
-    lambda: flush(buffered_files()[1]),
+    lambda: flush(write_files()),
 )

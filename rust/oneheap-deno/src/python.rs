@@ -20,7 +20,7 @@ use pyo3_ffi::{
     PyUnicode_AsUTF8AndSize,
 };
 
-use crate::attach::Scope;
+use crate::attach::{Scope, let_go_while};
 use crate::code::Code;
 use crate::initialization;
 use crate::objects::object::{Object, release_waiting, releases_wait};
@@ -166,17 +166,20 @@ static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
 /// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
 pub fn start(paths: &[u8]) -> Result<bool, Code> {
     let mut is_first = false;
-    let started = STARTED.get_or_init(|| {
-        is_first = true;
-        let mut parts = paths.split(|&byte| byte == 0);
-        let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
-            return Err(Code::Invalid);
-        };
-        // SAFETY: callable at any time.
-        if unsafe { Py_IsInitialized() } != 0 {
-            return join(library);
-        }
-        launch(library.to_vec(), system::wide(executable))
+    // Detached meanwhile: a thread that waits here for another must not keep the GIL from it.
+    let started = let_go_while(|| {
+        STARTED.get_or_init(|| {
+            is_first = true;
+            let mut parts = paths.split(|&byte| byte == 0);
+            let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
+                return Err(Code::Invalid);
+            };
+            // SAFETY: callable at any time.
+            if unsafe { Py_IsInitialized() } != 0 {
+                return join(library);
+            }
+            launch(library.to_vec(), system::wide(executable))
+        })
     });
     started.as_ref().map(|_| is_first).map_err(|&code| code)
 }

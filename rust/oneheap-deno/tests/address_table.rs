@@ -4,11 +4,13 @@
 #[allow(missing_docs)]
 mod address_table;
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
+use std::ptr::null_mut;
 
-use address_table::AddressTable;
+use address_table::{AddressTable, OutOfMemory};
 
-const OPERATIONS: usize = if cfg!(miri) { 2_000 } else { 200_000 };
+const OPERATIONS: usize = if cfg!(miri) { 300 } else { 200_000 };
 
 /// Pseudo-random numbers (SplitMix64), the same each time.
 struct Random(u64);
@@ -38,6 +40,37 @@ fn an_address_that_is_set_again_has_the_new_size() {
     assert_eq!(table.len(), 1);
     assert_eq!(table.remove(16), Some(200));
     assert_eq!(table.remove(16), None);
+}
+
+/// Has memory for the first entries only.
+///
+/// # Safety
+/// The layout has a size that is not zero.
+unsafe fn allocate_little(layout: Layout) -> *mut u8 {
+    if layout.size() > 2048 {
+        return null_mut();
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { System.alloc_zeroed(layout) }
+}
+
+#[test]
+fn a_table_that_can_not_grow_is_as_it_was() {
+    let mut table = AddressTable::with_allocator(allocate_little);
+    let mut address = 16;
+    while table.insert(address, address).is_ok() {
+        address += 16;
+    }
+    let length = table.len();
+    assert!(length > 0);
+    assert_eq!(table.insert(address, 1), Err(OutOfMemory));
+    assert_eq!(table.len(), length);
+    assert_eq!(table.remove(address), None);
+    for known in (16..address).step_by(16) {
+        assert_eq!(table.remove(known), Some(known));
+    }
+    assert_eq!(table.insert(address, 1), Ok(()));
+    assert_eq!(table.remove(address), Some(1));
 }
 
 #[test]

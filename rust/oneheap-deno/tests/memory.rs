@@ -254,12 +254,8 @@ fn memory_lives_exactly_as_long_as_somebody_holds_it() {
                 2 => drop(reads.pop()),
                 3 => exports.extend(slot.export().ok().map(|export| (memory, export))),
                 4 => drop(exports.pop()),
-                5 => {
-                    // The view's buffer is transferred away, and dropped there.
-                    if view.take().is_some() {
-                        slot.forget();
-                    }
-                }
+                // The view's buffer is transferred away, and dropped there.
+                5 if view.take().is_some() => slot.forget(),
                 6 => {
                     let is_exported = exports.iter().any(|(of, _)| std::ptr::eq(of.0, memory.0));
                     match slot.begin_resize(|| drop(view.take())) {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use napi_sys::{
     Status, TypedarrayType, ValueType, napi_create_bigint_int64, napi_create_bigint_words,
-    napi_create_typedarray, napi_env, napi_get_typedarray_info, napi_get_value_bigint_words,
-    napi_get_value_bool, napi_value,
+    napi_create_string_utf16, napi_create_typedarray, napi_env, napi_get_typedarray_info,
+    napi_get_value_bigint_words, napi_get_value_bool, napi_value,
 };
 
 use crate::attach::Scope;
@@ -328,7 +328,7 @@ impl Env {
                 }) => {
                     let report =
                         report.map_or_else(|| self.null(), |held| self.new_reference(held, 0));
-                    let parts = [self.string(&kind), self.string(&message), report];
+                    let parts = [self.string(&kind), self.message(&message), report];
                     self.tagged(Tag::Raised, &parts)
                 }
                 Failure::Refused(code) => {
@@ -340,6 +340,30 @@ impl Env {
                 }
             }
         }
+    }
+
+    /// The message of an exception. V8 makes no string of more bytes of UTF-8 than a string may have UTF-16 units.
+    ///
+    /// # Safety
+    /// The environment is live.
+    unsafe fn message(self, message: &str) -> napi_value {
+        // SAFETY: as the caller vouches.
+        let value = unsafe { self.string(message) };
+        if !value.is_null() {
+            return value;
+        }
+        let mut units: Vec<u16> = Vec::new();
+        let mut value = null_mut();
+        if units
+            .try_reserve_exact(message.encode_utf16().count())
+            .is_ok()
+        {
+            units.extend(message.encode_utf16());
+            let length = units.len() as isize;
+            // SAFETY: as the caller vouches; the units are readable for their length.
+            unsafe { napi_create_string_utf16(self.0, units.as_ptr(), length, &mut value) };
+        }
+        value
     }
 
     /// What came of borrowing a buffer.

@@ -3,15 +3,16 @@
 //! The type is made of a specification, with its own fields after those of `object`, whose size differs between builds. An
 //! instance never changes, and refers to no other Python object, so it needs no collector and no lock.
 
-use std::ffi::{CStr, CString, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
+use std::fmt::{self, Write};
 use std::ptr::null_mut;
 
 use pyo3_ffi::{
     Py_DecRef, Py_IncRef, Py_TPFLAGS_DEFAULT, Py_buffer, Py_tp_dealloc, Py_tp_doc, Py_tp_free,
     Py_tp_repr, PyBUF_F_CONTIGUOUS, PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE,
-    PyBaseObject_Type, PyErr_SetString, PyExc_BufferError, PyLong_AsSsize_t, PyObject,
-    PyObject_GetAttrString, PyObject_Type, PyType_FromSpec, PyType_GenericAlloc, PyType_GetSlot,
-    PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromString,
+    PyBaseObject_Type, PyErr_NoMemory, PyErr_SetString, PyExc_BufferError, PyLong_AsSsize_t,
+    PyObject, PyObject_GetAttrString, PyObject_Type, PyType_FromSpec, PyType_GenericAlloc,
+    PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromStringAndSize,
 };
 
 use crate::block::{Memory, Slot};
@@ -19,7 +20,7 @@ use crate::code::Code;
 use crate::memory::shared_memory::ExportedMemory;
 use crate::objects::element::Element;
 use crate::objects::failure::Failure;
-use crate::objects::memory;
+use crate::objects::memory::{self, FallibleText};
 use crate::objects::object::Object;
 use crate::objects::published::Published;
 
@@ -214,17 +215,27 @@ unsafe extern "C" fn dealloc(object: *mut PyObject) {
 unsafe extern "C" fn repr(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: as Python vouches.
     let export = unsafe { export(object) };
-    let extents: Vec<String> = export.shape.iter().map(isize::to_string).collect();
-    let text = format!(
-        "<oneheap.Block of {}, shape ({}{}){}>",
-        export.element.name(),
-        extents.join(", "),
-        if extents.len() == 1 { "," } else { "" },
-        if export.readonly { ", read-only" } else { "" },
-    );
-    let text = CString::new(text).unwrap_or_default();
-    // SAFETY: attached; ASCII with a closing NUL.
-    unsafe { PyUnicode_FromString(text.as_ptr()) }
+    let mut text = FallibleText::default();
+    // SAFETY: attached; the text is readable for its length.
+    unsafe {
+        if write_repr(export, &mut text).is_err() {
+            return PyErr_NoMemory();
+        }
+        let text = text.as_bytes();
+        PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize)
+    }
+}
+
+/// Writes what [`repr`] says.
+fn write_repr(export: &Export, text: &mut FallibleText) -> fmt::Result {
+    write!(text, "<oneheap.Block of {}, shape (", export.element.name())?;
+    for (dimension, extent) in export.shape.iter().enumerate() {
+        let separator = if dimension > 0 { ", " } else { "" };
+        write!(text, "{separator}{extent}")?;
+    }
+    let comma = if export.shape.len() == 1 { "," } else { "" };
+    let readonly = if export.readonly { ", read-only" } else { "" };
+    write!(text, "{comma}){readonly}>")
 }
 
 /// `bf_getbuffer`: fills in a buffer as Python's documentation of the buffer protocol has it for contiguous memory. The

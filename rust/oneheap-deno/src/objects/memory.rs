@@ -1,6 +1,7 @@
 //! Allocations whose size user data decides. They return the size as a [`Failure`] where Rust's own would end the process.
 
 use std::alloc::{Layout, alloc, alloc_zeroed};
+use std::fmt;
 use std::ptr::NonNull;
 
 use pyo3_ffi::{PyErr_Clear, PyErr_ExceptionMatches, PyExc_MemoryError};
@@ -47,6 +48,25 @@ pub fn zeroed_bytes(length: usize) -> Result<Vec<u8>, Failure> {
     unsafe {
         let data = NonNull::new(alloc_zeroed(layout)).ok_or(Failure::OutOfMemory(length))?;
         Ok(Vec::from_raw_parts(data.as_ptr(), length, length))
+    }
+}
+
+/// Text that `write!` adds to; it fails where memory is out.
+#[derive(Default)]
+pub struct FallibleText(Vec<u8>);
+
+impl FallibleText {
+    /// The text, in UTF-8.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Write for FallibleText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.try_reserve(text.len()).map_err(|_| fmt::Error)?;
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -35,6 +35,10 @@ bit_length = int.bit_length
 # What a class itself says of these, whatever its metaclass answers.
 qualname_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__
+# The same of exceptions.
+traceback_of = BaseException.__traceback__.__get__
+cause_of = BaseException.__cause__.__get__
+context_of = BaseException.__context__.__get__
 
 
 def compile_source(source, mode, name):
@@ -78,7 +82,8 @@ def describe(exception):
     name = type_name(*names_of(kind))
     # Whatever these raise, SystemExit too, the exception itself is described.
     try:
-        message = fitting(plain(str(exception)))
+        # What is too long is shortened first; what stands in the place of lone surrogates may make it longer.
+        message = fitting(plain(fitting(str(exception))))
     except BaseException:
         message = "<its message can't be told>"
     try:
@@ -108,20 +113,25 @@ def plain(text):
 
 def fitting(text):
     """The text, shortened if JavaScript has no string of that size."""
-    if len(text) <= MAX_STRING_UNITS // 2:
+    length = str.__len__(text)
+    if length <= MAX_STRING_UNITS // 2:
         return text
-    if len(text) <= MAX_STRING_UNITS and (
-        text.isascii() or len(text.encode("utf-16-le")) // 2 <= MAX_STRING_UNITS
-    ):
+    if length <= MAX_STRING_UNITS and (str.isascii(text) or units_of(text) <= MAX_STRING_UNITS):
         return text
     return shortened(text, MAX_SHOWN_CHARACTERS)
 
 
+def units_of(text):
+    """How many UTF-16 units a text has."""
+    return len(str.encode(text, "utf-16-le", "surrogatepass")) // 2
+
+
 def shortened(text, most):
-    """The beginning of a long text, and how much more there is."""
-    if len(text) <= most:
+    """The beginning of a long text, and how much more there is. Of a subclass of `str`, no method is called."""
+    length = str.__len__(text)
+    if length <= most:
         return text
-    return f"{text[:most]}… ({len(text) - most} more characters)"
+    return f"{str.__getitem__(text, slice(most))}… ({length - most} more characters)"
 
 
 class Report:
@@ -132,7 +142,7 @@ class Report:
     def __init__(self, exception, name, message):
         self.name = name
         self.message = shortened(message, MAX_SHOWN_CHARACTERS)
-        steps = exception.__traceback__
+        steps = traceback_of(exception)
         while steps is not None and steps.tb_frame.f_globals is globals():
             steps = steps.tb_next
         self.steps = Steps(steps)
@@ -174,17 +184,17 @@ def summarize(exception, steps):
     import traceback
 
     first = traceback.TracebackException(
-        type(exception), exception, exception.__traceback__, limit=0, lookup_lines=False, compact=True
+        type(exception), exception, traceback_of(exception), limit=0, lookup_lines=False, compact=True
     )
     waiting = [(first, exception, steps)]
     while waiting:
         summary, one, steps = waiting.pop()
-        summary.stack = Steps(one.__traceback__) if steps is None else steps
+        summary.stack = Steps(traceback_of(one)) if steps is None else steps
         drop_references(summary, type(one))
         if summary.__cause__ is not None:
-            waiting.append((summary.__cause__, one.__cause__, None))
+            waiting.append((summary.__cause__, cause_of(one), None))
         if summary.__context__ is not None:
-            waiting.append((summary.__context__, one.__context__, None))
+            waiting.append((summary.__context__, context_of(one), None))
         if summary.exceptions:
             shown = min(len(summary.exceptions), MAX_GROUP_WIDTH)
             summary.exceptions[shown:] = [None] * (len(summary.exceptions) - shown)
@@ -227,7 +237,7 @@ def shown_notes(notes):
 def shown(value, text_of=str):
     """A value as a plain text of bounded length."""
     try:
-        return shortened(plain(text_of(value)), MAX_SHOWN_CHARACTERS)
+        return plain(shortened(text_of(value), MAX_SHOWN_CHARACTERS))
     except BaseException:
         return "<it can't be shown>"
 

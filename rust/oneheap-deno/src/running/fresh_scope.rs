@@ -24,6 +24,7 @@ use pyo3_ffi::{
 
 use crate::code::Code;
 use crate::objects::exporter;
+use crate::objects::memory;
 use crate::objects::object::Object;
 use crate::objects::published::Published;
 use crate::objects::support::Support;
@@ -315,6 +316,20 @@ enum Worth {
     Nothing,
 }
 
+/// Adds an element; none if memory is out.
+fn push<T>(vec: &mut Vec<T>, element: T) -> Option<()> {
+    vec.try_reserve(1).ok()?;
+    vec.push(element);
+    Some(())
+}
+
+/// The elements, of which there are at most `capacity`; none if memory is out.
+fn collected<T>(capacity: usize, elements: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let mut vec = memory::vec_with_capacity(capacity).ok()?;
+    vec.extend(elements.take(capacity));
+    Some(vec)
+}
+
 /// What a scope reaches.
 struct Graph {
     /// Whether nothing was left out for being too much.
@@ -337,11 +352,12 @@ impl Graph {
     unsafe fn of(functions: &Functions, scope: &Object, support: &Support) -> Option<Self> {
         let mut graph = Self {
             is_complete: true,
-            objects: vec![scope.as_ptr()],
+            objects: Vec::new(),
             edges: Vec::new(),
             referents: Vec::new(),
             counts: Vec::new(),
         };
+        push(&mut graph.objects, scope.as_ptr())?;
         let mut places = HashMap::from([(scope.as_ptr().addr(), 0)]);
         // SAFETY: as the caller vouches; the lists keep alive what is found.
         unsafe {
@@ -355,34 +371,35 @@ impl Graph {
                 let length = PyList_Size(list.as_ptr());
                 if length > MAX_REFERENCES {
                     graph.is_complete = false;
-                    graph.edges.push(Vec::new());
-                    graph.referents.push(None);
+                    push(&mut graph.edges, Vec::new())?;
+                    push(&mut graph.referents, None)?;
                     continue;
                 }
                 let mut edges = Vec::new();
                 for index in 0..length {
                     let other = PyList_GetItem(list.as_ptr(), index);
                     if let Some(&place) = places.get(&other.addr()) {
-                        edges.push(place);
+                        push(&mut edges, place)?;
                         continue;
                     }
                     match functions.worth_of(other, scope.as_ptr(), support) {
                         Worth::Looking if graph.objects.len() < MAX_OBJECTS => {
                             let place = graph.objects.len();
+                            places.try_reserve(1).ok()?;
                             places.insert(other.addr(), place);
-                            graph.objects.push(other);
-                            edges.push(place);
+                            push(&mut graph.objects, other)?;
+                            push(&mut edges, place)?;
                         }
                         Worth::Looking | Worth::TooMuch => graph.is_complete = false,
                         Worth::Nothing => (),
                     }
                 }
-                graph.edges.push(edges);
-                graph.referents.push(Some(list));
+                push(&mut graph.edges, edges)?;
+                push(&mut graph.referents, Some(list))?;
             }
             for &object in &graph.objects {
                 let count = Functions::count(functions.getrefcount, object)?;
-                graph.counts.push(count - functions.uncounted);
+                push(&mut graph.counts, count - functions.uncounted)?;
             }
         }
         // The caller's reference.
@@ -405,8 +422,8 @@ impl Graph {
         if used[0] {
             return Some(Verdict::Used);
         }
-        let garbage: Vec<usize> = (0..used.len()).filter(|&place| !used[place]).collect();
-        let circular = self.circular(&garbage, false);
+        let garbage = collected(used.len(), (0..used.len()).filter(|&place| !used[place]))?;
+        let circular = self.circular(&garbage, false)?;
         if circular.is_empty() {
             return Some(Verdict::Drop);
         }
@@ -419,7 +436,7 @@ impl Graph {
                 may_be_seen |= count != 0;
             }
             if !may_be_seen
-                && self.circular(&garbage, true).is_empty()
+                && self.circular(&garbage, true)?.is_empty()
                 && self.is_plain(&garbage, functions)
             {
                 return Some(Verdict::Clear);
@@ -430,17 +447,20 @@ impl Graph {
         }
     }
 
-    /// For each object whether something else than these uses it. None if the counts can't be right: nothing can be said then.
+    /// For each object whether something else than these uses it. None if the counts can't be right, or memory is out: nothing can be
+    /// said then.
     fn used(&self) -> Option<Vec<bool>> {
-        let mut rest = self.counts.clone();
+        let objects = self.counts.len();
+        let mut rest = memory::copied(&self.counts).ok()?;
         for &place in self.edges.iter().flatten() {
             rest[place] -= 1;
         }
         if rest.iter().any(|&count| count < 0) {
             return None;
         }
-        let mut used: Vec<bool> = rest.iter().map(|&count| count > 0).collect();
-        let mut waiting: Vec<usize> = (0..used.len()).filter(|&place| used[place]).collect();
+        let mut used = collected(objects, rest.iter().map(|&count| count > 0))?;
+        // Each object waits once.
+        let mut waiting = collected(objects, (0..objects).filter(|&place| used[place]))?;
         while let Some(place) = waiting.pop() {
             for &other in &self.edges[place] {
                 if !used[other] {
@@ -452,11 +472,14 @@ impl Graph {
         Some(used)
     }
 
-    /// Those of the garbage that are not freed where the scope is dropped, or cleared.
-    fn circular(&self, garbage: &[usize], is_cleared: bool) -> Vec<usize> {
-        let mut rest = self.counts.clone();
-        let mut freed: Vec<bool> = rest.iter().map(|&count| count == 0).collect();
-        let mut waiting: Vec<usize> = garbage.iter().copied().filter(|&at| freed[at]).collect();
+    /// Those of the garbage that are not freed where the scope is dropped, or cleared. None if memory is out.
+    fn circular(&self, garbage: &[usize], is_cleared: bool) -> Option<Vec<usize>> {
+        let objects = self.counts.len();
+        let mut rest = memory::copied(&self.counts).ok()?;
+        let mut freed = collected(objects, rest.iter().map(|&count| count == 0))?;
+        // Each object waits once.
+        let freed_first = garbage.iter().copied().filter(|&at| freed[at]);
+        let mut waiting = collected(objects, freed_first)?;
         if is_cleared && !freed[0] {
             freed[0] = true;
             waiting.push(0);
@@ -470,7 +493,8 @@ impl Graph {
                 }
             }
         }
-        garbage.iter().copied().filter(|&at| !freed[at]).collect()
+        let others = garbage.iter().copied().filter(|&at| !freed[at]);
+        collected(garbage.len(), others)
     }
 
     /// Whether freeing the garbage runs no Python code.

@@ -1,8 +1,12 @@
 //! Running Python code: compiled once, in a scope of its own or in a given one.
 
+use std::ptr::null_mut;
 use std::sync::Arc;
 
-use pyo3_ffi::{PyDict_New, PyDict_SetItem, PyEval_EvalCode};
+use pyo3_ffi::{
+    PyDict_DelItem, PyDict_GetItemWithError, PyDict_New, PyDict_SetItem, PyErr_Fetch,
+    PyErr_Restore, PyEval_EvalCode,
+};
 
 use crate::objects::failure::Failure;
 use crate::objects::object::{Held, Object};
@@ -54,11 +58,7 @@ impl Program {
                 None => new_scope(support),
             };
             let globals = globals.ok_or_else(|| Failure::fetch())?;
-            for (name, value) in names {
-                if PyDict_SetItem(globals.as_ptr(), name.as_ptr(), value.as_ptr()) != 0 {
-                    return Err(Failure::fetch());
-                }
-            }
+            set_variables(&globals, names)?;
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
             let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
@@ -71,16 +71,65 @@ impl Program {
     }
 }
 
+/// A name, and the value that it gets or, once that is set, the one that it had, if any.
+type Variable = (Object, Option<Object>);
+
 /// Names and values as Python objects. All are made before the first is used, so that one that can't be leaves no trace.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<(Object, Object)>, Failure> {
+unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<Variable>, Failure> {
     // SAFETY: as the caller vouches.
     let convert = |(name, argument): (Vec<u16>, Argument)| unsafe {
-        Ok((text(&name)?, argument.into_python()?))
+        Ok((text(&name)?, Some(argument.into_python()?)))
     };
+    // In the place of what is converted, for both take as little room: that asks for no memory.
     names.into_iter().map(convert).collect()
+}
+
+/// Sets variables: all of them, or none if memory is out.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is a `dict`.
+unsafe fn set_variables(globals: &Object, mut variables: Vec<Variable>) -> Result<(), Failure> {
+    let scope = globals.as_ptr();
+    // If the only one can't be set, nothing has to be undone.
+    let is_undone = variables.len() > 1;
+    for index in 0..variables.len() {
+        let (name, value) = &mut variables[index];
+        let Some(new) = value.take() else { continue };
+        // SAFETY: as the caller vouches. Names are strings, so that neither call runs code; what is replaced is dropped later.
+        unsafe {
+            if is_undone {
+                *value = Object::borrowed(PyDict_GetItemWithError(scope, name.as_ptr()));
+            }
+            if PyDict_SetItem(scope, name.as_ptr(), new.as_ptr()) != 0 {
+                restore(globals, &variables[..index]);
+                return Err(Failure::fetch());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Undoes the setting of variables. The exception that is set stays.
+///
+/// # Safety
+/// The thread is attached, and the variables were set in the `dict`.
+unsafe fn restore(globals: &Object, variables: &[Variable]) {
+    let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
+    let scope = globals.as_ptr();
+    // SAFETY: as the caller vouches. What is there can be replaced or removed without memory.
+    unsafe {
+        PyErr_Fetch(&mut kind, &mut value, &mut traceback);
+        for (name, replaced) in variables.iter().rev() {
+            match replaced {
+                Some(replaced) => PyDict_SetItem(scope, name.as_ptr(), replaced.as_ptr()),
+                None => PyDict_DelItem(scope, name.as_ptr()),
+            };
+        }
+        PyErr_Restore(kind, value, traceback);
+    }
 }
 
 /// A dictionary in which code finds what it does in a script.
