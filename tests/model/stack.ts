@@ -4,7 +4,7 @@ import { Outcome } from "./outcome.ts";
 import type { Action, World } from "./world.ts";
 
 /** So many operations are tried at a time, each a frame farther from the end than the one before. */
-const ATTEMPTS = 24;
+const ATTEMPTS = 32;
 
 /** What came of an attempt, put where nothing has to be called for it. */
 interface Attempt {
@@ -48,8 +48,9 @@ function descend(..._padding: number[]): void {
 export function performDeep(world: World): void {
   if (world.surroundings.without.has("stack")) return;
   world.isBatch = true;
-  attempts = Array.from({ length: ATTEMPTS }, () => ({
-    action: world.planAtomic(),
+  const planned = planDeep(world);
+  attempts = planned.map((action) => ({
+    action,
     isDone: false,
     value: undefined,
     error: undefined,
@@ -76,6 +77,16 @@ export function performDeep(world: World): void {
     );
   }
   world.isBatch = false;
+}
+
+/** One kind of operation, to meet every call in it, or all kinds. */
+function planDeep(world: World): Action[] {
+  const { random } = world;
+  const choice = random.once(2) ? world.chooseAtomic() : undefined;
+  return Array.from(
+    { length: ATTEMPTS },
+    () => choice?.plan(world, false) ?? world.planAtomic(),
+  );
 }
 
 /** Performs an operation while requests for memory fail. */

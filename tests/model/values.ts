@@ -12,6 +12,8 @@ import type { World } from "./world.ts";
 /** A value that is given to Python. */
 export class Given {
   readonly #memory: Memory | undefined;
+  /** What the operation may hold for its duration, by the object of a reference, too. */
+  readonly #held: Memory | undefined;
   readonly #wasEnded: boolean;
 
   constructor(
@@ -24,12 +26,13 @@ export class Given {
       ? handle.memory
       : undefined;
     this.#wasEnded = this.isEnded;
-    if (this.#memory !== undefined) this.#memory.maybeHeld++;
+    this.#held = this.memory;
+    if (this.#held !== undefined) this.#held.maybeHeld++;
   }
 
   /** The operation that it was given to has ended. */
   settle(): void {
-    if (this.#memory !== undefined) this.#memory.maybeHeld--;
+    if (this.#held !== undefined) this.#held.maybeHeld--;
   }
 
   /** Whether it is a block or reference that isn't any more. */

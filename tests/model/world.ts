@@ -152,7 +152,9 @@ export class World {
 
   /** Performs an action while a part of the language is replaced by hostile code. */
   performPatched(action: Action, patch: Patch): void {
-    if (action.usesDeno && patch.breaksDeno) return this.perform(action);
+    if (action.usesDeno && patch.breaksDeno) {
+      return this.perform(action, { isHostile: true });
+    }
     this.note(`with ${patch.name} patched:`);
     const { call, settle, what } = action;
     const patched: Action = {
@@ -245,10 +247,16 @@ export class World {
   /** An action that is done or changes nothing. */
   planAtomic(): Action {
     while (true) {
-      const choice = this.#choose();
-      if (!choice.isAtomic) continue;
-      const action = choice.plan(this, false);
+      const action = this.chooseAtomic().plan(this, false);
       if (action !== undefined) return action;
+    }
+  }
+
+  /** An operation that is done or changes nothing. */
+  chooseAtomic(): Choice {
+    while (true) {
+      const choice = this.#choose();
+      if (choice.isAtomic) return choice;
     }
   }
 

@@ -57,7 +57,8 @@ const allocate: Operation = (world, isHostile) => {
       if (!outcome.isDone(errors)) return;
       const array = outcome.value as TypedArray;
       const buffer = bufferOf(array);
-      if (outcome.isDisturbed && isDetached(buffer)) return;
+      // It may have been detached meanwhile.
+      if ((outcome.isDisturbed || world.isBatch) && isDetached(buffer)) return;
       expect(lengthOf(array) === length, "an array of the length");
       const bytes = new Uint8Array(buffer, array.byteOffset, array.byteLength);
       expect(bytes.every((byte) => byte === 0), "zeroes in an arena's array");
