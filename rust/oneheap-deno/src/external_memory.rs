@@ -5,12 +5,13 @@
 //! for external ones; so TypeScript makes one, and loses it (`ffi/external_memory.ts`). All is reported in large steps: a loop that
 //! allocates and frees reports nothing. What changes these counts is done in the one call that changes the memory itself.
 //!
-//! Nobody tells how large a list, a frame or a tensor is without running its code. So the growth of the process is the
-//! sign there: it is looked at now and then while references to such objects are made.
+//! Nobody tells how large a frame or a tensor is without running its code. So the growth of the memory in use is the sign
+//! there: it is looked at now and then while references to such objects are made.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use napi_sys::{napi_adjust_external_memory, napi_env};
 
@@ -23,11 +24,16 @@ const STEP_BYTES: i64 = 32 * 1024 * 1024;
 /// is borrowed and released in turn is reported of the first time only.
 const SLACK_BYTES: i64 = 256 * 1024 * 1024;
 
-/// How often the size of the process is looked at, at most. A look takes some 2 µs.
-const SAMPLE_MILLISECONDS: u64 = 4;
+/// How often the memory in use is looked at, at most. A look takes some 5 µs, and longer where the C library has many pieces of free
+/// memory: so many times as long passes until the next, but not longer than the second of these.
+const SAMPLE_MILLISECONDS: (u64, u64) = (4, 40);
+const SAMPLE_PAUSE: u32 = 100;
 
-/// Growth of the process by so many bytes, or by a quarter of what it was, is taken for lost Python objects.
+/// Growth of the memory in use by so many bytes, or by a quarter of what it was, is taken for lost Python objects.
 const GROWTH_BYTES: u64 = 64 * 1024 * 1024;
+
+/// After so many looks everything has been freed that a collection of all garbage found; if that was nothing, what is in use is needed.
+const SETTLING_SAMPLES: u8 = 3;
 
 /// More than V8 lets external memory be before it collects all garbage at once: half the largest heap.
 const PRESSURE_BYTES: i64 = 1 << 42;
@@ -51,8 +57,25 @@ pub struct ExternalMemory {
     unreported: AtomicI64,
     /// Bytes that V8 was told of and that were lost since. Finalizers add to it on any thread.
     collected: AtomicI64,
-    /// A minor collection was made for the growth of the process; if that goes on, all garbage is collected.
-    escalates: AtomicI32,
+    /// Whether all garbage is to be collected with the next report.
+    collects_all: AtomicBool,
+}
+
+/// What is done about the growth of the memory in use.
+enum Growth {
+    /// There is none, or not enough.
+    Small,
+    /// A minor collection was made for it.
+    Minor,
+    /// All garbage was collected, so many looks ago, when so much was in use.
+    All(u8, u64),
+}
+
+/// What is known of the memory in use. Isolates share it, for they share the process.
+struct Watch {
+    /// What was in use when that was least, since all garbage was collected last.
+    baseline: u64,
+    growth: Growth,
 }
 
 thread_local! {
@@ -60,11 +83,13 @@ thread_local! {
     static ISOLATE: RefCell<Arc<ExternalMemory>> = RefCell::default();
 }
 
-/// The size of the process when garbage was collected for it last, or when it was smaller since.
-static BASELINE: AtomicU64 = AtomicU64::new(0);
+static WATCH: Mutex<Watch> = Mutex::new(Watch {
+    baseline: u64::MAX,
+    growth: Growth::Small,
+});
 
-/// When the size of the process was looked at last, in milliseconds of the system's clock.
-static SAMPLED: AtomicU64 = AtomicU64::new(0);
+/// When the memory in use is looked at next, in milliseconds of the system's clock.
+static NEXT_SAMPLE: AtomicU64 = AtomicU64::new(0);
 
 impl ExternalMemory {
     /// The count of the calling thread's isolate; none when the thread ends.
@@ -124,29 +149,31 @@ impl ExternalMemory {
         self.collected.fetch_add(bytes, Relaxed);
     }
 
-    /// A reference to an object of unknown size was made: looks now and then whether the process has grown.
+    /// A reference to an object of unknown size was made: looks now and then whether the memory in use has grown.
     #[inline]
     pub fn sample_growth(&self) {
         let now = system::coarse_milliseconds();
-        if now.wrapping_sub(SAMPLED.load(Relaxed)) >= SAMPLE_MILLISECONDS {
-            SAMPLED.store(now, Relaxed);
-            self.compare_growth(system::resident_bytes());
+        if now >= NEXT_SAMPLE.load(Relaxed) {
+            self.sample(now);
         }
     }
 
     #[cold]
-    fn compare_growth(&self, resident: u64) {
-        let baseline = BASELINE.load(Relaxed);
-        if resident < baseline || baseline == 0 {
-            BASELINE.store(resident, Relaxed);
-        }
-        if baseline == 0 || resident - baseline.min(resident) < GROWTH_BYTES.max(baseline / 4) {
-            self.escalates.store(0, Relaxed);
+    fn sample(&self, now: u64) {
+        let start = Instant::now();
+        let used = system::used_bytes();
+        let pause = (start.elapsed() * SAMPLE_PAUSE).as_millis() as u64;
+        let (least, most) = SAMPLE_MILLISECONDS;
+        NEXT_SAMPLE.store(now + pause.clamp(least, most), Relaxed);
+        // Nothing is allocated and nobody is called while this is locked; another thread's look will do as well.
+        let Ok(mut watch) = WATCH.try_lock() else {
             return;
+        };
+        if watch.grows(used) {
+            let collects_all = matches!(watch.growth, Growth::All(..));
+            self.collects_all.store(collects_all, Relaxed);
+            self.due.store(DUE, Relaxed);
         }
-        self.escalates
-            .store(self.escalates.load(Relaxed) + 1, Relaxed);
-        self.due.store(DUE, Relaxed);
     }
 
     /// Reports the changes since the last time to V8, which may collect garbage before this returns.
@@ -161,18 +188,35 @@ impl ExternalMemory {
         let mut total = 0;
         // SAFETY: as the caller vouches, and the result has its place.
         unsafe { napi_adjust_external_memory(env, change, &mut total) };
-        if self.escalates.load(Relaxed) < 2 {
+        if !self.collects_all.swap(false, Relaxed) {
             return;
         }
-        // The minor collection before didn't end the growth: what was lost is old, or nothing was.
-        self.escalates.store(0, Relaxed);
         // SAFETY: as above; the second call undoes the first.
         unsafe {
             napi_adjust_external_memory(env, PRESSURE_BYTES, &mut total);
             napi_adjust_external_memory(env, -PRESSURE_BYTES, &mut total);
         }
-        // From here on it is what the program needs.
-        BASELINE.store(system::resident_bytes(), Relaxed);
+    }
+}
+
+impl Watch {
+    /// Takes a look into account. Whether something is to be done about growth.
+    fn grows(&mut self, used: u64) -> bool {
+        self.baseline = self.baseline.min(used);
+        let limit = GROWTH_BYTES.max(self.baseline / 4);
+        let is_grown = used - self.baseline >= limit;
+        self.growth = match self.growth {
+            Growth::All(looks, before) if used < before || looks >= SETTLING_SAMPLES => {
+                self.baseline = used;
+                Growth::Small
+            }
+            Growth::All(looks, before) => Growth::All(looks + 1, before),
+            _ if !is_grown => Growth::Small,
+            Growth::Small => Growth::Minor,
+            // The minor collection didn't end the growth: what was lost is old, or nothing was.
+            Growth::Minor => Growth::All(0, used),
+        };
+        matches!(self.growth, Growth::Minor | Growth::All(0, _))
     }
 }
 

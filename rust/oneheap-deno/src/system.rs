@@ -1,5 +1,9 @@
 //! What differs between operating systems. What is not Linux has not been run so far.
 
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
 use libc::wchar_t;
 
 /// A path for Python's wide-character calls, with a closing NUL. What is no UTF-8 becomes lone surrogates, as
@@ -153,6 +157,43 @@ pub fn coarse_milliseconds() -> u64 {
     use std::time::Instant;
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
+/// How much memory the C library has handed out, in bytes; where it doesn't tell, how much of the process is resident. What was freed
+/// may stay resident, and would hide what is used again.
+pub fn used_bytes() -> u64 {
+    allocated_bytes().unwrap_or_else(resident_bytes)
+}
+
+/// How much memory the C library has handed out; none if it doesn't tell.
+#[cfg(target_os = "linux")]
+fn allocated_bytes() -> Option<u64> {
+    /// `struct mallinfo2` of glibc's `malloc.h`.
+    #[repr(C)]
+    struct MallocInformation {
+        before: [usize; 4],
+        mapped: usize,
+        between: [usize; 2],
+        used: usize,
+        after: [usize; 2],
+    }
+    type Function = unsafe extern "C" fn() -> MallocInformation;
+    static FUNCTION: OnceLock<Option<Function>> = OnceLock::new();
+    let function = FUNCTION.get_or_init(|| {
+        // From glibc 2.33 on.
+        let address = oneheap::python_symbol(c"mallinfo2")?;
+        // SAFETY: glibc's function of this name has this type.
+        Some(unsafe { std::mem::transmute::<NonNull<c_void>, Function>(address) })
+    });
+    // SAFETY: may be called at any time; it takes the locks of glibc's own arenas one by one.
+    let information = unsafe { (*function)?() };
+    Some((information.mapped + information.used) as u64)
+}
+
+/// How much memory the C library has handed out; none if it doesn't tell.
+#[cfg(not(target_os = "linux"))]
+fn allocated_bytes() -> Option<u64> {
+    None
 }
 
 /// How much of the process is in memory, in bytes; 0 if the system doesn't tell. Allocates nothing.
