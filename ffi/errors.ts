@@ -3,6 +3,8 @@
  * works where `Error.prototype` is frozen or has setters.
  */
 
+import { isStackEnd } from "./intrinsics.ts";
+
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
 const NativeError = Error;
 const { apply, defineProperty } = Reflect;
@@ -350,7 +352,9 @@ function framesOf(error: Error): string | undefined {
     const after = start < 0 ? 0 : start + message.length;
     const frames = apply(indexOf, stack, ["\n    at ", after]) as number;
     return frames < 0 ? "" : apply(slice, stack, [frames]) as string;
-  } catch {
+  } catch (error) {
+    // At the end of JavaScript's stack there are frames, which can be had elsewhere.
+    if (isStackEnd(error)) throw error;
     return undefined;
   }
 }

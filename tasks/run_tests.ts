@@ -5,6 +5,7 @@
 
 import { assertionFlags } from "./assertions.ts";
 import { cargo } from "./build.ts";
+import { WITHOUT_LONG_TESTS } from "./long_tests.ts";
 import { testPackage } from "./test_package.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -19,7 +20,7 @@ cargo("test", "--quiet", ...WORKSPACE);
 const flags = assertionFlags();
 testDeno(flags, {});
 console.log("Once more, under Python's debug allocator:");
-testDeno(flags, { PYTHONMALLOC: "debug" });
+testDeno([...flags, WITHOUT_LONG_TESTS], { PYTHONMALLOC: "debug" });
 testPackage();
 
 function testDeno(flags: string[], env: Record<string, string>): void {

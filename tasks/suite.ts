@@ -3,6 +3,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Job, JobError, runCommand } from "./jobs.ts";
+import { WITHOUT_LONG_TESTS } from "./long_tests.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -10,7 +11,7 @@ const ROOT = new URL("../", import.meta.url);
 const STRESS = fileURLToPath(new URL("rust/target/release/stress", ROOT));
 
 /** How long the suite may take, and each of the stress programs, in seconds: ten times what they need and more. */
-const SUITE_TIMEOUT = 400;
+const SUITE_TIMEOUT = 900;
 const STRESS_TIMEOUT = 60;
 
 /** How long a minute of the fuzzer may take, in seconds: its last seeds end after it. */
@@ -34,7 +35,7 @@ export interface TestedPython {
   readonly enter: string[];
 }
 
-/** The Deno suite, without the package's tests: they depend on no Python. `files` are paths in the checkout. */
+/** The Deno suite, without the package's tests and the long ones: they depend on no Python. `files` are paths in the checkout. */
 export function suiteJob(
   python: TestedPython,
   flags: string[],
@@ -47,6 +48,7 @@ export function suiteJob(
   const command = [
     ...[Deno.execPath(), "test", "--allow-all", "--no-check"],
     ...["--sanitize-ops", "--sanitize-resources", "--v8-flags=--expose-gc"],
+    WITHOUT_LONG_TESTS,
     ...flags,
     ...files,
   ];

@@ -48,7 +48,7 @@ const UNTIL = 100 * 1024;
  * sixteen times as large.
  */
 export function distancesOf({ phase }: Mode): Distances {
-  const fineStep = Number(Deno.env.get("ONEHEAP_STACK_STEP") ?? 40);
+  const fineStep = Number(Deno.env.get("ONEHEAP_STACK_STEP") ?? 120);
   return {
     from: FROM + phase,
     fineStep,

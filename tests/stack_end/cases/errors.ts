@@ -54,6 +54,28 @@ export const CASES: readonly Case<unknown>[] = [
     check: (error) => expectEqual(error.traceback, TRACEBACK, "the traceback"),
   }),
   defineCase({
+    operation: "PythonError.prototype.cause",
+    variant: "of an error",
+    prepare: pythonError,
+    act: (error) => error.cause,
+    check(error) {
+      const cause = error.cause as Error;
+      expectEqual(cause.message, TRACEBACK.trimEnd(), "the cause's message");
+    },
+  }),
+  defineCase({
+    operation: "set PythonError.prototype.cause",
+    variant: "to another",
+    prepare: pythonError,
+    act: (error) => {
+      error.cause = "another";
+    },
+    check(error, outcome) {
+      if (outcome.done) expectEqual(error.cause, "another", "the cause");
+      else expect(error.cause instanceof Error, "the cause is as it was");
+    },
+  }),
+  defineCase({
     operation: "PythonError.prototype[Deno.customInspect]",
     variant: "of an error",
     prepare: pythonError,

@@ -112,7 +112,7 @@ const evaluations = [
   running(
     operation,
     "of a large object",
-    () => evaluate("ran(bytearray(1_000_000))", { scope }),
+    () => evaluate("ran(bytearray(100_000))", { scope }),
     expectReference,
   ),
   running(

@@ -1,0 +1,16 @@
+/**
+ * The tests that take long and ask little of the Python that they run on. They run once in continuous integration, in the first run of
+ * `deno task test`.
+ */
+
+/** Their files, as paths in the checkout. */
+const LONG_TESTS = [
+  "tests/stack_end_test.ts",
+  "tests/hostile_properties_test.ts",
+  "tests/memory_out_test.ts",
+  "tests/lost_objects_test.ts",
+  "tests/virtual_environment_test.ts",
+];
+
+/** The flag of `deno test` that leaves them out. */
+export const WITHOUT_LONG_TESTS = `--ignore=${LONG_TESTS.join(",")}`;
