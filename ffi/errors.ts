@@ -33,6 +33,7 @@ const MAX_SHOWN_UNITS = 64 * 1024;
  * ```
  */
 export class AllocationError extends Error {
+  /** The name of the class. */
   override readonly name = "AllocationError";
   /** How many bytes were asked for. */
   readonly requested: number;
@@ -61,6 +62,7 @@ export class AllocationError extends Error {
  * ```
  */
 export class FreedError extends Error {
+  /** The name of the class. */
   override readonly name = "FreedError";
   /** Makes the error with its message. */
   constructor(message: string) {
@@ -87,6 +89,7 @@ export class FreedError extends Error {
  * ```
  */
 export class BorrowedError extends Error {
+  /** The name of the class. */
   override readonly name = "BorrowedError";
   /** How many Python objects hold the memory. */
   readonly holders: number;
@@ -137,6 +140,7 @@ export type BufferRefusal =
  * ```
  */
 export class BufferError extends Error {
+  /** The name of the class. */
   override readonly name = "BufferError";
   /** What is in the way. */
   readonly reason: BufferRefusal;
@@ -217,6 +221,7 @@ let stackAccessor: PropertyDescriptor;
  * ```
  */
 export class PythonError extends Error {
+  /** The name of the class. */
   override readonly name = "PythonError";
   /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
   readonly type: string;
@@ -417,6 +422,7 @@ export interface Attempt {
  * ```
  */
 export class LibraryError extends Error {
+  /** The name of the class. */
   override readonly name = "LibraryError";
   /** What was tried, in order, and why each was not taken. */
   readonly tried: readonly Attempt[];

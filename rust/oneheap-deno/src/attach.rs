@@ -118,14 +118,20 @@ pub fn disown() {
     }
 }
 
-/// Attaches the calling thread, whatever it is. The caller has seen how it stands: not attached to the main interpreter.
-fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
+/// Whether the calling thread, which isn't attached to the main interpreter, could be.
+fn check_attachable(standing: Standing) -> Result<(), Code> {
     if standing == Standing::Finalised || !python::started() {
         return Err(Code::NoPython);
     }
     if PyMemAllocator::attached_elsewhere() {
         return Err(Code::Subinterpreter);
     }
+    Ok(())
+}
+
+/// Attaches the calling thread, whatever it is. The caller has seen how it stands: not attached to the main interpreter.
+fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
+    check_attachable(standing)?;
     let kept = thread.state.get();
     let entry = if !kept.is_null() {
         // SAFETY: Python runs, the thread is detached, and the state is its own.
@@ -243,7 +249,7 @@ impl Drop for Scope {
 pub fn attach() -> Result<u64, Code> {
     begin(|thread| match PyMemAllocator::standing() {
         Standing::Attached => Ok(None),
-        _ if calls_under_way() > 0 => Ok(None),
+        standing if calls_under_way() > 0 => check_attachable(standing).map(|()| None),
         standing => enter(thread, standing).map(Some),
     })
 }
