@@ -9,6 +9,7 @@ const LONG_TESTS = [
   "tests/hostile_properties_test.ts",
   "tests/memory_out_test.ts",
   "tests/lost_objects_test.ts",
+  "tests/lost_errors_test.ts",
   "tests/virtual_environment_test.ts",
 ];
 

@@ -15,8 +15,8 @@ import { fuzzJob, stressJob, suiteJob, type TestedPython } from "./suite.ts";
 /** What `PYTHONMALLOC` is set to, besides being left alone. */
 const ALLOCATORS = ["debug", "malloc", "pymalloc"];
 
-/** How many jobs run at a time. */
-const AT_ONCE = navigator.hardwareConcurrency;
+/** How many jobs run at a time: one more than cores, for the tests mostly wait. */
+const AT_ONCE = navigator.hardwareConcurrency + 1;
 
 const withSid = parseArguments(Deno.args);
 cargo("build", "--release", "--quiet", "--workspace");
