@@ -342,11 +342,15 @@ impl Env {
         }
     }
 
-    /// The message of an exception. V8 makes no string of more bytes of UTF-8 than a string may have UTF-16 units.
+    /// The message of an exception; null where there is no memory for it. V8 makes no string of more bytes of UTF-8 than a string may
+    /// have UTF-16 units.
     ///
     /// # Safety
     /// The environment is live.
     unsafe fn message(self, message: &str) -> napi_value {
+        if memory::probe(message.len()).is_err() {
+            return null_mut();
+        }
         // SAFETY: as the caller vouches.
         let value = unsafe { self.string(message) };
         if !value.is_null() {
