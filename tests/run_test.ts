@@ -521,6 +521,28 @@ Deno.test("a signal that is aborted later, or meanwhile, doesn't end a run that 
   assertEquals(python.eval("sum(range(1000))"), 499_500);
 });
 
+Deno.test("a key of a scope that can't be compared with a name is the error, and no name is set", () => {
+  using scope = new PythonScope();
+  python.run(
+    `
+    class Key:
+        def __hash__(self): return hash("x")
+        def __eq__(self, other): raise LookupError("not comparable")
+    globals()[Key()] = 1
+    `,
+    { scope },
+  );
+  for (const names of [{ x: 1 }, { x: 1, other: 2 }, { other: 2, x: 1 }]) {
+    const error = assertThrows(
+      () => python.eval("1", { scope, names }),
+      PythonError,
+      "not comparable",
+    );
+    assertEquals(error.type, "LookupError");
+    assertEquals(scope.get("other"), undefined);
+  }
+});
+
 Deno.test("running code leaves nothing in Python", async () => {
   await leavesNothingInPython(() => {
     python.run("x = [1]");

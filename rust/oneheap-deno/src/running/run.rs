@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3_ffi::{
     PyDict_DelItem, PyDict_GetItemWithError, PyDict_New, PyDict_SetItem, PyErr_Fetch,
-    PyErr_Restore, PyEval_EvalCode,
+    PyErr_Occurred, PyErr_Restore, PyEval_EvalCode,
 };
 
 use crate::objects::failure::Failure;
@@ -87,7 +87,7 @@ unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<Variable>, F
     names.into_iter().map(convert).collect()
 }
 
-/// Sets variables: all of them, or none if memory is out.
+/// Sets variables: all of them, or none if one can't be set.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is a `dict`.
@@ -98,12 +98,14 @@ unsafe fn set_variables(globals: &Object, mut variables: Vec<Variable>) -> Resul
     for index in 0..variables.len() {
         let (name, value) = &mut variables[index];
         let Some(new) = value.take() else { continue };
-        // SAFETY: as the caller vouches. Names are strings, so that neither call runs code; what is replaced is dropped later.
+        // SAFETY: as the caller vouches. Names are strings; but code of the program's runs where it has put keys with an `__eq__` of
+        // their own into the scope. What is replaced is dropped later.
         unsafe {
             if is_undone {
                 *value = Object::borrowed(PyDict_GetItemWithError(scope, name.as_ptr()));
             }
-            if PyDict_SetItem(scope, name.as_ptr(), new.as_ptr()) != 0 {
+            let is_failed = is_undone && value.is_none() && !PyErr_Occurred().is_null();
+            if is_failed || PyDict_SetItem(scope, name.as_ptr(), new.as_ptr()) != 0 {
                 restore(globals, &variables[..index]);
                 return Err(Failure::fetch());
             }
