@@ -47,6 +47,22 @@ const HOLDING: Record<string, string> = {
         return inner
     f = outer()
   `,
+  "a function in a namespace of its own": `
+    names = {"block": block}
+    exec("def f(): return block", names)
+  `,
+  "a function in an empty namespace": `
+    names = {}
+    exec("def f(): return held", names)
+    names["held"] = block
+  `,
+  "a function that another module has decorated": `
+    import contextlib
+    @contextlib.contextmanager
+    def opened():
+        yield block
+    with opened() as same: pass
+  `,
   "a class": `
     class C:
         held = memoryview(block)

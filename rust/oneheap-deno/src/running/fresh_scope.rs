@@ -36,7 +36,7 @@ const MAX_OBJECTS: usize = 2000;
 /// What refers to more objects is not looked into.
 const MAX_REFERENCES: isize = 2000;
 
-/// A module's dictionary has `__builtins__` among its first entries.
+/// A module's dictionary has `__name__` and `__builtins__` among its first entries.
 const FIRST_ENTRIES: usize = 16;
 
 const SOURCE: &CStr =
@@ -249,8 +249,7 @@ impl Functions {
             }
             let kind = type_of(object);
             let belongs = if kind == self.function_type.cast() {
-                let globals = PyObject_GetAttrString(object, c"__globals__".as_ptr());
-                Object::owned(globals).is_some_and(|it| it.as_ptr() == scope)
+                belongs_here(object, scope, support)
             } else if kind == &raw mut PyDict_Type {
                 object != support.builtins && !is_of_module(object, support)
             } else if PyType_IsSubtype(kind, &raw mut PyType_Type) != 0 {
@@ -289,18 +288,42 @@ unsafe fn is_large(object: *mut PyObject, kind: *mut PyTypeObject) -> bool {
     sized.contains(&kind) && unsafe { PyObject_Size(object) } > MAX_REFERENCES
 }
 
-/// Whether a dictionary is a module's.
+/// Whether a function may be of the scope alone: it is defined there or in another dictionary that is no module's, as `exec` takes one,
+/// or a call has made it, as decorators of other modules do.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is a function.
+unsafe fn belongs_here(function: *mut PyObject, scope: *mut PyObject, support: &Support) -> bool {
+    // SAFETY: as the caller vouches. Both are attributes of every function, and reading them runs no Python code.
+    unsafe {
+        let attribute =
+            |name: &CStr| Object::owned(PyObject_GetAttrString(function, name.as_ptr()));
+        let Some(globals) = attribute(c"__globals__") else {
+            return false;
+        };
+        let globals = globals.as_ptr();
+        globals == scope
+            || type_of(globals) == &raw mut PyDict_Type && !is_of_module(globals, support)
+            || attribute(c"__closure__").is_some_and(|it| it.as_ptr() != Py_None())
+    }
+}
+
+/// Whether a dictionary is a module's, or another scope's: unlike those that `exec` is given, these begin with their name and their
+/// built-in functions, in either order.
 ///
 /// # Safety
 /// The thread is attached, and the object is a `dict`.
 unsafe fn is_of_module(dictionary: *mut PyObject, support: &Support) -> bool {
     let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
-    for _ in 0..FIRST_ENTRIES {
+    let (mut has_name, mut has_builtins) = (false, false);
+    for place in 0..FIRST_ENTRIES {
         // SAFETY: as the caller vouches; what is borrowed is only looked at.
         if unsafe { PyDict_Next(dictionary, &mut position, &mut name, &mut value) } == 0 {
             return false;
         }
-        if name == support.builtins_name {
+        has_name |= place < 2 && name == support.name_name;
+        has_builtins |= name == support.builtins_name;
+        if has_name && has_builtins {
             return true;
         }
     }
