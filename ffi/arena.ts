@@ -5,6 +5,7 @@ import { whole } from "./checks.ts";
 import { FreedError } from "./errors.ts";
 import { napi } from "./library.ts";
 import {
+  checkedOptions,
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
@@ -72,7 +73,8 @@ export class Arena implements Disposable {
    *
    * @throws {RangeError} If `chunkBytes` is no whole number from 1 on.
    */
-  constructor({ chunkBytes = FIRST_CHUNK_BYTES }: ArenaOptions = {}) {
+  constructor(options: ArenaOptions = {}) {
+    const { chunkBytes = FIRST_CHUNK_BYTES } = checkedOptions(options);
     const bytes = whole("chunkBytes", chunkBytes);
     if (bytes === 0) {
       throw new RangeError("The chunkBytes must be at least 1; 0 was given");

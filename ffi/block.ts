@@ -396,6 +396,11 @@ function byteLength(elementSize: number, length: number): number {
 
 /** A shape, read once. */
 function checkedShape(shape: readonly number[]): number[] {
+  if (typeof shape !== "object" || shape === null) {
+    throw new TypeError(
+      `The shape must be an array of numbers; ${describe(shape)} was given`,
+    );
+  }
   const count = whole("shape's length", shape.length);
   if (count > MAX_DIMENSIONS) {
     throw new RangeError(

@@ -103,6 +103,12 @@ export function elementType(type: unknown): ElementType {
   );
 }
 
+/** Options that somebody gave; a `TypeError` for what has no properties. */
+export function checkedOptions<Options>(options: Options): Options {
+  if (options !== null) return options;
+  throw new TypeError("The options must be an object; null was given");
+}
+
 /** A value as an error message shows it. What runs of the value's own code can't keep the message from being made. */
 export function describe(value: unknown): string {
   try {

@@ -189,6 +189,27 @@ for (
   });
 }
 
+for (const shape of [[0, 2 ** 40, 2 ** 40], [2 ** 40, 2 ** 40, 0]]) {
+  Deno.test(`a block of no elements has the shape [${shape.join(", ")}]`, () => {
+    using block = alloc(Int16Array, 0);
+    using object = new PyObjectRef(block.toPython({ shape }));
+    const read = "list(memoryview(b).shape)";
+    assertEquals(ask(`${read} == [${shape.join(", ")}]`, object), true);
+  });
+}
+
+Deno.test("a shape that is no array is a TypeError", () => {
+  using block = alloc(Int16Array, 4);
+  for (const shape of [null, "4", 4]) {
+    assertThrows(
+      () => block.toPython({ shape } as unknown as ToPythonOptions),
+      TypeError,
+      "The shape must be an array",
+    );
+  }
+  block.realloc(7);
+});
+
 for (const extent of [-1, 1.5, NaN, Infinity, 2 ** 53]) {
   Deno.test(`an extent of ${extent} is a RangeError`, () => {
     using block = alloc(Int16Array, 6);

@@ -1,10 +1,13 @@
 import {
   assert,
   assertEquals,
+  assertRejects,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
 import {
+  Arena,
+  type ArenaOptions,
   attach,
   FreedError,
   type PyObjectRef,
@@ -293,6 +296,16 @@ Deno.test("a source or a scope of another kind is a TypeError", () => {
   }
 });
 
+Deno.test("options that are null are a TypeError", async () => {
+  const options = null as unknown as RunOptions;
+  const isRefused = [TypeError, "The options must be an object"] as const;
+  assertThrows(() => python.run("pass", options), ...isRefused);
+  assertThrows(() => python.eval("1", options), ...isRefused);
+  assertThrows(() => python.borrow("bytearray(1)", options), ...isRefused);
+  assertThrows(() => new Arena(options as ArenaOptions), ...isRefused);
+  await assertRejects(() => python.runAsync("pass", options), ...isRefused);
+});
+
 Deno.test("names that are no object of names and values are a TypeError", () => {
   for (const names of [null, "x", 1, ["x", 1], new Map([["x", 1]])]) {
     assertThrows(
@@ -532,7 +545,12 @@ Deno.test("a key of a scope that can't be compared with a name is the error, and
     `,
     { scope },
   );
-  for (const names of [{ x: 1 }, { x: 1, other: 2 }, { other: 2, x: 1 }]) {
+  const several: Record<string, PythonValue>[] = [
+    { x: 1 },
+    { x: 1, other: 2 },
+    { other: 2, x: 1 },
+  ];
+  for (const names of several) {
     const error = assertThrows(
       () => python.eval("1", { scope, names }),
       PythonError,

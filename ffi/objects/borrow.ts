@@ -20,6 +20,7 @@ import {
 import { dictionaryOf } from "../running/scope.ts";
 import { REFUSAL, TAG } from "../symbols.ts";
 import {
+  checkedOptions,
   CONSTRUCTORS,
   describe,
   elementType,
@@ -151,7 +152,7 @@ export function borrow<A extends TypedArray>(
 ): Borrowed<A> {
   const element = type && elementType(type).number;
   if (reportDue[0] !== 0) reportExternalMemory();
-  const { copy, scope, names } = options;
+  const { copy, scope, names } = checkedOptions(options);
   const entries = readNames(names);
   const readFrom = readScope(scope);
   const what = whatOf(source);

@@ -12,7 +12,7 @@ import {
 import { napi } from "../library.ts";
 import { crossing, type PythonValue } from "../objects/object.ts";
 import type { Crossing } from "../symbols.ts";
-import { describe } from "../types.ts";
+import { checkedOptions, describe } from "../types.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**
@@ -51,7 +51,7 @@ export interface ReadOptions {
 
 /** Reads the options, each property once. The caller's code may run in here, and has run when this returns. */
 export function readOptions(options: RunOptions): ReadOptions {
-  const { scope, names, signal } = options;
+  const { scope, names, signal } = checkedOptions(options);
   return {
     scope: readScope(scope),
     names: readNames(names),

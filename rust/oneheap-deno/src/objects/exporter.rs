@@ -52,9 +52,13 @@ impl Export {
         let Memory { element, bytes, .. } = shared.memory();
         let length = bytes / element.bytes();
         let shape = shape.unwrap_or_else(|| Box::new([length as isize]));
-        let product = shape
-            .iter()
-            .try_fold(1, |product: isize, &extent| product.checked_mul(extent));
+        // One that is 0 makes up for any others, in whatever order they come.
+        let product = match shape.contains(&0) {
+            true => Some(0),
+            false => shape
+                .iter()
+                .try_fold(1, |product: isize, &extent| product.checked_mul(extent)),
+        };
         if product != Some(length as isize) {
             return Err(Code::Invalid.into());
         }
