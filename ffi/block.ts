@@ -180,7 +180,7 @@ export class Block<A extends TypedArray> implements Disposable {
       const { buffer, slot } = block.#live();
       if (block.#identity === 0) {
         const identity = symbols.oneheap_block_identity(slot);
-        register(identity, block);
+        if (identity !== 0) register(identity, block);
         block.#identity = identity;
       }
       return buffer;
@@ -313,8 +313,10 @@ export class Block<A extends TypedArray> implements Disposable {
   /** Frees the block, as {@linkcode free} does. */
   free(): void {
     const token = this.#live();
-    if (this.#buffer === undefined) symbols.oneheap_block_free(token.slot);
-    else napi.free(token.buffer, this.#buffer);
+    const code = this.#buffer === undefined
+      ? symbols.oneheap_block_free(token.slot)
+      : napi.free(token.buffer, this.#buffer);
+    if (code !== 1) throw failure(code, 0);
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {
@@ -331,8 +333,9 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /** What owns the slot; a `FreedError` if the block is freed. */
   #live(): FinalizerToken {
-    if (this.#isTransferred()) this.#forget();
-    if (this.#token !== undefined) return this.#token;
+    const isTransferred = this.#isTransferred();
+    if (isTransferred) this.#forget();
+    else if (this.#token !== undefined) return this.#token;
     throw new FreedError(
       `This block of ${this.#type.name} was freed, or its view's memory was transferred away. Allocate a new one`,
     );
@@ -350,7 +353,8 @@ export class Block<A extends TypedArray> implements Disposable {
 
   #forget(): void {
     const token = this.#token!;
-    symbols.oneheap_block_forget(token.slot);
+    // Another operation on the block, within which this runs, has the slot and returns the token.
+    if (symbols.oneheap_block_forget(token.slot) !== 1) return;
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {
@@ -485,7 +489,7 @@ function readElements<E>(
     return { elements, length: viewLength(elements as never) };
   }
   if (typeof source === "object" && source !== null) {
-    if (isArray(source) && !isProxy(source)) {
+    if (!isProxy(source) && isArray(source)) {
       return { elements: source, length: source.length };
     }
     if (isBlock(source)) {
@@ -518,7 +522,7 @@ function copyElements<A extends TypedArray>(
   length: number,
 ): void {
   const isOrdinary = typedArrayName(elements) !== undefined ||
-    (isArray(elements) && !isProxy(elements));
+    (!isProxy(elements) && isArray(elements));
   if (isOrdinary) {
     return setElements(view, elements as ArrayLike<number | bigint>);
   }

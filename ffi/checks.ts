@@ -54,6 +54,10 @@ export function failure(code: number, requested: number): Error {
         "This thread can't be detached in a callback that Python makes while the thread is attached (ctypes.PYFUNCTYPE): " +
           "Python would go on detached. Use a callback for which ctypes releases the GIL (CFUNCTYPE)",
       );
+    case CODE.busy:
+      return new RangeError(
+        "This block is being resized: a hook of Python's allocator, which runs meanwhile, can't use it",
+      );
     case CODE.noThread:
       return new LibraryError(
         "No thread could be made for Python code. The system's limit of threads or of memory is reached",

@@ -21,6 +21,7 @@ export const CODE = {
   freed: -8,
   stackEnd: -9,
   inCallback: -10,
+  busy: -11,
 } as const;
 
 /** What an array that comes by Node-API begins with. */
@@ -105,10 +106,10 @@ export const SYMBOLS = {
     parameters: [/* slot */ "f64", /* bytes */ "f64", /* zeroed */ "u8"],
     result: "f64",
   },
-  oneheap_block_free: { parameters: [/* slot */ "f64"], result: "void" },
+  oneheap_block_free: { parameters: [/* slot */ "f64"], result: "i32" },
   oneheap_block_exporters: { parameters: [/* slot */ "f64"], result: "f64" },
   oneheap_block_identity: { parameters: [/* slot */ "f64"], result: "f64" },
-  oneheap_block_forget: { parameters: [/* slot */ "f64"], result: "void" },
+  oneheap_block_forget: { parameters: [/* slot */ "f64"], result: "i32" },
   oneheap_wait: {
     parameters: [/* ticket */ "f64"],
     result: "void",
@@ -144,8 +145,8 @@ export interface NodeApi {
   slot(token: ArrayBuffer): number;
   /** A buffer over the memory of a token's block, which holds the memory from now on; none if there is none. */
   view(token: ArrayBuffer): ArrayBuffer | undefined;
-  /** Frees a block whose view is over that buffer, and detaches it. */
-  free(token: ArrayBuffer, buffer: ArrayBuffer): void;
+  /** Frees a block whose view is over that buffer, and detaches it: 1, or a code. */
+  free(token: ArrayBuffer, buffer: ArrayBuffer): number;
   /** Resizes a block whose view is over that buffer, and detaches it: the new address, or a code. */
   realloc(
     token: ArrayBuffer,

@@ -97,7 +97,7 @@ const ELEMENT_TYPES: ReadonlyMap<unknown, ElementType> = new Map(
 export function elementType(type: unknown): ElementType {
   const known = mapGet(ELEMENT_TYPES, type);
   if (known !== undefined) return known;
-  const given = typeof type === "function" ? type.name : describe(type);
+  const given = describe(type);
   throw new TypeError(
     `The type must be a TypedArray constructor, as Float64Array; ${given} was given`,
   );
@@ -113,6 +113,7 @@ export function checkedOptions<Options>(options: Options): Options {
 export function describe(value: unknown): string {
   try {
     if (typeof value === "string") return JSON.stringify(value);
+    if (typeof value === "function") return value.name;
     if (typeof value === "object" && value !== null) {
       return `an object (${value.constructor?.name ?? "no class"})`;
     }

@@ -6,7 +6,7 @@ import { reportDue, reportExternalMemory } from "../external_memory.ts";
 import {
   apply,
   isArray,
-  isStackEnd,
+  isProxy,
   isView,
   typedArrayName,
 } from "../intrinsics.ts";
@@ -237,7 +237,8 @@ export function crossing(value: PythonValue): Crossing {
       if (isBlock(value)) return tokenOf(value);
       if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
   }
-  const isElements = isView(value) || isArray(value);
+  // A Proxy that was revoked is no array to ask for.
+  const isElements = isView(value) || (!isProxy(value) && isArray(value));
   throw new TypeError(
     "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
       `${describe(value)} was given` +

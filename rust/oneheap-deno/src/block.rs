@@ -63,6 +63,7 @@ impl From<NoMemory> for Code {
             NoMemory::Freed => Self::Freed,
             NoMemory::Exported => Self::Borrowed,
             NoMemory::Viewed => Self::Invalid,
+            NoMemory::Busy => Self::Busy,
         }
     }
 }
@@ -199,80 +200,97 @@ impl FinalizerToken {
     /// Resizes the block. Where a view is over it, `detach` detaches the view's buffer first. Where somebody else in JavaScript uses
     /// the memory, they keep it, and the block goes on with a copy. On failure contents and size stay as they were; if Python holds
     /// the memory, the view does too.
-    pub fn reallocate(
-        &mut self,
-        bytes: usize,
-        zeroed: bool,
-        detach: impl FnOnce(),
-    ) -> Result<*mut u8, Code> {
-        if let slot::Slot::Owned(memory) = &mut self.slot {
-            let old = memory.bytes as i64;
-            // SAFETY: the block alone holds the memory.
-            *memory = unsafe { memory.resize(bytes, zeroed) }?;
-            self.external.retain(bytes as i64 - old);
-            return Ok(memory.pointer.as_ptr());
-        }
-        self.reallocate_shared(bytes, zeroed, detach)
-    }
-
-    /// The same for a block whose memory has a record: a view is over it, or Python had it.
-    fn reallocate_shared(
-        &mut self,
+    ///
+    /// An allocator's hook may call JavaScript, and that this library with the same token: nothing refers to the token, and its slot
+    /// is busy, while Python is asked for memory.
+    ///
+    /// # Safety
+    /// The token is live, and stays so.
+    pub unsafe fn reallocate(
+        token: *mut Self,
         bytes: usize,
         zeroed: bool,
         detach: impl FnOnce(),
     ) -> Result<*mut u8, Code> {
         // Attached until the end, so that nothing is detached if the thread can't attach.
         let _attached = Scope::enter()?;
-        let old = self.memory().ok_or(Code::Freed)?.bytes as i64;
-        let was_viewed = matches!(self.slot, slot::Slot::Viewed(_));
-        self.slot.begin_resize(detach)?;
+        // SAFETY: as the caller vouches.
+        let mut slot = unsafe { (*token).slot.take_for_resize() }?;
+        let resized = resize(&mut slot, bytes, zeroed, detach);
+        // SAFETY: as the caller vouches. The slot is busy, and changed by nobody else.
+        unsafe { (*token).slot = slot };
+        let (address, was_viewed, old) = resized?;
+        // SAFETY: as the caller vouches.
+        let external = unsafe { &(*token).external };
         if was_viewed {
-            self.external.show(old);
+            external.show(old as i64);
         }
-        let resized = self.slot.resize(
-            // SAFETY: the block alone holds the memory.
-            |memory| unsafe { memory.resize(bytes, zeroed) },
-            // SAFETY: the block's own share keeps the memory.
-            |memory| unsafe { memory.copy(bytes, zeroed) },
-        );
-        let memory = resized.ok_or(Code::Invalid)??;
-        self.external.retain(bytes as i64 - old);
-        Ok(memory.pointer.as_ptr())
+        let address = address?;
+        external.retain(bytes as i64 - old as i64);
+        Ok(address)
     }
 
-    /// Frees the block. Where a view is over it, `detach` detaches the view's buffer.
-    pub fn free(&mut self, detach: impl FnOnce()) {
-        let is_viewed = matches!(self.slot, slot::Slot::Viewed(_));
-        let Some(Memory { bytes, .. }) = self.slot.free(detach) else {
-            return;
-        };
-        self.external.release(bytes as i64);
+    /// Frees the block. Where a view is over it, `detach` detaches the view's buffer. Nothing refers to the token meanwhile, as above.
+    ///
+    /// # Safety
+    /// As for [`reallocate`](Self::reallocate).
+    pub unsafe fn free(token: *mut Self, detach: impl FnOnce()) -> Result<(), Code> {
+        // SAFETY: as the caller vouches.
+        let mut slot = unsafe { (*token).slot.take() }?;
+        let is_viewed = matches!(slot, slot::Slot::Viewed(_));
+        // SAFETY: as the caller vouches.
+        let external = unsafe { (*token).external.clone() };
+        let bytes = slot.free(detach).ok_or(Code::Freed)?.bytes as i64;
+        external.release(bytes);
         if !is_viewed {
-            self.external.hide(bytes as i64);
+            external.hide(bytes);
         }
-    }
-
-    /// The block's memory; none if there is none, or if it went with the view's buffer.
-    fn memory(&self) -> Option<Memory> {
-        match &self.slot {
-            slot::Slot::Empty => None,
-            &slot::Slot::Owned(memory) => Some(memory),
-            slot::Slot::Shared(shared) => Some(shared.memory()),
-            slot::Slot::Viewed(shared) => shared.upgrade().map(|shared| shared.memory()),
-        }
+        Ok(())
     }
 }
 
-/// The token at an address that `slot(token)` returned.
-///
-/// # Safety
-/// The address is a live token's, and no other reference to it is in use.
-pub unsafe fn token<'a>(address: f64) -> Result<&'a mut FinalizerToken, Code> {
+/// What became of resizing: the address or a code, whether a view was detached for it, and the old size in bytes.
+type Resized = (Result<*mut u8, Code>, bool, usize);
+
+/// Resizes what was taken out of a slot. A code if nothing was changed, the view neither.
+fn resize(
+    slot: &mut Slot,
+    bytes: usize,
+    zeroed: bool,
+    detach: impl FnOnce(),
+) -> Result<Resized, Code> {
+    let old = memory_of(slot).ok_or(Code::Freed)?.bytes;
+    let was_viewed = matches!(slot, slot::Slot::Viewed(_));
+    slot.begin_resize(detach)?;
+    let resized = slot.resize(
+        // SAFETY: the block alone holds the memory.
+        |memory| unsafe { memory.resize(bytes, zeroed) },
+        // SAFETY: the block's own share keeps the memory.
+        |memory| unsafe { memory.copy(bytes, zeroed) },
+    );
+    let address = resized
+        .unwrap_or(Err(Code::Invalid))
+        .map(|memory| memory.pointer.as_ptr());
+    Ok((address, was_viewed, old))
+}
+
+/// A slot's memory; none if there is none, or if it went with the view's buffer.
+fn memory_of(slot: &Slot) -> Option<Memory> {
+    match slot {
+        slot::Slot::Empty | slot::Slot::Busy => None,
+        &slot::Slot::Owned(memory) => Some(memory),
+        slot::Slot::Shared(shared) => Some(shared.memory()),
+        slot::Slot::Viewed(shared) => shared.upgrade().map(|shared| shared.memory()),
+    }
+}
+
+/// The token at an address that `slot(token)` returned; never null. Whoever uses it vouches that it is live.
+pub fn token(address: f64) -> Result<*mut FinalizerToken, Code> {
     let address = crate::code::whole(address)?;
-    // SAFETY: as the caller vouches; null is caught.
-    unsafe { std::ptr::with_exposed_provenance_mut::<FinalizerToken>(address).as_mut() }
-        .ok_or(Code::Invalid)
+    if address == 0 {
+        return Err(Code::Invalid);
+    }
+    Ok(std::ptr::with_exposed_provenance_mut(address))
 }
 
 /// A pointer for a boundary that has only numbers, null for one that is no address.

@@ -26,6 +26,8 @@ pub enum Code {
     StackEnd = -9,
     /// A callback of Python code can't do this, for it could not be undone when the callback returns.
     InCallback = -10,
+    /// The block is being resized.
+    Busy = -11,
 }
 
 impl Code {

@@ -35,8 +35,13 @@ const GROWTH_BYTES: u64 = 64 * 1024 * 1024;
 /// After so many looks everything has been freed that a collection of all garbage found; if that was nothing, what is in use is needed.
 const SETTLING_SAMPLES: u8 = 3;
 
-/// More than V8 lets external memory be before it collects all garbage at once: half the largest heap.
+/// More than V8 lets external memory be before it collects all garbage at once: half the largest heap. V8 counts from what there was at
+/// the last collection, so each request is larger than the one before.
 const PRESSURE_BYTES: i64 = 1 << 42;
+const PRESSURE_STEP_BYTES: i64 = 1 << 38;
+
+/// V8 takes no more than 2^60 bytes; a thread would have to ask for two million collections.
+const MAX_PRESSURE_BYTES: i64 = 1 << 59;
 
 /// Nothing is to be done.
 const NOT_DUE: i32 = 0;
@@ -59,6 +64,8 @@ pub struct ExternalMemory {
     collected: AtomicI64,
     /// Whether all garbage is to be collected with the next report.
     collects_all: AtomicBool,
+    /// How many bytes more than [`PRESSURE_BYTES`] the next such report tells.
+    pressure: AtomicI64,
 }
 
 /// What is done about the growth of the memory in use.
@@ -191,10 +198,12 @@ impl ExternalMemory {
         if !self.collects_all.swap(false, Relaxed) {
             return;
         }
+        let pressure = PRESSURE_BYTES + add(&self.pressure, PRESSURE_STEP_BYTES);
+        let pressure = pressure.min(MAX_PRESSURE_BYTES);
         // SAFETY: as above; the second call undoes the first.
         unsafe {
-            napi_adjust_external_memory(env, PRESSURE_BYTES, &mut total);
-            napi_adjust_external_memory(env, -PRESSURE_BYTES, &mut total);
+            napi_adjust_external_memory(env, pressure, &mut total);
+            napi_adjust_external_memory(env, -pressure, &mut total);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::c_void;
 
-use crate::block::{pointer, token};
+use crate::block::{FinalizerToken, pointer, token};
 use crate::code::{Code, crossing, whole};
 use crate::node::interpreter;
 use crate::objects::element::Element;
@@ -157,8 +157,10 @@ pub unsafe extern "C" fn oneheap_block_alloc(
     element: u8,
 ) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(unsafe { token(at) }.and_then(|token| {
+    crossing(token(at).and_then(|token| {
         let element = Element::from_number(element).ok_or(Code::Invalid)?;
+        // SAFETY: as the caller vouches. Nobody else knows the token of a block that is being made.
+        let token = unsafe { &mut *token };
         token.allocate(whole(bytes)?, whole(align)?, zeroed != 0, element)
     }))
 }
@@ -170,21 +172,21 @@ pub unsafe extern "C" fn oneheap_block_alloc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_realloc(at: f64, bytes: f64, zeroed: u8) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(
-        unsafe { token(at) }.and_then(|token| token.reallocate(whole(bytes)?, zeroed != 0, || {})),
-    )
+    crossing(token(at).and_then(|token| unsafe {
+        FinalizerToken::reallocate(token, whole(bytes)?, zeroed != 0, || {})
+    }))
 }
 
-/// Frees a slot's block, over which no view is.
+/// Frees a slot's block, over which no view is. 1, or a code.
 ///
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_free(at: f64) {
+pub unsafe extern "C" fn oneheap_block_free(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
-    if let Ok(token) = unsafe { token(at) } {
-        token.free(|| {});
-    }
+    token(at)
+        .and_then(|token| unsafe { FinalizerToken::free(token, || {}) })
+        .map_or_else(|code| code as i32, |()| 1)
 }
 
 /// How many Python objects hold the memory of a slot's block.
@@ -194,7 +196,7 @@ pub unsafe extern "C" fn oneheap_block_free(at: f64) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_exporters(at: f64) -> f64 {
     // SAFETY: as the caller vouches.
-    unsafe { token(at) }.map_or(0.0, |token| token.slot.exporters() as f64)
+    token(at).map_or(0.0, |token| unsafe { &*token }.slot.exporters() as f64)
 }
 
 /// The number by which the block in a slot is recognised when it returns from Python; 0 if there is none.
@@ -204,21 +206,21 @@ pub unsafe extern "C" fn oneheap_block_exporters(at: f64) -> f64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
     // SAFETY: as the caller vouches.
-    unsafe { token(at) }
-        .and_then(|token| Ok(token.slot.share()?))
+    token(at)
+        .and_then(|token| Ok(unsafe { &mut *token }.slot.share()?))
         .map_or(0.0, |shared| shared.identity() as f64)
 }
 
-/// The slot's memory went with its view's buffer: empties the slot.
+/// The slot's memory went with its view's buffer: empties the slot. 1, or a code.
 ///
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_forget(at: f64) {
+pub unsafe extern "C" fn oneheap_block_forget(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
-    if let Ok(token) = unsafe { token(at) } {
-        token.slot.forget();
-    }
+    token(at)
+        .and_then(|token| Ok(unsafe { (*token).slot.forget() }?))
+        .map_or_else(|code| code as i32, |()| 1)
 }
 
 /// Waits until there is something in an inbox, or it is closed. Called `nonblocking`, on one of Deno's threads.

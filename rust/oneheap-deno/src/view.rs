@@ -91,7 +91,7 @@ pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_v
     }
 }
 
-/// `free(token, buffer)`: frees a block whose view is over that buffer, and detaches it.
+/// `free(token, buffer)`: frees a block whose view is over that buffer, and detaches it: 1, or a code.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -100,13 +100,13 @@ pub unsafe extern "C" fn free(env: napi_env, info: napi_callback_info) -> napi_v
     // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token.
     unsafe {
         let [token, buffer] = env.arguments::<2>(info);
-        if let Some(mut token) = env.token(token) {
-            token.as_mut().free(|| {
+        let freed = env.token(token).ok_or(Code::Invalid).and_then(|token| {
+            FinalizerToken::free(token.as_ptr(), || {
                 napi_detach_arraybuffer(env.0, buffer);
-            });
-        }
+            })
+        });
+        env.double(freed.map_or_else(Code::as_address, |()| 1.0))
     }
-    null_mut()
 }
 
 /// `realloc(token, buffer, bytes, zeroed)`: resizes a block whose view is over that buffer, and detaches it: the new address, or a
@@ -121,8 +121,8 @@ pub unsafe extern "C" fn realloc(env: napi_env, info: napi_callback_info) -> nap
         let [token, buffer, bytes, zeroed] = env.arguments::<4>(info);
         let bytes = env.number(bytes).ok_or(Code::Invalid).and_then(whole);
         let zeroed = env.number(zeroed) == Some(1.0);
-        let resized = env.token(token).ok_or(Code::Invalid).and_then(|mut token| {
-            token.as_mut().reallocate(bytes?, zeroed, || {
+        let resized = env.token(token).ok_or(Code::Invalid).and_then(|token| {
+            FinalizerToken::reallocate(token.as_ptr(), bytes?, zeroed, || {
                 napi_detach_arraybuffer(env.0, buffer);
             })
         });

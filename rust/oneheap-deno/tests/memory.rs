@@ -111,7 +111,7 @@ fn memory_that_went_with_its_view_is_never_reached_again() {
 fn a_view_that_was_transferred_keeps_the_memory_that_the_block_is_freed_of() {
     let (mut slot, memory) = filled();
     let elsewhere = viewed(&mut slot);
-    slot.forget();
+    assert_eq!(slot.forget(), Ok(()));
     assert!(slot.is_empty());
     assert_eq!(memory.frees(), 0);
     drop(elsewhere);
@@ -208,6 +208,25 @@ fn a_lost_block_frees_what_it_holds_and_nothing_else() {
 }
 
 #[test]
+fn a_block_that_is_being_resized_is_used_by_nobody() {
+    let (mut slot, memory) = filled();
+    let taken = slot.take_for_resize().expect("it has memory");
+    assert!(matches!(slot.share(), Err(NoMemory::Busy)));
+    assert!(matches!(slot.view(Ok), Err(NoMemory::Busy)));
+    assert!(matches!(slot.take(), Err(NoMemory::Busy)));
+    assert!(matches!(slot.take_for_resize(), Err(NoMemory::Busy)));
+    assert_eq!(slot.begin_resize(|| ()), Err(NoMemory::Busy));
+    assert_eq!(slot.forget(), Err(NoMemory::Busy));
+    assert_eq!(slot.exporters(), 0);
+    assert!(slot.collect().is_none());
+    slot = taken;
+    assert_eq!(memory.frees(), 0);
+    slot.free(|| ());
+    assert_eq!(memory.frees(), 1);
+    assert!(matches!(slot.take(), Err(NoMemory::Freed)));
+}
+
+#[test]
 fn an_identity_stays_and_is_never_used_twice() {
     let (mut one, _) = filled();
     let (mut other, _) = filled();
@@ -255,7 +274,9 @@ fn memory_lives_exactly_as_long_as_somebody_holds_it() {
                 3 => exports.extend(slot.export().ok().map(|export| (memory, export))),
                 4 => drop(exports.pop()),
                 // The view's buffer is transferred away, and dropped there.
-                5 if view.take().is_some() => slot.forget(),
+                5 if view.take().is_some() => {
+                    let _ = slot.forget();
+                }
                 6 => {
                     let is_exported = exports.iter().any(|(of, _)| std::ptr::eq(of.0, memory.0));
                     match slot.begin_resize(|| drop(view.take())) {

@@ -11,6 +11,8 @@ use crate::memory::shared_memory::{Backing, ExportedMemory, SharedMemory};
 pub enum Slot<M: Backing> {
     /// No block, or one that was freed.
     Empty,
+    /// The block is being resized. A hook of Python's allocator may come back here meanwhile, and finds no memory to use.
+    Busy,
     /// The block alone holds its memory; no view is over it, and Python has no part in it.
     Owned(M),
     /// A view is over the memory, and V8's backing store holds it.
@@ -28,6 +30,8 @@ pub enum NoMemory {
     Exported,
     /// A view is over the memory already.
     Viewed,
+    /// The block is being resized.
+    Busy,
 }
 
 impl<M: Backing> Slot<M> {
@@ -49,6 +53,7 @@ impl<M: Backing> Slot<M> {
     pub fn share(&mut self) -> Result<Arc<SharedMemory<M>>, NoMemory> {
         match self {
             Self::Empty => Err(NoMemory::Freed),
+            Self::Busy => Err(NoMemory::Busy),
             &mut Self::Owned(memory) => {
                 // SAFETY: the block alone holds the memory, and the slot refers to the record instead from here on.
                 let shared = unsafe { SharedMemory::new(memory) };
@@ -68,7 +73,7 @@ impl<M: Backing> Slot<M> {
     /// How many Python objects hold the memory.
     pub fn exporters(&self) -> usize {
         match self {
-            Self::Empty | Self::Owned(_) => 0,
+            Self::Empty | Self::Busy | Self::Owned(_) => 0,
             Self::Shared(shared) => shared.exporters(),
             Self::Viewed(shared) => shared.upgrade().map_or(0, |shared| shared.exporters()),
         }
@@ -85,6 +90,10 @@ impl<M: Backing> Slot<M> {
             // SAFETY: the block alone holds the memory; the slot is empty until it refers to the record.
             Self::Owned(memory) => unsafe { SharedMemory::new(memory) },
             Self::Shared(shared) => shared,
+            Self::Busy => {
+                *self = Self::Busy;
+                return Err(NoMemory::Busy);
+            }
             viewed @ Self::Viewed(_) => {
                 *self = viewed;
                 return Err(NoMemory::Viewed);
@@ -103,11 +112,27 @@ impl<M: Backing> Slot<M> {
         }
     }
 
+    /// Takes the block out, to be freed, and leaves an empty slot.
+    pub fn take(&mut self) -> Result<Self, NoMemory> {
+        match self {
+            Self::Empty => Err(NoMemory::Freed),
+            Self::Busy => Err(NoMemory::Busy),
+            _ => Ok(std::mem::replace(self, Self::Empty)),
+        }
+    }
+
+    /// Takes the block out, to be resized, and leaves a busy slot. What becomes of the block has to be put back.
+    pub fn take_for_resize(&mut self) -> Result<Self, NoMemory> {
+        let taken = self.take()?;
+        *self = Self::Busy;
+        Ok(taken)
+    }
+
     /// Ends the block. Where a view is over the memory, `detach` detaches its buffer meanwhile. Returns what the block's memory was,
     /// which is freed unless somebody else holds it; none if there was none.
     pub fn free(&mut self, detach: impl FnOnce()) -> Option<M> {
         let shared = match std::mem::replace(self, Self::Empty) {
-            Self::Empty => return None,
+            Self::Empty | Self::Busy => return None,
             Self::Owned(memory) => {
                 // SAFETY: the block alone held the memory.
                 unsafe { memory.free() };
@@ -131,9 +156,14 @@ impl<M: Backing> Slot<M> {
     }
 
     /// Forgets memory that went away with a view's buffer. A slot that holds its memory stays as it is.
-    pub fn forget(&mut self) {
-        if matches!(self, Self::Viewed(_)) {
-            *self = Self::Empty;
+    pub fn forget(&mut self) -> Result<(), NoMemory> {
+        match self {
+            Self::Busy => Err(NoMemory::Busy),
+            Self::Viewed(_) => {
+                *self = Self::Empty;
+                Ok(())
+            }
+            _ => Err(NoMemory::Freed),
         }
     }
 
@@ -141,7 +171,7 @@ impl<M: Backing> Slot<M> {
     /// Waits for nothing.
     pub fn collect(&mut self) -> Option<M> {
         match std::mem::replace(self, Self::Empty) {
-            Self::Empty | Self::Viewed(_) => None,
+            Self::Empty | Self::Busy | Self::Viewed(_) => None,
             Self::Owned(memory) => {
                 // SAFETY: the block alone held the memory.
                 unsafe { memory.free_without_waiting(false) };
@@ -156,6 +186,7 @@ impl<M: Backing> Slot<M> {
     pub fn begin_resize(&mut self, detach: impl FnOnce()) -> Result<(), NoMemory> {
         let shared = match self {
             Self::Empty => return Err(NoMemory::Freed),
+            Self::Busy => return Err(NoMemory::Busy),
             Self::Owned(_) => return Ok(()),
             Self::Shared(shared) => shared.clone(),
             Self::Viewed(shared) => shared.upgrade().ok_or(NoMemory::Freed)?,
@@ -180,7 +211,7 @@ impl<M: Backing> Slot<M> {
         copy: impl FnOnce(M) -> Result<M, E>,
     ) -> Option<Result<M, E>> {
         let resized = match self {
-            Self::Empty | Self::Viewed(_) => return None,
+            Self::Empty | Self::Busy | Self::Viewed(_) => return None,
             &mut Self::Owned(memory) => resize(memory),
             Self::Shared(shared) => copy(shared.memory()).inspect(|_| shared.mark_freed()),
         };
