@@ -7,6 +7,7 @@ import {
   apply,
   isArray,
   isProxy,
+  isStackEnd,
   isView,
   typedArrayName,
 } from "../intrinsics.ts";
