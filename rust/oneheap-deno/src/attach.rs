@@ -14,6 +14,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::null_mut;
+use std::sync::{Mutex, PoisonError};
 
 use oneheap::{PyMemAllocator, Standing};
 use pyo3_ffi::{
@@ -198,6 +199,14 @@ impl Scope {
             Standing::Attached => Ok(Self(Entry::Found)),
             standing => Self::enter_from(standing),
         }
+    }
+
+    /// Attaches a thread of the pool, one of them at a time: CPython wakes each thread that waits for the GIL every 5 ms, and a
+    /// thousand of them leave no time for the one that has it. No other thread waits for this lock, attached or not.
+    pub fn enter_in_turn() -> Result<Self, Code> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::enter()
     }
 
     #[inline(never)]

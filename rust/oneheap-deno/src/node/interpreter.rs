@@ -13,7 +13,7 @@ use napi_sys::{
 };
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
-use crate::attach::{disown, with_python};
+use crate::attach::{Scope, disown, with_python};
 use crate::block::pointer;
 use crate::code::{Code, whole};
 use crate::external_memory::ExternalMemory;
@@ -82,13 +82,17 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
             let receiver = inbox.clone();
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
-                let outcome = python(|| {
-                    // What somebody else has set for this thread is not for this code.
-                    async_exception::discard();
-                    program
-                        .run(|code| turn.take(code))
-                        .and_then(|object| Answer::from_python(object))
-                });
+                let run_attached = || {
+                    let _attached = Scope::enter_in_turn()?;
+                    python(|| {
+                        // What somebody else has set for this thread is not for this code.
+                        async_exception::discard();
+                        program
+                            .run(|code| turn.take(code))
+                            .and_then(|object| Answer::from_python(object))
+                    })
+                };
+                let outcome = run_attached();
                 let refers_to_objects = matches!(
                     outcome,
                     Ok(Answer::Object(..) | Answer::Block(..)) | Err(Failure::Raised(_))
