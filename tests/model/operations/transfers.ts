@@ -59,7 +59,10 @@ const transferBorrowed: Operation = (world) => {
     what: `${name} of borrowed memory`,
     call: () => undefined,
     settle() {
-      const buffer = transfer(handle.buffer!);
+      // Code that ran meanwhile may have ended it.
+      const from = handle.buffer;
+      if (from === undefined || isDetached(from)) return;
+      const buffer = transfer(from);
       const { memory, holds } = handle;
       if (memory.size > 0) {
         world.buffers.push(new BufferHandle(buffer, memory, holds ?? memory));
