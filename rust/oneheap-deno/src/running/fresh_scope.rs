@@ -36,6 +36,9 @@ const MAX_OBJECTS: usize = 2000;
 /// What refers to more objects is not looked into.
 const MAX_REFERENCES: isize = 2000;
 
+/// So many of the values that a scope was given are known not to be of its making.
+pub const MAX_GIVEN: usize = 4;
+
 /// A module's dictionary has `__name__` and `__builtins__` among its first entries.
 const FIRST_ENTRIES: usize = 16;
 
@@ -73,14 +76,20 @@ static FUNCTIONS: Published<Functions> = Published::new();
 /// `may_be_garbage_elsewhere`: whether it is worth a young collection to find functions or frames that refer to the scope, and are
 /// garbage that it doesn't refer to.
 ///
-/// Code that was given no objects, and made no functions, leaves nothing that matters: it needn't come here.
+/// Code that was given no objects, and made no functions, leaves nothing that matters: it needn't come here. `given` are values that
+/// the scope had before its run: what they refer to lives by them.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the scope is a dictionary to which the caller's is the only reference in Rust.
-pub unsafe fn free(scope: Object, support: &Support, may_be_garbage_elsewhere: bool) {
+pub unsafe fn free(
+    scope: Object,
+    support: &Support,
+    may_be_garbage_elsewhere: bool,
+    given: &[*mut PyObject],
+) {
     // SAFETY: as the caller vouches; what goes wrong leaves the scope to Python's collector.
     unsafe {
-        if !may_be_garbage_elsewhere && !has_containers(&scope, support) {
+        if !may_be_garbage_elsewhere && !has_containers(&scope, support, given) {
             return;
         }
         let Ok(functions) = FUNCTIONS.get_or_make(|| load().ok_or(Code::OutOfMemory)) else {
@@ -95,11 +104,12 @@ pub unsafe fn free(scope: Object, support: &Support, may_be_garbage_elsewhere: b
     }
 }
 
-/// Whether a scope has a variable that can refer to others, apart from modules: one that Python's collector knows.
+/// Whether a scope has a variable that can refer to others, apart from modules and what it was given: one that Python's collector
+/// knows.
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn has_containers(scope: &Object, support: &Support) -> bool {
+unsafe fn has_containers(scope: &Object, support: &Support, given: &[*mut PyObject]) -> bool {
     let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
     // SAFETY: as the caller vouches; no Python code runs in here, and what is borrowed is only looked at. Without a GIL another
     // thread that has the scope might change it, so there the question isn't asked.
@@ -109,6 +119,7 @@ unsafe fn has_containers(scope: &Object, support: &Support) -> bool {
         }
         while PyDict_Next(scope.as_ptr(), &mut position, &mut name, &mut value) != 0 {
             if value != support.builtins
+                && !given.contains(&value)
                 && PyObject_GC_IsTracked(value) != 0
                 && type_of(value) != &raw mut PyModule_Type
             {

@@ -58,13 +58,17 @@ impl Program {
                 None => new_scope(support),
             };
             let globals = globals.ok_or_else(|| Failure::fetch())?;
+            let mut given = [null_mut(); fresh_scope::MAX_GIVEN];
+            for (given, (_, value)) in given.iter_mut().zip(&names) {
+                *given = value.as_ref().map_or(null_mut(), Object::as_ptr);
+            }
             set_variables(&globals, names)?;
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
             let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
             let may_keep = code.may_keep_scope || result.is_err();
             if is_fresh && (may_keep || gives_objects) {
-                fresh_scope::free(globals, support, may_keep && gives_objects);
+                fresh_scope::free(globals, support, may_keep && gives_objects, &given);
             }
             result
         }
