@@ -190,7 +190,7 @@ Deno.test("a failed flush is reported where python3 reports it", () =>
   atTheEnd(
     `f = open("/dev/full", "w")\nf.write("lost")`,
     (_, stderr) => {
-      const reports = stderr.split("No space left on device").length - 1;
+      const reports = stderr.match(/^Exception ignored/gm)?.length ?? 0;
       const isReported = python.eval(
         "__import__('sys').version_info >= (3, 13)",
       );
@@ -296,12 +296,19 @@ async function runPython(folder: string, code: string): Promise<void> {
   assert(success, new TextDecoder().decode(stderr));
 }
 
+/** From 3.15 on, `python3` itself doesn't write the end of a gzip file of bytes that is open when it ends. */
+const LEAVES_GZIP_INCOMPLETE = python.eval(
+  "__import__('sys').version_info >= (3, 15)",
+) === true;
+
 for (const [name, { write, read }] of Object.entries(WRITERS)) {
   Deno.test(`a ${name} is complete at the end, as python3 leaves it`, async () => {
-    await inFolder(async (folder) => {
-      await runPython(folder, write);
-      await runPython(folder, read);
-    });
+    if (name !== "gzip file" || !LEAVES_GZIP_INCOMPLETE) {
+      await inFolder(async (folder) => {
+        await runPython(folder, write);
+        await runPython(folder, read);
+      });
+    }
     await atTheEnd(
       write + "\ndef function(): pass",
       (folder) => runPython(folder, read),
