@@ -296,14 +296,14 @@ async function runPython(folder: string, code: string): Promise<void> {
   assert(success, new TextDecoder().decode(stderr));
 }
 
-/** From 3.15 on, `python3` itself doesn't write the end of a gzip file of bytes that is open when it ends. */
+/** From 3.14 on, `python3` itself may not write the end of a gzip file that is open when it ends. */
 const LEAVES_GZIP_INCOMPLETE = python.eval(
-  "__import__('sys').version_info >= (3, 15)",
+  "__import__('sys').version_info >= (3, 14)",
 ) === true;
 
 for (const [name, { write, read }] of Object.entries(WRITERS)) {
   Deno.test(`a ${name} is complete at the end, as python3 leaves it`, async () => {
-    if (name !== "gzip file" || !LEAVES_GZIP_INCOMPLETE) {
+    if (!name.startsWith("gzip") || !LEAVES_GZIP_INCOMPLETE) {
       await inFolder(async (folder) => {
         await runPython(folder, write);
         await runPython(folder, read);
