@@ -458,12 +458,14 @@ export function alloc<A extends TypedArray>(
   if (typeof source === "number") {
     return create(type, element, whole("length", source), zeroed, align);
   }
-  const { elements, length } = readElements(source);
+  const { elements, length, isOrdinary } = readElements(source);
   // No step below is left undone for want of stack.
   napi.ensureStack();
   const block = create(type, element, whole("length", length), false, align);
+  // Code of the elements may run here (`valueOf`, getters). It can't reach the block, nor have an element left out.
   try {
-    copyElements(elements, block.view, length);
+    if (isOrdinary) setElements(block.view, elements as ArrayLike<number>);
+    else copyByIndex(elements, block.view, length);
   } catch (error) {
     block.free();
     throw error;
@@ -480,27 +482,39 @@ function checkedAlign(align: number | undefined): number {
   );
 }
 
-/** The elements of a source and their number, which is read once. An iterable is read to its end, before anything is allocated. */
+/** The elements of a source. */
+interface ReadElements<E> {
+  readonly elements: ArrayLike<E>;
+  /** How many they are; read once. */
+  readonly length: number;
+  /** Whether they are a typed array or an array, whose length is what it is. */
+  readonly isOrdinary: boolean;
+}
+
+/** Reads the elements of a source. An iterable is read to its end, before anything is allocated. */
 function readElements<E>(
   source: ArrayLike<E> | Iterable<E>,
-): { elements: ArrayLike<E>; length: number } {
+): ReadElements<E> {
   if (typedArrayName(source) !== undefined) {
     const elements = source as ArrayLike<E>;
-    return { elements, length: viewLength(elements as never) };
+    const length = viewLength(elements as never);
+    return { elements, length, isOrdinary: true };
   }
   if (typeof source === "object" && source !== null) {
     if (!isProxy(source) && isArray(source)) {
-      return { elements: source, length: source.length };
+      return { elements: source, length: source.length, isOrdinary: true };
     }
     if (isBlock(source)) {
       throw new TypeError("A block was given as the source. Give its view");
     }
     if (Symbol.iterator in source) {
       const elements = arrayFrom(source);
-      return { elements, length: elements.length };
+      return { elements, length: elements.length, isOrdinary: true };
     }
     const length: unknown = source.length;
-    if (typeof length === "number") return { elements: source, length };
+    if (typeof length === "number") {
+      return { elements: source, length, isOrdinary: false };
+    }
   }
   throw new TypeError(
     `The second argument must be a length, an array-like or an iterable; ${
@@ -512,20 +526,12 @@ function readElements<E>(
   );
 }
 
-/**
- * Writes all elements of a block that nobody else knows yet. Code of theirs may run meanwhile (`valueOf`, getters), which can't
- * reach the block; it can have no element left out.
- */
-function copyElements<A extends TypedArray>(
+/** Copies the elements of an array-like, each of which is read once. */
+function copyByIndex<A extends TypedArray>(
   elements: ArrayLike<Element<A>>,
   view: A,
   length: number,
 ): void {
-  const isOrdinary = typedArrayName(elements) !== undefined ||
-    (!isProxy(elements) && isArray(elements));
-  if (isOrdinary) {
-    return setElements(view, elements as ArrayLike<number | bigint>);
-  }
   for (let index = 0; index < length; index++) view[index] = elements[index];
 }
 

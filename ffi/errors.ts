@@ -3,11 +3,11 @@
  * works where `Error.prototype` is frozen or has setters.
  */
 
-import { isStackEnd } from "./intrinsics.ts";
+import { apply, isStackEnd } from "./intrinsics.ts";
 
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
 const NativeError = Error;
-const { apply, defineProperty } = Reflect;
+const { defineProperty } = Reflect;
 const { indexOf, slice, trimEnd } = String.prototype;
 const { captureStackTrace } = Error;
 
