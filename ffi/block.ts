@@ -343,7 +343,7 @@ export class Block<A extends TypedArray> implements Disposable {
 
   /**
    * Whether somebody transferred the view's buffer. An element of a typed array can't be hidden or made up by own properties or
-   * prototypes, as `length` can; a view of no elements is told by its buffer.
+   * prototypes, as `length` can; a view of no elements is recognised by its buffer.
    */
   #isTransferred(): boolean {
     const view = this.#view;

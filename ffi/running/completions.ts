@@ -1,4 +1,4 @@
-/** Runs on threads of their own, until what came of them is here: on this side, a number and a promise for each. */
+/** Runs on threads of their own, until their outcomes are taken: on this side, a number and a promise for each. */
 
 import {
   createObject,
@@ -16,7 +16,7 @@ export interface Run {
   readonly settled: Promise<void>;
   readonly settle: () => void;
   outcome: Outcome | undefined;
-  /** Why what came of it couldn't be taken. */
+  /** Why its outcome couldn't be taken. */
   failure: { readonly error: unknown } | undefined;
 }
 
@@ -31,7 +31,7 @@ let unsettled = 0;
 
 let lastNumber = 0;
 
-/** Where Rust puts what comes of runs; made for the first of them. */
+/** Where Rust puts the outcomes of runs; made for the first of them. */
 let inbox: number | undefined;
 
 /** Whether `deliver` goes on. */
