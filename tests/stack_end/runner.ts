@@ -43,8 +43,16 @@ const ALLOCATIONS = 1_000;
 /** A promise that takes longer doesn't settle. */
 const DEADLINE_MILLISECONDS = 10_000;
 
-/** Python may have so many blocks more after a case: caches of its own. */
+/** Python may have so many blocks more after a pass over all distances: caches of its own. */
 const SLACK_BLOCKS = 100;
+
+/**
+ * So many passes are made until one adds fewer than {@linkcode SLACK_BLOCKS}.
+ * What is leaked at each distance is added by every pass. What CPython keeps
+ * for itself is added by the first ones: formatting 170 tracebacks ten times
+ * keeps 2331, 115, 44, 27, 15, 4, 1, 1, 0 and 1 blocks in CPython 3.11.7.
+ */
+const MAX_PASSES = 6;
 
 /** So many turns of the event loop are waited for memory to be freed. */
 const MAX_TURNS = 20;
@@ -92,12 +100,14 @@ class Runner {
     await collectAll();
   }
 
-  /** Tries all distances. Once more where Python has more memory afterwards, which may be caches of its own the first time. */
+  /** Tries all distances, and again while Python has more memory after each pass. */
   async run(distances: Distances): Promise<Report> {
     await expectRunsSettle();
     const before = stats();
-    const more = await this.#blocksMoreAfter(distances) &&
-      await this.#blocksMoreAfter(distances);
+    let more = await this.#blocksMoreAfter(distances);
+    for (let pass = 1; pass < MAX_PASSES && more > 0; pass++) {
+      more = await this.#blocksMoreAfter(distances);
+    }
     const { blocks, bytes } = stats();
     expectEqual(
       { blocks, bytes },
@@ -106,7 +116,7 @@ class Runner {
     );
     expect(
       more === 0,
-      `Python has as much memory as before; it has ${more} blocks more`,
+      `Python has as much memory as before; each of ${MAX_PASSES} passes adds blocks, the last one ${more}`,
     );
     return this.#report;
   }
