@@ -1,5 +1,5 @@
 /**
- * Reporting to V8 how much memory its small objects keep alive. `external_memory.rs` counts, and says how and why.
+ * Reporting to V8 how much memory its small objects keep alive. `memory/external_memory.rs` counts, and says how and why.
  *
  * V8 makes its cheap minor collection for the sake of buffers only when it makes a buffer itself, never for external ones; so one
  * is made here, and lost. Measured with lost blocks of 16 MiB, each written whole: at most 14 alive at a time, 162 and

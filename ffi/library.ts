@@ -290,7 +290,7 @@ function openNodeApi(library: string): NodeApi {
   return module.exports as NodeApi;
 }
 
-/** Calls itself until native code has seen that the stack is deep enough, or it ends. `stack.rs` says why. */
+/** Calls itself until native code has seen that the stack is deep enough, or it ends. `runtime/stack.rs` says why. */
 function proveStack(): void {
   try {
     descend();

@@ -1,5 +1,5 @@
 /**
- * Every function of the Rust library, as `rust/oneheap-deno/src/symbols.rs` declares it; a test compares the two lists.
+ * Every function of the Rust library, as `rust/oneheap-deno/src/boundary/exports.rs` declares it; a test compares the two lists.
  *
  * Counts, sizes and addresses cross as doubles: as fast as a pointer, and exact up to 2^53, which the callers check.
  * Deno's other integer types wrap or clamp silently.

@@ -43,8 +43,8 @@ const RESULT_TYPES: Record<string, string> = {
 const source = (path: string) =>
   Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
 
-const SYMBOLS_RS = source("rust/oneheap-deno/src/symbols.rs");
-const NODE_RS = source("rust/oneheap-deno/src/node/mod.rs");
+const SYMBOLS_RS = source("rust/oneheap-deno/src/boundary/exports.rs");
+const NODE_RS = source("rust/oneheap-deno/src/boundary/napi/mod.rs");
 
 /** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
 function declaredInRust(rust: string): Declaration[] {
@@ -100,11 +100,13 @@ Deno.test("both sides have the same boundary number", () => {
 });
 
 Deno.test("both sides have the same codes", () => {
-  assertEquals(variantsInRust("code.rs", "Code"), { ...CODE });
+  assertEquals(variantsInRust("boundary/status.rs", "Code"), { ...CODE });
 });
 
 Deno.test("both sides have the same tags, refusals and modes", () => {
-  assertEquals(variantsInRust("node/crossing.rs", "Tag"), { ...TAG });
+  assertEquals(variantsInRust("boundary/napi/conversion.rs", "Tag"), {
+    ...TAG,
+  });
   assertEquals(variantsInRust("objects/borrow.rs", "Refusal"), { ...REFUSAL });
   assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
 });
@@ -113,7 +115,7 @@ Deno.test("both sides number the element types alike", () => {
   const inTypeScript = CONSTRUCTORS.map(({ name }) =>
     name.replace("Array", "").replace(/^./, (first) => first.toLowerCase())
   );
-  const inRust = variantsInRust("objects/element.rs", "Element");
+  const inRust = variantsInRust("memory/element.rs", "Element");
   assertEquals(Object.keys(inRust), inTypeScript);
 });
 
@@ -121,7 +123,10 @@ Deno.test("both sides expect as many counts in the statistics", () => {
   const [, inTypeScript] = source("ffi/stats.ts").match(
     /new Float64Array\((\d+)\)/,
   )!;
-  const fields = constant(source("rust/oneheap-deno/src/stats.rs"), "FIELDS");
+  const fields = constant(
+    source("rust/oneheap-deno/src/memory/stats.rs"),
+    "FIELDS",
+  );
   assertEquals(fields, Number(inTypeScript));
 });
 
@@ -130,7 +135,7 @@ Deno.test("both sides have the same largest alignment", () => {
     source("ffi/block.ts").replaceAll(" =", ": number ="),
     "LARGEST_ALIGN",
   );
-  const inRust = source("rust/oneheap-deno/src/block.rs");
+  const inRust = source("rust/oneheap-deno/src/memory/block.rs");
   assertEquals(constant(inRust, "LARGEST_ALIGN"), inTypeScript);
 });
 
@@ -167,7 +172,7 @@ Deno.test("Node-API exports the functions that TypeScript declares, and no other
     borrow: true,
   };
   assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());
-  const registered = NODE_RS.matchAll(/\(c"(\w+)"/g).map(([, name]) => name);
+  const registered = NODE_RS.matchAll(/\(\s*c"(\w+)"/g).map(([, name]) => name);
   assertEquals(registered.toArray().sort(), Object.keys(declared).sort());
 });
 

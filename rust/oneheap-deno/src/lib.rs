@@ -1,26 +1,15 @@
 //! The shared library that Deno opens.
 //!
 //! Its global allocator is [`oneheap::PyMemAllocator`], so each Rust allocation made here on a thread that is attached
-//! to Python is Python's memory. `symbols.rs` holds the functions that TypeScript calls, in the order of
-//! `ffi/symbols.ts`; the other files hold what they do, a file for each file in `ffi/`.
+//! to Python is Python's memory. The folders are the layers of the library, and have the names of
+//! those in `ffi/`; `boundary/exports.rs` has the functions that TypeScript calls.
 
-mod address_table;
-mod attach;
-mod block;
-mod code;
-mod external_memory;
-mod initialization;
+mod boundary;
 mod memory;
-mod node;
 mod objects;
-mod python;
-mod raw;
 mod running;
-mod stack;
-mod stats;
-mod symbols;
-mod system;
-mod view;
+mod runtime;
+mod values;
 
 #[global_allocator]
 static GLOBAL: oneheap::PyMemAllocator = oneheap::PyMemAllocator;

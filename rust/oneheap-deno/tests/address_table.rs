@@ -1,6 +1,6 @@
 //! The table of sizes by address, against the standard library's map.
 
-#[path = "../src/address_table.rs"]
+#[path = "../src/memory/address_table.rs"]
 #[allow(missing_docs)]
 mod address_table;
 

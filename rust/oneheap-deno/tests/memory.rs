@@ -2,15 +2,15 @@
 //! orders, with a failure between any two steps. Run under Miri too: `MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-ignore-leaks" cargo
 //! +nightly miri test -p oneheap-deno --test memory` (the tests leak their records of what was freed).
 
-#[path = "../src/memory/mod.rs"]
-mod memory;
+#[path = "../src/memory/storage/mod.rs"]
+mod storage;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
-use memory::shared_memory::{Backing, ExportedMemory, SharedMemory};
-use memory::slab::Slab;
-use memory::slot::{NoMemory, Slot};
+use storage::shared_memory::{Backing, ExportedMemory, SharedMemory};
+use storage::slab::Slab;
+use storage::slot::{NoMemory, Slot};
 
 /// What became of one piece of memory.
 #[derive(Default)]

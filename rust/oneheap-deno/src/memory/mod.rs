@@ -1,6 +1,9 @@
-//! Who holds a block's memory, and the records that JavaScript's buffers refer to. Nothing in here calls Python, so that cargo's
-//! tests and Miri build these modules alone (`rust/oneheap-deno/tests/memory.rs`).
+//! Memory of Python's heap: blocks, raw memory, their counts, and what V8 is told of them.
 
-pub mod shared_memory;
-pub mod slab;
-pub mod slot;
+pub mod address_table;
+pub mod block;
+pub mod element;
+pub mod external_memory;
+pub mod raw;
+pub mod stats;
+pub mod storage;

@@ -7,10 +7,10 @@ use pyo3_ffi::{
     PyBuffer_ToContiguous, PyObject_GetBuffer,
 };
 
-use crate::objects::element::Element;
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::object::{Lease, Object};
+use crate::memory::element::Element;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Lease, Object};
 
 /// What a view is made of.
 pub enum Source {
@@ -177,7 +177,7 @@ unsafe fn describe(buffer: &Py_buffer) -> Result<Description, Failure> {
     let format = unsafe { format(buffer) };
     Ok(Description {
         format: lossy_utf8(format)?,
-        shape: memory::copied(shape)?,
+        shape: fallible::copied(shape)?,
     })
 }
 
@@ -212,7 +212,7 @@ fn lossy_utf8(text: &CStr) -> Result<String, Failure> {
 unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
     let length = buffer.len as usize;
     // Zeroed, for an exporter may say more bytes than its shape has.
-    let mut bytes = memory::zeroed_bytes(length)?;
+    let mut bytes = fallible::zeroed_bytes(length)?;
     // SAFETY: there is room for all of the buffer.
     let copied = unsafe {
         PyBuffer_ToContiguous(
@@ -226,5 +226,5 @@ unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     // SAFETY: attached, and the call set an exception.
-    Err(unsafe { memory::fetch(length) })
+    Err(unsafe { fallible::fetch(length) })
 }

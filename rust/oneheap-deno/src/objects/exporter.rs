@@ -15,15 +15,15 @@ use pyo3_ffi::{
     PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromStringAndSize,
 };
 
-use crate::block::{Memory, Slot};
-use crate::code::Code;
-use crate::memory::shared_memory::ExportedMemory;
-use crate::objects::element::Element;
-use crate::objects::failure::Failure;
-use crate::objects::memory::{self, FallibleText};
-use crate::objects::object::Object;
-use crate::objects::published::Published;
-use crate::objects::retained::BF_GETBUFFER;
+use crate::boundary::status::Code;
+use crate::memory::block::{Memory, Slot};
+use crate::memory::element::Element;
+use crate::memory::storage::shared_memory::ExportedMemory;
+use crate::runtime::once_box::Published;
+use crate::values::failure::Failure;
+use crate::values::fallible::{self, FallibleText};
+use crate::values::handle::Object;
+use crate::values::retained::BF_GETBUFFER;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION` and `Py_TPFLAGS_IMMUTABLETYPE` of Python's `object.h`, from 3.10 on.
 const DISALLOW_INSTANTIATION: c_ulong = 1 << 7;
@@ -62,7 +62,7 @@ impl Export {
         if product != Some(length as isize) {
             return Err(Code::Invalid.into());
         }
-        let mut strides = memory::copied(&shape)?.into_boxed_slice();
+        let mut strides = fallible::copied(&shape)?.into_boxed_slice();
         let mut stride = element.bytes() as isize;
         for (dimension, extent) in shape.iter().enumerate().rev() {
             strides[dimension] = stride;

@@ -7,12 +7,12 @@ use pyo3_ffi::{
     PyObject_GetAttr, PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
 };
 
-use crate::external_memory::ExternalMemory;
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::object::{Held, Object};
-use crate::objects::text::{Text, text};
-use crate::objects::value::{Answer, Argument};
+use crate::memory::external_memory::ExternalMemory;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Held, Object};
+use crate::values::text::{Text, text};
+use crate::values::value::{Answer, Argument};
 
 /// What a reference's buffer refers to.
 pub struct Reference {
@@ -55,7 +55,7 @@ pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, 
             PyObject_CallNoArgs(callable.as_ptr())
         } else {
             let tuple = Object::owned(PyTuple_New(arguments.len() as isize))
-                .ok_or_else(|| memory::fetch(size_of::<usize>() * arguments.len()))?;
+                .ok_or_else(|| fallible::fetch(size_of::<usize>() * arguments.len()))?;
             for (index, argument) in arguments.into_iter().enumerate() {
                 let object = argument.into_python()?;
                 PyTuple_SetItem(tuple.as_ptr(), index as isize, object.into_ptr());

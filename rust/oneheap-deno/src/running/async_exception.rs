@@ -15,8 +15,8 @@ use pyo3_ffi::{
     PyThreadState_SetAsyncExc,
 };
 
-use crate::objects::object::Object;
-use crate::objects::published::Published;
+use crate::runtime::once_box::Published;
+use crate::values::handle::Object;
 
 /// Sets the exception that a thread is to raise. `thread` is Python's number of it.
 ///

@@ -10,11 +10,11 @@ use pyo3_ffi::{
     PyUnicode_FromStringAndSize, PyUnicode_InternFromString,
 };
 
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::object::{Held, Object};
-use crate::objects::support::Support;
-use crate::objects::text::text;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Held, Object};
+use crate::values::support::Support;
+use crate::values::text::text;
 
 /// What kind of source it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,7 +67,7 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
         // What can't be kept is compiled again.
         let (Some(object), Ok(source)) = (
             Object::borrowed(code.object.as_ptr()),
-            memory::copied(source),
+            fallible::copied(source),
         ) else {
             return Ok(code);
         };

@@ -22,13 +22,13 @@ use pyo3_ffi::{
     PyTuple_Size, PyTuple_Type, PyType_IsSubtype, PyType_Type, PyTypeObject,
 };
 
-use crate::code::Code;
+use crate::boundary::status::Code;
 use crate::objects::exporter;
-use crate::objects::memory;
-use crate::objects::object::Object;
-use crate::objects::published::Published;
-use crate::objects::support::Support;
-use crate::python;
+use crate::runtime::once_box::Published;
+use crate::runtime::python;
+use crate::values::fallible;
+use crate::values::handle::Object;
+use crate::values::support::Support;
 
 /// So many objects are looked at.
 const MAX_OBJECTS: usize = 2000;
@@ -359,7 +359,7 @@ fn push<T>(vec: &mut Vec<T>, element: T) -> Option<()> {
 
 /// The elements, of which there are at most `capacity`; none if memory is out.
 fn collected<T>(capacity: usize, elements: impl Iterator<Item = T>) -> Option<Vec<T>> {
-    let mut vec = memory::vec_with_capacity(capacity).ok()?;
+    let mut vec = fallible::vec_with_capacity(capacity).ok()?;
     vec.extend(elements.take(capacity));
     Some(vec)
 }
@@ -485,7 +485,7 @@ impl Graph {
     /// said then.
     fn used(&self) -> Option<Vec<bool>> {
         let objects = self.counts.len();
-        let mut rest = memory::copied(&self.counts).ok()?;
+        let mut rest = fallible::copied(&self.counts).ok()?;
         for &place in self.edges.iter().flatten() {
             rest[place] -= 1;
         }
@@ -509,7 +509,7 @@ impl Graph {
     /// Those of the garbage that are not freed where the scope is dropped, or cleared. None if memory is out.
     fn circular(&self, garbage: &[usize], is_cleared: bool) -> Option<Vec<usize>> {
         let objects = self.counts.len();
-        let mut rest = memory::copied(&self.counts).ok()?;
+        let mut rest = fallible::copied(&self.counts).ok()?;
         let mut freed = collected(objects, rest.iter().map(|&count| count == 0))?;
         // Each object waits once.
         let freed_first = garbage.iter().copied().filter(|&at| freed[at]);

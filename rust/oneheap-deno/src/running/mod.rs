@@ -2,9 +2,8 @@
 
 pub mod async_exception;
 pub mod compiled;
+pub mod completion_queue;
 pub mod fresh_scope;
-pub mod inbox;
+pub mod interruptible_run;
 pub mod pool;
-pub mod room;
 pub mod run;
-pub mod turn;

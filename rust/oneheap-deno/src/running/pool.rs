@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{ThreadId, current};
 use std::time::Duration;
 
-use crate::code::Code;
-use crate::running::room::STACK_BYTES;
+use crate::boundary::status::Code;
+use crate::runtime::recursion_limit::STACK_BYTES;
 
 /// Something to do on a thread of its own.
 type Work = Box<dyn FnOnce() + Send>;

@@ -8,13 +8,13 @@ use pyo3_ffi::{
     PyErr_Occurred, PyErr_Restore, PyEval_EvalCode,
 };
 
-use crate::objects::failure::Failure;
-use crate::objects::object::{Held, Object};
-use crate::objects::support::{Support, support};
-use crate::objects::text::text;
-use crate::objects::value::Argument;
 use crate::running::compiled::{Mode, compiled};
 use crate::running::fresh_scope;
+use crate::values::failure::Failure;
+use crate::values::handle::{Held, Object};
+use crate::values::support::{Support, support};
+use crate::values::text::text;
+use crate::values::value::Argument;
 
 /// Code to run, and what it is given.
 pub struct Program {

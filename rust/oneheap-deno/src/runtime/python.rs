@@ -20,13 +20,13 @@ use pyo3_ffi::{
     PyUnicode_AsUTF8AndSize,
 };
 
-use crate::attach::{Scope, let_go_while};
-use crate::code::Code;
-use crate::initialization;
-use crate::objects::object::{Object, release_waiting, releases_wait};
-use crate::running::room::STACK_BYTES;
-use crate::running::turn;
-use crate::system;
+use crate::boundary::status::Code;
+use crate::running::interruptible_run;
+use crate::runtime::attach::{Scope, let_go_while};
+use crate::runtime::initialization;
+use crate::runtime::platform;
+use crate::runtime::recursion_limit::STACK_BYTES;
+use crate::values::handle::{Object, release_waiting, releases_wait};
 
 /// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
 /// allocates and frees, and so empties the list itself, wakes nobody.
@@ -178,7 +178,7 @@ pub fn start(paths: &[u8]) -> Result<bool, Code> {
             if unsafe { Py_IsInitialized() } != 0 {
                 return join(library);
             }
-            launch(library.to_vec(), system::wide(executable))
+            launch(library.to_vec(), platform::wide(executable))
         })
     });
     started.as_ref().map(|_| is_first).map_err(|&code| code)
@@ -189,7 +189,7 @@ fn join(library: &[u8]) -> Result<Vec<u8>, Code> {
     let _attached = Scope::enter()?;
     let thread = own_thread().spawn(keep).map_err(|_| Code::NoThread)?;
     let _ = KEEPER.set(thread.thread().clone());
-    system::at_exit(end_as_guest);
+    platform::at_exit(end_as_guest);
     Ok(describe(library))
 }
 
@@ -222,7 +222,7 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
         .map_err(|_| Code::NoThread)?;
     let description = receiver.recv().map_err(|_| Code::NoPython)?;
     let _ = KEEPER.set(thread.thread().clone());
-    system::at_exit(end);
+    platform::at_exit(end);
     Ok(description)
 }
 
@@ -255,7 +255,7 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
 fn describe_refusal(words: &str) -> Vec<u8> {
     let variables = std::env::vars_os()
         .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
-        .filter(|[name, _]| system::variable_name(name).starts_with("PYTHON"));
+        .filter(|[name, _]| platform::variable_name(name).starts_with("PYTHON"));
     let mut description = Vec::new();
     for text in std::iter::once(words.to_owned()).chain(variables.flatten()) {
         description.extend_from_slice(text.replace('\0', " ").as_bytes());
@@ -272,7 +272,7 @@ fn keep() {
     let mut period = Period::end();
     while !ENDS.load(Ordering::Acquire) {
         Period::wait(&period);
-        if !is_due(&mut period) && !releases_wait() && !turn::interrupts_wait() {
+        if !is_due(&mut period) && !releases_wait() && !interruptible_run::interrupts_wait() {
             continue;
         }
         if free_waiting().is_err() {
@@ -304,12 +304,12 @@ fn finish() {
 
 /// Raises the interrupts that wait, and frees all that waits: blocks on the deferred list, and references.
 fn free_waiting() -> Result<(), Code> {
-    while PyMemAllocator::waiting() || releases_wait() || turn::interrupts_wait() {
+    while PyMemAllocator::waiting() || releases_wait() || interruptible_run::interrupts_wait() {
         // Detached again after each portion, so that others get at the GIL.
         let _attached = Scope::enter()?;
         // Before what may run Python code.
         // SAFETY: attached.
-        unsafe { turn::raise_listed() };
+        unsafe { interruptible_run::raise_listed() };
         drain();
         RELEASES.store(true, Ordering::Relaxed);
         // SAFETY: attached; no exception is set, and nothing is held here.
@@ -488,7 +488,7 @@ fn describe(library: &[u8]) -> Vec<u8> {
         library,
         &system_string(c"executable"),
         &system_string(c"prefix"),
-        &system::own_path(),
+        &platform::own_path(),
     ] {
         description.extend_from_slice(part);
         description.push(0);

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use pyo3_ffi::{PyErr_Clear, PyErr_ExceptionMatches, PyExc_MemoryError};
 
-use crate::objects::failure::Failure;
+use crate::values::failure::Failure;
 
 /// An empty vector with room for exactly `capacity` elements. It asks the allocator itself, which takes half the time of
 /// `try_reserve_exact` for a short one.

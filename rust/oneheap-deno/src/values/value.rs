@@ -12,15 +12,15 @@ use pyo3_ffi::{
     PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
-use crate::code::Code;
+use crate::boundary::status::Code;
 use crate::objects::exporter::{self, Export};
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::numpy;
-use crate::objects::object::{Held, Object};
-use crate::objects::retained::retained_bytes;
-use crate::objects::support::support;
-use crate::objects::text::{Text, text};
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Held, Object};
+use crate::values::numpy;
+use crate::values::retained::retained_bytes;
+use crate::values::support::support;
+use crate::values::text::{Text, text};
 
 /// The most bits that V8 lets a bigint have, in whole words.
 const MOST_BITS: i64 = (1 << 30) - 64;
@@ -82,7 +82,7 @@ impl Argument {
                     (object, size_of_val(&words[..]))
                 }
             };
-            Object::owned(object).ok_or_else(|| memory::fetch(bytes))
+            Object::owned(object).ok_or_else(|| fallible::fetch(bytes))
         }
     }
 }
@@ -126,7 +126,9 @@ impl Answer {
 /// The thread is attached, and the object is live.
 unsafe fn existing(object: *mut PyObject) -> Result<Object, Failure> {
     // SAFETY: as the caller vouches.
-    unsafe { Object::borrowed(object).ok_or(Failure::Refused(crate::code::Code::Invalid)) }
+    unsafe {
+        Object::borrowed(object).ok_or(Failure::Refused(crate::boundary::status::Code::Invalid))
+    }
 }
 
 /// A `bytes` with a copy of these.
@@ -137,7 +139,7 @@ pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Object, Failure> {
     // SAFETY: as the caller vouches; the slice is readable.
     unsafe {
         let object = PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as isize);
-        Object::owned(object).ok_or_else(|| memory::fetch(bytes.len()))
+        Object::owned(object).ok_or_else(|| fallible::fetch(bytes.len()))
     }
 }
 
@@ -182,7 +184,7 @@ unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answ
             return Text::of(pointer).map(|text| Some(Answer::Text(text)));
         }
         if kind == &raw mut PyBytes_Type {
-            return memory::copied(bytes(pointer)).map(|bytes| Some(Answer::Bytes(bytes)));
+            return fallible::copied(bytes(pointer)).map(|bytes| Some(Answer::Bytes(bytes)));
         }
     }
     Ok(None)
@@ -206,7 +208,7 @@ unsafe fn integer(object: *mut PyObject) -> Result<Answer, Failure> {
         if bits > MOST_BITS {
             return Err(Code::TooLarge.into());
         }
-        let out_of_memory = || memory::fetch(bits as usize / 4);
+        let out_of_memory = || fallible::fetch(bits as usize / 4);
         let digits = Object::owned(PyNumber_ToBase(object, 16)).ok_or_else(out_of_memory)?;
         let mut length = 0;
         let data = PyUnicode_AsUTF8AndSize(digits.as_ptr(), &mut length);
@@ -253,7 +255,7 @@ pub unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
 /// Python's limit of digits doesn't hold.
 fn hexadecimal(negative: bool, words: &[u64]) -> Result<Vec<u8>, Failure> {
     const SIGN_ZERO_AND_NUL: usize = 3;
-    let mut digits = memory::vec_with_capacity(words.len() * DIGITS + SIGN_ZERO_AND_NUL)?;
+    let mut digits = fallible::vec_with_capacity(words.len() * DIGITS + SIGN_ZERO_AND_NUL)?;
     if negative {
         digits.push(b'-');
     }
@@ -277,7 +279,7 @@ fn parse_hexadecimal(digits: &[u8]) -> Result<Answer, Failure> {
         None => (false, digits),
     };
     let magnitude = digits.strip_prefix(b"0x").unwrap_or(digits);
-    let mut words = memory::vec_with_capacity(magnitude.len().div_ceil(DIGITS))?;
+    let mut words = fallible::vec_with_capacity(magnitude.len().div_ceil(DIGITS))?;
     for word in magnitude.rchunks(DIGITS) {
         words.push(word.iter().fold(0, |word, &digit| {
             word << 4 | u64::from((digit as char).to_digit(16).unwrap_or(0))

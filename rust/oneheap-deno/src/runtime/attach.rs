@@ -22,10 +22,10 @@ use pyo3_ffi::{
     PyGILState_Release, PyGILState_STATE, PyThreadState, PyThreadState_Get,
 };
 
-use crate::code::Code;
-use crate::objects::object::release_waiting;
-use crate::running::room::limit_recursion;
-use crate::{python, stack, system};
+use crate::boundary::status::Code;
+use crate::runtime::recursion_limit::limit_recursion;
+use crate::runtime::{platform, python, stack};
+use crate::values::handle::release_waiting;
 
 /// How a thread came to be attached, and so how it is detached again.
 #[derive(Clone, Copy)]
@@ -104,7 +104,7 @@ impl Drop for Thread {
     /// The process's main thread ends with the process, by `exit`, which comes here first. It must not wait for the GIL:
     /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
     fn drop(&mut self) {
-        if !system::ends_with_process() {
+        if !platform::ends_with_process() {
             self.give_up();
         }
     }

@@ -7,11 +7,11 @@ use pyo3_ffi::{
     PyUnicode_InternFromString,
 };
 
-use crate::code::Code;
-use crate::objects::object::Object;
-use crate::objects::published::Published;
-use crate::objects::retained::BF_GETBUFFER;
-use crate::python;
+use crate::boundary::status::Code;
+use crate::runtime::once_box::Published;
+use crate::runtime::python;
+use crate::values::handle::Object;
+use crate::values::retained::BF_GETBUFFER;
 
 /// Python's share of this library.
 const SOURCE: &CStr =

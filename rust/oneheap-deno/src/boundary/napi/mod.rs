@@ -3,7 +3,8 @@
 //! They are what Deno's FFI can't do: make `ArrayBuffer`s that know when they are let go, and take and give any JavaScript
 //! value. Each thread that opens the library gets functions of its own.
 
-mod crossing;
+mod backing_store;
+mod conversion;
 pub mod interpreter;
 mod stack;
 
@@ -21,11 +22,10 @@ use napi_sys::{
     napi_value, napi_valuetype,
 };
 
-use crate::code::Code;
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::text::{EncodedText, Units};
-use crate::view;
+use crate::boundary::status::Code;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::text::{EncodedText, Units};
 
 /// Node-API's entry.
 ///
@@ -34,20 +34,23 @@ use crate::view;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_value) -> napi_value {
     static SYMBOLS: Once = Once::new();
-    crate::external_memory::ExternalMemory::begin_isolate();
-    crate::stack::begin_isolate();
+    crate::memory::external_memory::ExternalMemory::begin_isolate();
+    crate::runtime::stack::begin_isolate();
     // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
     });
     for (name, callback) in [
-        (c"token", view::token as CallbackFn),
-        (c"slot", view::slot_of),
-        (c"view", view::view),
-        (c"free", view::free),
-        (c"realloc", view::realloc),
-        (c"due", view::due),
-        (c"reportExternalMemory", view::report_external_memory),
+        (c"token", backing_store::token as CallbackFn),
+        (c"slot", backing_store::slot_of),
+        (c"view", backing_store::view),
+        (c"free", backing_store::free),
+        (c"realloc", backing_store::realloc),
+        (c"due", backing_store::due),
+        (
+            c"reportExternalMemory",
+            backing_store::report_external_memory,
+        ),
         (c"stackProver", stack::stack_prover),
         (c"ensureStack", stack::ensure_stack),
         (c"execute", interpreter::execute),
@@ -155,7 +158,7 @@ impl Env {
     ) -> Result<(napi_value, Vec<napi_value>), Failure> {
         const USUAL: usize = 8;
         let mut receiver = null_mut();
-        let (mut count, mut arguments) = (USUAL, memory::vec_with_capacity(USUAL)?);
+        let (mut count, mut arguments) = (USUAL, fallible::vec_with_capacity(USUAL)?);
         // SAFETY: as the caller vouches; there is room for as many, of which all are written: those that were not given are
         // `undefined`.
         let mut get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
@@ -164,7 +167,7 @@ impl Env {
         };
         get(&mut count, &mut arguments);
         if count > USUAL {
-            memory::reserve_exact(&mut arguments, count)?;
+            fallible::reserve_exact(&mut arguments, count)?;
             get(&mut count, &mut arguments);
         }
         // SAFETY: as above.
@@ -228,13 +231,13 @@ impl Env {
                 Err(Code::Invalid)
             }
         };
-        let mut units: Vec<u16> = memory::vec_with_capacity(USUAL)?;
+        let mut units: Vec<u16> = fallible::vec_with_capacity(USUAL)?;
         let mut length = read(units.as_mut_ptr(), USUAL)?;
         if length == USUAL - 1 {
             let room = read(null_mut(), 0)? + 1;
-            memory::reserve_exact(&mut units, room)?;
+            fallible::reserve_exact(&mut units, room)?;
             // V8 puts a string together that is kept in parts, before it is read.
-            memory::probe(room * size_of::<u16>())?;
+            fallible::probe(room * size_of::<u16>())?;
             length = read(units.as_mut_ptr(), room)?;
         }
         // SAFETY: so many were written.
@@ -314,12 +317,12 @@ impl Env {
         unsafe {
             match text.units {
                 Units::Latin1(units, length) => {
-                    memory::probe(length)?;
+                    fallible::probe(length)?;
                     let units = units.cast();
                     napi_create_string_latin1(self.0, units, length as isize, &mut value);
                 }
                 Units::Utf16(units, length) => {
-                    memory::probe(length * size_of::<u16>())?;
+                    fallible::probe(length * size_of::<u16>())?;
                     napi_create_string_utf16(self.0, units, length as isize, &mut value);
                 }
             }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use napi_sys::{napi_adjust_external_memory, napi_env};
 
-use crate::system;
+use crate::runtime::platform;
 
 /// Growth by so many bytes is reported to V8.
 const STEP_BYTES: i64 = 32 * 1024 * 1024;
@@ -159,7 +159,7 @@ impl ExternalMemory {
     /// A reference to an object of unknown size was made: looks now and then whether the memory in use has grown.
     #[inline]
     pub fn sample_growth(&self) {
-        let now = system::coarse_milliseconds();
+        let now = platform::coarse_milliseconds();
         if now >= NEXT_SAMPLE.load(Relaxed) {
             self.sample(now);
         }
@@ -168,7 +168,7 @@ impl ExternalMemory {
     #[cold]
     fn sample(&self, now: u64) {
         let start = Instant::now();
-        let used = system::used_bytes();
+        let used = platform::used_bytes();
         let pause = (start.elapsed() * SAMPLE_PAUSE).as_millis() as u64;
         let (least, most) = SAMPLE_MILLISECONDS;
         NEXT_SAMPLE.store(now + pause.clamp(least, most), Relaxed);

@@ -9,7 +9,7 @@ use std::ffi::c_ulong;
 use oneheap::python_symbol;
 use pyo3_ffi::{Py_EnterRecursiveCall, Py_LeaveRecursiveCall, PyErr_Clear};
 
-use crate::system;
+use crate::runtime::platform;
 
 /// The stack of threads that this library makes to run Python code. Up to Python's limit of recursion, most code needs 5 MiB at
 /// most, and the hungriest that was found (`select.select` that calls itself by a `fileno`) 48; what isn't used costs nothing.
@@ -36,7 +36,7 @@ const LOOKS_ITSELF: c_ulong = 0x030E_0000;
 /// # Safety
 /// The thread is attached with a state that is its own from now on, and no exception is set.
 pub unsafe fn limit_recursion() {
-    let stack_bytes = system::stack_bytes();
+    let stack_bytes = platform::stack_bytes();
     if stack_bytes >= ENOUGH_BYTES || looks_itself() {
         return;
     }

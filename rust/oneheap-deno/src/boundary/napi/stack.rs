@@ -1,4 +1,4 @@
-//! Making sure of JavaScript's stack: `stack.rs` says why and how.
+//! Making sure of JavaScript's stack: `runtime/stack.rs` says why and how.
 
 use std::cell::Cell;
 use std::ptr::null_mut;
@@ -8,8 +8,8 @@ use napi_sys::{
     napi_get_reference_value, napi_get_undefined, napi_ref, napi_throw_range_error, napi_value,
 };
 
-use crate::node::Env;
-use crate::stack;
+use crate::boundary::napi::Env;
+use crate::runtime::stack;
 
 thread_local! {
     /// The function of JavaScript that calls itself until `oneheap_stack_descend` ends it: the one of the isolate on this thread.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3_ffi::{Py_DecRef, Py_IncRef, Py_buffer, PyBuffer_Release, PyObject};
 
-use crate::python;
+use crate::runtime::python;
 
 /// A strong reference that belongs to an attached thread.
 pub struct Object(NonNull<PyObject>);

@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use oneheap::{PyMemAllocator, Standing};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
-use crate::address_table::{AddressTable, OutOfMemory};
-use crate::attach::Scope;
-use crate::block::DEFERRED_FREE_BYTES;
-use crate::code::Code;
+use crate::boundary::status::Code;
+use crate::memory::address_table::{AddressTable, OutOfMemory};
+use crate::memory::block::DEFERRED_FREE_BYTES;
+use crate::runtime::attach::Scope;
 
 /// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has room for a list's link.
 const LEAST_BYTES: usize = 16;

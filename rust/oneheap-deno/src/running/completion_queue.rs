@@ -9,9 +9,9 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::objects::failure::Failure;
-use crate::objects::value::Answer;
-use crate::running::turn::Turn;
+use crate::running::interruptible_run::Turn;
+use crate::values::failure::Failure;
+use crate::values::value::Answer;
 
 /// What became of a run.
 pub type Outcome = Result<Answer, Failure>;

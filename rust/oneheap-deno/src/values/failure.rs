@@ -7,10 +7,10 @@ use pyo3_ffi::{
     PyObject, PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
 };
 
-use crate::code::Code;
-use crate::objects::object::{Held, Object};
-use crate::objects::support::support;
-use crate::objects::text::utf8;
+use crate::boundary::status::Code;
+use crate::values::handle::{Held, Object};
+use crate::values::support::support;
+use crate::values::text::utf8;
 
 /// What a Python exception becomes. Nothing of the exception itself is kept: its traceback would keep the frames, and with
 /// them every local variable, alive.

@@ -1,7 +1,7 @@
 //! Blocks: memory of Python's allocator, described by a slot.
 //!
 //! JavaScript keeps, for each block, a [`FinalizerToken`]: a record that has the block's slot, in a small external `ArrayBuffer`
-//! (see `view.rs`). When V8 collects that or ends the isolate, what a block still holds is freed.
+//! (see `boundary/napi/backing_store.rs`). When V8 collects that or ends the isolate, what a block still holds is freed.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::{NonNull, null_mut};
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use oneheap::PyMemAllocator;
 
-use crate::attach::Scope;
-use crate::code::Code;
-use crate::external_memory::ExternalMemory;
-use crate::memory::shared_memory::{self, Backing};
-use crate::memory::slab::Slab;
-use crate::memory::slot::{self, NoMemory};
-use crate::objects::element::Element;
-use crate::stats;
+use crate::boundary::status::Code;
+use crate::memory::element::Element;
+use crate::memory::external_memory::ExternalMemory;
+use crate::memory::stats;
+use crate::memory::storage::shared_memory::{self, Backing};
+use crate::memory::storage::slab::Slab;
+use crate::memory::storage::slot::{self, NoMemory};
+use crate::runtime::attach::Scope;
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches.
 pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
@@ -286,7 +286,7 @@ fn memory_of(slot: &Slot) -> Option<Memory> {
 
 /// The token at an address that `slot(token)` returned; never null. Whoever uses it vouches that it is live.
 pub fn token(address: f64) -> Result<*mut FinalizerToken, Code> {
-    let address = crate::code::whole(address)?;
+    let address = crate::boundary::status::whole(address)?;
     if address == 0 {
         return Err(Code::Invalid);
     }
@@ -295,5 +295,6 @@ pub fn token(address: f64) -> Result<*mut FinalizerToken, Code> {
 
 /// A pointer for a boundary that has only numbers, null for one that is no address.
 pub fn pointer(address: f64) -> *mut u8 {
-    crate::code::whole(address).map_or(null_mut(), std::ptr::with_exposed_provenance_mut)
+    crate::boundary::status::whole(address)
+        .map_or(null_mut(), std::ptr::with_exposed_provenance_mut)
 }

@@ -13,10 +13,10 @@ use pyo3_ffi::{
     PyUnicode_CompareWithASCIIString,
 };
 
-use crate::objects::failure::Failure;
-use crate::objects::object::Object;
-use crate::objects::published::Published;
-use crate::objects::support::support;
+use crate::runtime::once_box::Published;
+use crate::values::failure::Failure;
+use crate::values::handle::Object;
+use crate::values::support::support;
 
 /// `Py_TPFLAGS_HEAPTYPE` of Python's `object.h`: a type that was made at run time, as Python's `class` makes them.
 const HEAP_TYPE: c_ulong = 1 << 9;
@@ -64,9 +64,9 @@ pub unsafe fn value_of_scalar(
             let is_memory_error = PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
             PyErr_Clear();
             if is_memory_error {
-                return Err(Failure::OutOfMemory(super::retained::retained_bytes(
-                    object,
-                )));
+                return Err(Failure::OutOfMemory(
+                    crate::values::retained::retained_bytes(object),
+                ));
             }
         }
         Ok(Object::owned(item))

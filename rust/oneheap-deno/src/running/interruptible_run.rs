@@ -13,10 +13,10 @@ use pyo3_ffi::{
     PyErr_Fetch, PyErr_Restore, PyErr_SetString, PyExc_KeyboardInterrupt, PyThread_get_thread_ident,
 };
 
-use crate::attach::{Scope, let_go_while};
-use crate::objects::object::Object;
-use crate::python;
 use crate::running::{async_exception, pool};
+use crate::runtime::attach::{Scope, let_go_while};
+use crate::runtime::python;
+use crate::values::handle::Object;
 
 /// The code has not begun.
 const WAITING: u8 = 0;

@@ -12,8 +12,8 @@ use pyo3_ffi::{
     PyTypeObject,
 };
 
-use crate::objects::object::Object;
-use crate::objects::support::support;
+use crate::values::handle::Object;
+use crate::values::support::support;
 
 /// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
 pub const BF_GETBUFFER: c_int = 1;

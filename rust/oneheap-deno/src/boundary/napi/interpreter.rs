@@ -13,27 +13,27 @@ use napi_sys::{
 };
 use pyo3_ffi::{PyDict_Clear, PyObject};
 
-use crate::attach::{Scope, disown, with_python};
-use crate::block::pointer;
-use crate::code::{Code, whole};
-use crate::external_memory::ExternalMemory;
-use crate::node::Env;
-use crate::node::crossing::Conversion;
+use crate::boundary::napi::Env;
+use crate::boundary::napi::conversion::Conversion;
+use crate::boundary::status::{Code, whole};
+use crate::memory::block::pointer;
+use crate::memory::element::Element;
+use crate::memory::external_memory::ExternalMemory;
 use crate::objects::borrow;
-use crate::objects::element::Element;
 use crate::objects::exporter::{self, Export};
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::object::{Held, Object, before_letting_go};
 use crate::objects::reference::{self, Reference};
-use crate::objects::support::support;
-use crate::objects::value::Answer;
 use crate::running::async_exception;
 use crate::running::compiled::Mode;
-use crate::running::inbox::{Entry, Inbox};
+use crate::running::completion_queue::{Entry, Inbox};
+use crate::running::interruptible_run::{Turn, carry_out_interrupts};
 use crate::running::pool;
 use crate::running::run::{Program, new_scope};
-use crate::running::turn::{Turn, carry_out_interrupts};
+use crate::runtime::attach::{Scope, disown, with_python};
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Held, Object, before_letting_go};
+use crate::values::support::support;
+use crate::values::value::Answer;
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///
@@ -353,7 +353,7 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     unsafe {
         let outcome = env.all_arguments(info).and_then(|(receiver, given)| {
             let callable = env.held(receiver).ok_or(Code::Invalid)?;
-            let mut arguments = memory::vec_with_capacity(given.len())?;
+            let mut arguments = fallible::vec_with_capacity(given.len())?;
             for argument in given {
                 arguments.push(env.argument(argument, Conversion::Waits)?);
             }
@@ -577,7 +577,7 @@ unsafe fn program(
             _ => Some(env.held(scope).ok_or(Code::Invalid)?),
         };
         let length = array_length(env, names) / 2;
-        let mut pairs = memory::vec_with_capacity(length as usize)?;
+        let mut pairs = fallible::vec_with_capacity(length as usize)?;
         for index in 0..length {
             let name = env.utf16(element(env, names, 2 * index))?;
             let value = env.argument(element(env, names, 2 * index + 1), conversion)?;
@@ -629,7 +629,7 @@ unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, F
             return Ok(None);
         }
         let length = array_length(env, shape);
-        let mut extents = memory::vec_with_capacity(length as usize)?;
+        let mut extents = fallible::vec_with_capacity(length as usize)?;
         for index in 0..length {
             let extent = env
                 .number(element(env, shape, index))

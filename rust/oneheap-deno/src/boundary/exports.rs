@@ -5,11 +5,12 @@
 
 use std::ffi::c_void;
 
-use crate::block::{FinalizerToken, pointer, token};
-use crate::code::{Code, crossing, whole};
-use crate::node::interpreter;
-use crate::objects::element::Element;
-use crate::{attach, python, raw, stack, stats};
+use crate::boundary::napi::interpreter;
+use crate::boundary::status::{Code, crossing, whole};
+use crate::memory::block::{FinalizerToken, pointer, token};
+use crate::memory::element::Element;
+use crate::memory::{raw, stats};
+use crate::runtime::{attach, python, stack};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
 const ABI: u32 = 3;

@@ -14,20 +14,20 @@ use napi_sys::{
     napi_get_value_bigint_words, napi_get_value_bool, napi_value,
 };
 
-use crate::attach::Scope;
-use crate::block::TOKENS;
-use crate::code::{Code, MAX_SAFE_INTEGER};
-use crate::external_memory::ExternalMemory;
-use crate::memory::slab::Slab;
-use crate::node::Env;
+use crate::boundary::napi::Env;
+use crate::boundary::status::{Code, MAX_SAFE_INTEGER};
+use crate::memory::block::TOKENS;
+use crate::memory::external_memory::ExternalMemory;
+use crate::memory::storage::slab::Slab;
 use crate::objects::borrow::{self, Borrowing, Description, Source};
 use crate::objects::exporter::Export;
-use crate::objects::failure::{Exception, Failure};
-use crate::objects::memory;
-use crate::objects::object::{Held, Lease};
 use crate::objects::reference::Reference;
-use crate::objects::text::Text;
-use crate::objects::value::{Answer, Argument, python_bytes};
+use crate::runtime::attach::Scope;
+use crate::values::failure::{Exception, Failure};
+use crate::values::fallible;
+use crate::values::handle::{Held, Lease};
+use crate::values::text::Text;
+use crate::values::value::{Answer, Argument, python_bytes};
 
 /// The size of a reference's buffer, which JavaScript never looks into.
 const REFERENCE_BYTES: usize = 1;
@@ -105,7 +105,7 @@ impl Env {
         let counted = unsafe {
             napi_get_value_bigint_words(self.0, value, null_mut(), &mut count, null_mut())
         };
-        let mut words: Vec<u64> = memory::vec_with_capacity(count)?;
+        let mut words: Vec<u64> = fallible::vec_with_capacity(count)?;
         // SAFETY: as the caller vouches, and there is room for all.
         let read = unsafe {
             napi_get_value_bigint_words(
@@ -166,7 +166,7 @@ impl Env {
         unsafe {
             let bytes = self.bytes(value).ok_or(Code::Invalid)?;
             if conversion == Conversion::Detached || bytes.len() < DIRECT_BYTES {
-                return memory::copied(bytes).map(Argument::Bytes);
+                return fallible::copied(bytes).map(Argument::Bytes);
             }
             let _attached = Scope::enter()?;
             python_bytes(bytes).map(|object| Argument::Made(object.into()))
@@ -282,7 +282,7 @@ impl Env {
                     napi_create_bigint_int64(self.0, integer, &mut value);
                 }
                 Answer::Big(negative, words) => {
-                    if let Err(failure) = memory::probe(size_of_val(&words[..])) {
+                    if let Err(failure) = fallible::probe(size_of_val(&words[..])) {
                         return self.failure(failure);
                     }
                     let sign = negative.into();
@@ -348,7 +348,7 @@ impl Env {
     /// # Safety
     /// The environment is live.
     unsafe fn message(self, message: &str) -> napi_value {
-        if memory::probe(message.len()).is_err() {
+        if fallible::probe(message.len()).is_err() {
             return null_mut();
         }
         // SAFETY: as the caller vouches.
@@ -412,7 +412,7 @@ impl Env {
     ) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            let Ok(mut all) = memory::vec_with_capacity(elements.len() + 1 + shape.len()) else {
+            let Ok(mut all) = fallible::vec_with_capacity(elements.len() + 1 + shape.len()) else {
                 let bytes = size_of_val(&shape[..]);
                 return self.failure(Failure::OutOfMemory(bytes));
             };

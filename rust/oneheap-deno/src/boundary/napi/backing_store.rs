@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use napi_sys::{napi_callback_info, napi_detach_arraybuffer, napi_env, napi_value};
 
-use crate::block::{FinalizerToken, SharedMemory, Slot, TOKENS};
-use crate::code::{Code, crossing, whole};
-use crate::external_memory::ExternalMemory;
-use crate::node::Env;
+use crate::boundary::napi::Env;
+use crate::boundary::status::{Code, crossing, whole};
+use crate::memory::block::{FinalizerToken, SharedMemory, Slot, TOKENS};
+use crate::memory::external_memory::ExternalMemory;
 
 /// The size of a token's buffer, which JavaScript never looks into.
 const TOKEN_BYTES: usize = 1;

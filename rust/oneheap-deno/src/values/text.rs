@@ -10,12 +10,12 @@ use pyo3_ffi::{
     PyUnicode_DecodeUTF16, PyUnicode_GetLength, PyUnicode_Type,
 };
 
-use crate::code::Code;
-use crate::objects::failure::Failure;
-use crate::objects::memory;
-use crate::objects::object::{Held, Object};
-use crate::objects::published::Published;
-use crate::objects::value::bytes;
+use crate::boundary::status::Code;
+use crate::runtime::once_box::Published;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::{Held, Object};
+use crate::values::value::bytes;
 
 /// The most units of UTF-16 that V8 lets a string have.
 const MAX_UNITS: usize = (1 << 29) - 24;
@@ -160,7 +160,7 @@ impl Text {
         // SAFETY: as the caller vouches; the result is owned. Any two bytes are a unit, and their alignment is checked.
         unsafe {
             let encoded = Object::owned(PyUnicode_AsEncodedString(object, name, errors))
-                .ok_or_else(|| memory::fetch(characters.saturating_mul(size_of::<u16>())))?;
+                .ok_or_else(|| fallible::fetch(characters.saturating_mul(size_of::<u16>())))?;
             let (before, units, after) = bytes(encoded.as_ptr()).align_to::<u16>();
             // The encoding without an order is in that of this machine, and begins with a mark.
             let ([], [0xfeff, units @ ..], []) = (before, units, after) else {
@@ -185,7 +185,7 @@ unsafe fn not_encodable(requested: usize) -> Result<(), Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
         if PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) == 0 {
-            return Err(memory::fetch(requested));
+            return Err(fallible::fetch(requested));
         }
         PyErr_Clear();
     }
@@ -246,7 +246,7 @@ pub unsafe fn text(units: &[u16]) -> Result<Object, Failure> {
             c"surrogatepass".as_ptr(),
             &mut order,
         ))
-        .ok_or_else(|| memory::fetch(bytes))
+        .ok_or_else(|| fallible::fetch(bytes))
     }
 }
 
@@ -277,5 +277,5 @@ pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
 #[inline]
 unsafe fn copied_utf8(encoded: &Object) -> Result<String, Failure> {
     // SAFETY: as the caller vouches. Checking the UTF-8 again costs more than the copy.
-    unsafe { memory::copied(bytes(encoded.as_ptr())).map(|it| String::from_utf8_unchecked(it)) }
+    unsafe { fallible::copied(bytes(encoded.as_ptr())).map(|it| String::from_utf8_unchecked(it)) }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::memory::shared_memory::{Backing, ExportedMemory, SharedMemory};
+use super::shared_memory::{Backing, ExportedMemory, SharedMemory};
 
 /// What a block's slot says.
 pub enum Slot<M: Backing> {
