@@ -17,8 +17,8 @@
  * @module
  */
 
-export { Arena, type ArenaOptions } from "./ffi/arena.ts";
-export { attach, detach } from "./ffi/attach.ts";
+export { Arena, type ArenaOptions } from "./ffi/memory/arena.ts";
+export { attach, detach } from "./ffi/threads/attach.ts";
 export {
   alloc,
   type AllocOptions,
@@ -27,7 +27,7 @@ export {
   realloc,
   type ReallocOptions,
   type ToPythonOptions,
-} from "./ffi/block.ts";
+} from "./ffi/memory/block.ts";
 export {
   Borrowed,
   type BorrowOptions,
@@ -43,15 +43,15 @@ export {
   LibraryError,
   PythonError,
 } from "./ffi/errors.ts";
-export { type Python, python } from "./ffi/interpreter.ts";
-export type { EmbeddedPython } from "./ffi/library.ts";
-export { PyObjectRef, type PythonValue } from "./ffi/objects/object.ts";
-export { type Raw, raw } from "./ffi/raw.ts";
+export { type Python, python } from "./ffi/python.ts";
+export type { EmbeddedPython } from "./ffi/loading/native.ts";
+export { PyObjectRef, type PythonValue } from "./ffi/objects/py_object_ref.ts";
+export { type Raw, raw } from "./ffi/memory/raw.ts";
 export type { RunOptions } from "./ffi/running/options.ts";
 export { PythonScope } from "./ffi/running/scope.ts";
-export { type Stats, stats } from "./ffi/stats.ts";
+export { type Stats, stats } from "./ffi/memory/stats.ts";
 export type {
   Element,
   TypedArray,
   TypedArrayConstructor,
-} from "./ffi/types.ts";
+} from "./ffi/elements.ts";

@@ -2,8 +2,8 @@
 
 import { AllocationError, FreedError, LibraryError } from "./errors.ts";
 import { isSafeInteger } from "./intrinsics.ts";
-import { CODE } from "./symbols.ts";
-import { describe } from "./types.ts";
+import { CODE } from "./boundary/symbols.ts";
+import { describe } from "./elements.ts";
 
 /** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
 export function whole(what: string, value: number): number {

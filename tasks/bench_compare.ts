@@ -24,7 +24,7 @@ import {
   verdictOf,
 } from "../bench/comparing/statistics.ts";
 import { formatTime } from "../bench/reporting/numbers.ts";
-import { libraryName } from "../ffi/target.ts";
+import { libraryName } from "../ffi/loading/target.ts";
 import { build } from "./build.ts";
 
 const ROOT = new URL("../", import.meta.url);

@@ -1,6 +1,6 @@
 /** What a shared library was built for, as its first bytes tell: enough to notice that two were mixed up. */
 
-import type { Target } from "../ffi/target.ts";
+import type { Target } from "../ffi/loading/target.ts";
 
 /** The targets by the numbers of their machines in ELF, Mach-O and PE files, as these formats' specifications have them. */
 const ELF: Record<number, Target> = {

@@ -19,7 +19,7 @@ const checks: [name: string, command: string[], folder: URL][] = [
     "--lint",
     "--quiet",
     "mod.ts",
-    "ffi/doctor.ts",
+    "ffi/doctor/doctor.ts",
   ], ROOT],
   [
     "examples in the documentation and the README",

@@ -4,7 +4,7 @@
  */
 
 import { LibraryError } from "../ffi/errors.ts";
-import { executableOf, findPython } from "../ffi/python.ts";
+import { executableOf, findPython } from "../ffi/loading/find_python.ts";
 import { build } from "./build.ts";
 import { JobError } from "./jobs.ts";
 import { numpyEnvironment } from "./numpy.ts";

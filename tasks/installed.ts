@@ -1,7 +1,7 @@
 /** The Pythons on this machine: version managers' and the system's. */
 
 import type { Attempt } from "../ffi/errors.ts";
-import { fromExecutable } from "../ffi/python.ts";
+import { fromExecutable } from "../ffi/loading/find_python.ts";
 import { pythonVersion } from "./version.ts";
 
 /** A CPython that can be embedded. */

@@ -1,7 +1,7 @@
 /** A virtual environment with NumPy from PyPI in it, kept for the next time. */
 
-import { PLATFORM } from "../ffi/platform.ts";
-import type { FoundPython } from "../ffi/python.ts";
+import { PLATFORM } from "../ffi/loading/platform/host.ts";
+import type { FoundPython } from "../ffi/loading/find_python.ts";
 import { cacheFolder, makeFolder } from "./cache.ts";
 import { JobError, runCommand } from "./jobs.ts";
 import { pythonVersion } from "./version.ts";

@@ -8,9 +8,9 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
-import type { PackagedLibrary } from "../ffi/packaged.ts";
-import { ABI, SYMBOLS } from "../ffi/symbols.ts";
-import { libraryName, type Target, TARGETS } from "../ffi/target.ts";
+import type { PackagedLibrary } from "../ffi/loading/bundled_library.ts";
+import { ABI, SYMBOLS } from "../ffi/boundary/symbols.ts";
+import { libraryName, type Target, TARGETS } from "../ffi/loading/target.ts";
 import { targetOf } from "./binary.ts";
 import { cargo } from "./build.ts";
 import { publishedFiles } from "./published.ts";

@@ -14,7 +14,7 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../mod.ts";
-import { CONSTRUCTORS } from "../ffi/types.ts";
+import { CONSTRUCTORS } from "../ffi/elements.ts";
 import { elements, leavesNothing } from "./helpers.ts";
 
 /** Where a typed array lies in memory. */

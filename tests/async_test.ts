@@ -485,7 +485,7 @@ Deno.test("at every distance from the end of the stack a run comes to its end, o
 
 Deno.test("the delivery of what came of runs goes on where it was interrupted", async () => {
   const { stdout, stderr } = await end(`
-    const { napi } = await import("@oneheap/oneheap".replace("mod.ts", "ffi/library.ts"));
+    const { napi } = await import("@oneheap/oneheap".replace("mod.ts", "ffi/loading/native.ts"));
     for (const name of ["ticket", "ended", "take"]) {
       const original = napi[name];
       let interruptions = 0;
@@ -504,7 +504,7 @@ Deno.test("the delivery of what came of runs goes on where it was interrupted", 
 Deno.test("a run that is refused natively leaves no listener, and nothing that keeps the process alive", async () => {
   const { code, stdout, stderr } = await end(`
     import { getEventListeners } from "node:events";
-    const { napi } = await import("@oneheap/oneheap".replace("mod.ts", "ffi/library.ts"));
+    const { napi } = await import("@oneheap/oneheap".replace("mod.ts", "ffi/loading/native.ts"));
     const { signal } = new AbortController();
     const { start } = napi;
     napi.start = () => { throw new RangeError("the stack"); };

@@ -15,7 +15,7 @@ import {
   stats,
   type TypedArray,
 } from "../mod.ts";
-import { CONSTRUCTORS } from "../ffi/types.ts";
+import { CONSTRUCTORS } from "../ffi/elements.ts";
 import { leavesNothing } from "./helpers.ts";
 
 /** What C does with a block: libc's functions, reached through the Python library that depends on it. */

@@ -26,7 +26,7 @@ import {
   collectForAWhile,
   HoldingWorker,
 } from "./holders.ts";
-import { CONSTRUCTORS } from "../ffi/types.ts";
+import { CONSTRUCTORS } from "../ffi/elements.ts";
 import { HAS_GIL, leavesNothingInPython, run, until } from "./helpers.ts";
 
 /** Waits until the `bytearray` `it` of a scope can be resized, for nothing holds its buffer any more. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Diagnosis } from "../ffi/doctor.ts";
-import { ABI } from "../ffi/symbols.ts";
+import type { Diagnosis } from "../ffi/doctor/doctor.ts";
+import { ABI } from "../ffi/boundary/symbols.ts";
 import { python } from "../mod.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -12,7 +12,14 @@ async function doctor(
   flags = ["-A"],
 ): Promise<{ code: number; text: string }> {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--quiet", ...flags, "ffi/doctor.ts", ...args],
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      ...flags,
+      "ffi/doctor/doctor.ts",
+      ...args,
+    ],
     cwd: ROOT,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",

@@ -2,13 +2,17 @@
 // test's own.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { LINUX } from "../ffi/platform/linux.ts";
-import { type MacLibrary, MacLoader, MACOS } from "../ffi/platform/macos.ts";
+import { LINUX } from "../ffi/loading/platform/linux.ts";
+import {
+  type MacLibrary,
+  MacLoader,
+  MACOS,
+} from "../ffi/loading/platform/macos.ts";
 import {
   WINDOWS,
   type WindowsLibrary,
   WindowsLoader,
-} from "../ffi/platform/windows.ts";
+} from "../ffi/loading/platform/windows.ts";
 
 const MAC_LIBRARY = "/opt/homebrew/lib/libpython3.13.dylib";
 const MAC_IMAGES = [MAC_LIBRARY, "/usr/lib/libSystem.B.dylib"];

@@ -13,7 +13,7 @@ import {
   stats,
   type TypedArray,
 } from "../mod.ts";
-import { CONSTRUCTORS } from "../ffi/types.ts";
+import { CONSTRUCTORS } from "../ffi/elements.ts";
 import { elements, leavesNothing } from "./helpers.ts";
 
 for (const type of CONSTRUCTORS) {

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parseRefusal, refusalError } from "../ffi/refused_configuration.ts";
+import {
+  parseRefusal,
+  refusalError,
+} from "../ffi/loading/refused_configuration.ts";
 import { python } from "../mod.ts";
 import { inFolder, load, NO_PYTHON, run, writePython3 } from "./helpers.ts";
 
@@ -143,7 +146,14 @@ Deno.test("variables that Python takes are obeyed, and Python is asked no more t
 
 Deno.test("the doctor lives to tell of a variable that Python refuses", async () => {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--quiet", "ffi/doctor.ts", "--json"],
+    args: [
+      "run",
+      "-A",
+      "--no-prompt",
+      "--quiet",
+      "ffi/doctor/doctor.ts",
+      "--json",
+    ],
     cwd: new URL("../", import.meta.url),
     env: { ONEHEAP_PYTHON: python.executable, PYTHONHASHSEED: "x" },
     stdin: "null",

@@ -1,7 +1,7 @@
 /** The boundary is declared twice, once in each language. Here the two declarations are compared. */
 
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { napi } from "../ffi/library.ts";
+import { napi } from "../ffi/loading/native.ts";
 import {
   ABI,
   CODE,
@@ -10,8 +10,8 @@ import {
   REFUSAL,
   SYMBOLS,
   TAG,
-} from "../ffi/symbols.ts";
-import { CONSTRUCTORS } from "../ffi/types.ts";
+} from "../ffi/boundary/symbols.ts";
+import { CONSTRUCTORS } from "../ffi/elements.ts";
 
 /** A function of the boundary, in Deno's words. */
 interface Declaration {
@@ -120,7 +120,7 @@ Deno.test("both sides number the element types alike", () => {
 });
 
 Deno.test("both sides expect as many counts in the statistics", () => {
-  const [, inTypeScript] = source("ffi/stats.ts").match(
+  const [, inTypeScript] = source("ffi/memory/stats.ts").match(
     /new Float64Array\((\d+)\)/,
   )!;
   const fields = constant(
@@ -132,7 +132,7 @@ Deno.test("both sides expect as many counts in the statistics", () => {
 
 Deno.test("both sides have the same largest alignment", () => {
   const inTypeScript = constant(
-    source("ffi/block.ts").replaceAll(" =", ": number ="),
+    source("ffi/memory/block.ts").replaceAll(" =", ": number ="),
     "LARGEST_ALIGN",
   );
   const inRust = source("rust/oneheap-deno/src/memory/block.rs");

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";
-import type { Diagnosis } from "../ffi/doctor.ts";
+import type { Diagnosis } from "../ffi/doctor/doctor.ts";
 import { python } from "../mod.ts";
 import {
   inFolder,
@@ -50,7 +50,7 @@ async function diagnose(
       "--no-prompt",
       "--quiet",
       ...flags,
-      `${ROOT}ffi/doctor.ts`,
+      `${ROOT}ffi/doctor/doctor.ts`,
       "--json",
     ],
     cwd,

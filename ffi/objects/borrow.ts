@@ -2,15 +2,15 @@
 
 import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
 import { freeze } from "../intrinsics.ts";
-import { napi } from "../library.ts";
-import { reportDue, reportExternalMemory } from "../external_memory.ts";
+import { napi } from "../loading/native.ts";
+import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import {
   addressOf,
   isReference,
   type PyObjectRef,
   referenceOf,
-} from "./object.ts";
-import { received } from "./outcome.ts";
+} from "./py_object_ref.ts";
+import { received } from "../boundary/result.ts";
 import {
   namesCrossing,
   readNames,
@@ -18,7 +18,7 @@ import {
   type RunOptions,
 } from "../running/options.ts";
 import { dictionaryOf } from "../running/scope.ts";
-import { REFUSAL, TAG } from "../symbols.ts";
+import { REFUSAL, TAG } from "../boundary/symbols.ts";
 import {
   checkedOptions,
   CONSTRUCTORS,
@@ -26,7 +26,7 @@ import {
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
-} from "../types.ts";
+} from "../elements.ts";
 
 /**
  * What {@linkcode Python.borrow} can be told.

@@ -5,8 +5,8 @@ import {
   promiseWithResolvers,
   startTimer,
 } from "../intrinsics.ts";
-import { napi, symbols } from "../library.ts";
-import type { Outcome } from "../symbols.ts";
+import { napi, symbols } from "../loading/native.ts";
+import type { Outcome } from "../boundary/symbols.ts";
 
 /** A run on a thread of its own. */
 export interface Run {

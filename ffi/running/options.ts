@@ -9,10 +9,10 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
-import { napi } from "../library.ts";
-import { crossing, type PythonValue } from "../objects/object.ts";
-import type { Crossing } from "../symbols.ts";
-import { checkedOptions, describe } from "../types.ts";
+import { napi } from "../loading/native.ts";
+import { crossing, type PythonValue } from "../objects/py_object_ref.ts";
+import type { Crossing } from "../boundary/symbols.ts";
+import { checkedOptions, describe } from "../elements.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**

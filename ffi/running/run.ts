@@ -1,6 +1,6 @@
 /** Running Python code, on this thread or on one of its own. */
 
-import { reportDue, reportExternalMemory } from "../external_memory.ts";
+import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import {
   addEventListener,
   rejectedPromise,
@@ -8,9 +8,9 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
-import { napi } from "../library.ts";
-import { type PythonValue, text, valueOf } from "../objects/object.ts";
-import { MODE, type Mode } from "../symbols.ts";
+import { napi } from "../loading/native.ts";
+import { type PythonValue, text, valueOf } from "../objects/py_object_ref.ts";
+import { MODE, type Mode } from "../boundary/symbols.ts";
 import {
   forget,
   inboxAddress,

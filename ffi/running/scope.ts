@@ -2,9 +2,9 @@
 
 import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
-import { napi } from "../library.ts";
-import { type PythonValue, text, valueOf } from "../objects/object.ts";
-import { received } from "../objects/outcome.ts";
+import { napi } from "../loading/native.ts";
+import { type PythonValue, text, valueOf } from "../objects/py_object_ref.ts";
+import { received } from "../boundary/result.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;

@@ -1,7 +1,7 @@
 /** What elements can be copied from, hostile or not. */
 
 import type { TypedArray, TypedArrayConstructor } from "../../mod.ts";
-import { CONSTRUCTORS } from "../../ffi/types.ts";
+import { CONSTRUCTORS } from "../../ffi/elements.ts";
 import { act } from "./hostile.ts";
 import { blockView } from "./primordials.ts";
 import type { World } from "./world.ts";

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { libraryName } from "../../ffi/target.ts";
+import { libraryName } from "../../ffi/loading/target.ts";
 import { LIST, MODULE, published } from "./publication.ts";
 import { Registry } from "./registry.ts";
 import { heapUsed, output, User } from "./user.ts";

@@ -2,8 +2,8 @@
 
 import { dirname } from "node:path";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { SYMBOLS } from "../../ffi/symbols.ts";
-import { libraryName, type Target, TARGETS } from "../../ffi/target.ts";
+import { SYMBOLS } from "../../ffi/boundary/symbols.ts";
+import { libraryName, type Target, TARGETS } from "../../ffi/loading/target.ts";
 import { published } from "./publication.ts";
 import { type Outcome, User } from "./user.ts";
 
@@ -158,7 +158,11 @@ const FAULTS: [
       const unignored = '"!ffi/prebuilt"';
       const left = `${unignored}, "ffi/prebuilt/${OTHER}.ts"`;
       workshop.edit("/deno.json", unignored, left);
-      workshop.edit("/ffi/packaged.ts", `import("./prebuilt/${OTHER}.ts")`, "");
+      workshop.edit(
+        "/ffi/loading/bundled_library.ts",
+        `import("../prebuilt/${OTHER}.ts")`,
+        "",
+      );
     },
     `deno publish would leave out ${OTHER}.ts`,
   ],

@@ -1,7 +1,7 @@
 /** Operations on arenas. */
 
 import { Arena, type TypedArray } from "../../../mod.ts";
-import { CONSTRUCTORS } from "../../../ffi/types.ts";
+import { CONSTRUCTORS } from "../../../ffi/elements.ts";
 import { type ArenaArray, ArenaHandle } from "../handles.ts";
 import { badNumber, forged, options } from "../hostile.ts";
 import { expect } from "../outcome.ts";

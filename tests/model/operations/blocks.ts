@@ -7,7 +7,7 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../../../mod.ts";
-import { CONSTRUCTORS } from "../../../ffi/types.ts";
+import { CONSTRUCTORS } from "../../../ffi/elements.ts";
 import { expectView, expectViewOf } from "../checks.ts";
 import { elementsFor, hasBigInts, MAX_ELEMENT } from "../elements.ts";
 import { BlockHandle } from "../handles.ts";

@@ -2,7 +2,7 @@
 //!
 //! V8 knows how large a view's buffer is, but not what a block without a view keeps, nor what a Python object does; that is
 //! reported to it here. And it makes its cheap minor collection for the sake of buffers only when it makes a buffer itself, never
-//! for external ones; so TypeScript makes one, and loses it (`ffi/external_memory.ts`). All is reported in large steps: a loop that
+//! for external ones; so TypeScript makes one, and loses it (`ffi/memory/external_memory.ts`). All is reported in large steps: a loop that
 //! allocates and frees reports nothing. What changes these counts is done in the one call that changes the memory itself.
 //!
 //! Nobody tells how large a frame or a tensor is without running its code. So the growth of the memory in use is the sign

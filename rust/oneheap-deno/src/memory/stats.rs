@@ -40,7 +40,7 @@ pub fn reclaimed() {
     RECLAIMED.fetch_add(1, Relaxed);
 }
 
-/// The counts in the order of `ffi/stats.ts`: blocks, bytes, peak bytes, reclaimed, deferred, system.
+/// The counts in the order of `ffi/memory/stats.ts`: blocks, bytes, peak bytes, reclaimed, deferred, system.
 pub fn read() -> [f64; FIELDS] {
     let slow_paths = PyMemAllocator::counters();
     [

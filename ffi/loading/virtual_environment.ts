@@ -6,10 +6,10 @@
 
 import { dirname, join, resolve } from "node:path";
 import { HAS_OWNERS } from "./cache.ts";
-import type { Attempt } from "./errors.ts";
+import type { Attempt } from "../errors.ts";
 import { look, lookAtLink, pathOf } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
-import { PLATFORM } from "./platform.ts";
+import { PLATFORM } from "./platform/host.ts";
 
 /** A folder called `.venv`. */
 export interface ProjectEnvironment {

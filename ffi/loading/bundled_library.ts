@@ -4,7 +4,7 @@
  * The specifiers are literals, so that `deno cache`, lock files, vendoring and `deno compile` see them.
  */
 
-import { LibraryError } from "./errors.ts";
+import { LibraryError } from "../errors.ts";
 import type { Target } from "./target.ts";
 
 /** What is known of a packaged library before it is unpacked. */
@@ -27,7 +27,7 @@ export async function packagedLibraries(): Promise<
   Readonly<Record<string, PackagedLibrary | undefined>>
 > {
   const { default: libraries } = await whole(
-    import("./prebuilt/libraries.json", { with: { type: "json" } }),
+    import("../prebuilt/libraries.json", { with: { type: "json" } }),
   );
   return libraries;
 }
@@ -42,15 +42,15 @@ export async function unpackLibrary(target: Target): Promise<Uint8Array> {
 function importLibrary(target: Target): Promise<{ LIBRARY: string }> {
   switch (target) {
     case "x86_64-unknown-linux-gnu":
-      return import("./prebuilt/x86_64-unknown-linux-gnu.ts");
+      return import("../prebuilt/x86_64-unknown-linux-gnu.ts");
     case "aarch64-unknown-linux-gnu":
-      return import("./prebuilt/aarch64-unknown-linux-gnu.ts");
+      return import("../prebuilt/aarch64-unknown-linux-gnu.ts");
     case "x86_64-apple-darwin":
-      return import("./prebuilt/x86_64-apple-darwin.ts");
+      return import("../prebuilt/x86_64-apple-darwin.ts");
     case "aarch64-apple-darwin":
-      return import("./prebuilt/aarch64-apple-darwin.ts");
+      return import("../prebuilt/aarch64-apple-darwin.ts");
     case "x86_64-pc-windows-msvc":
-      return import("./prebuilt/x86_64-pc-windows-msvc.ts");
+      return import("../prebuilt/x86_64-pc-windows-msvc.ts");
   }
 }
 

@@ -1,8 +1,8 @@
 /** Holding the thread attached to Python across many calls. */
 
-import { failure } from "./checks.ts";
-import { napi, symbols } from "./library.ts";
-import { CODE } from "./symbols.ts";
+import { failure } from "../checks.ts";
+import { napi, symbols } from "../loading/native.ts";
+import { CODE } from "../boundary/symbols.ts";
 
 /** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
 let begin: (attachment: Attachment, number: number) => Disposable;

@@ -3,8 +3,8 @@
 import { failure } from "../checks.ts";
 import { LazyTraceback, PythonError } from "../errors.ts";
 import { apply, isArray } from "../intrinsics.ts";
-import { napi } from "../library.ts";
-import { type Outcome, TAG } from "../symbols.ts";
+import { napi } from "../loading/native.ts";
+import { type Outcome, TAG } from "./symbols.ts";
 
 /** The outcome, unless it is a failure: that is thrown. `cause` is why code was interrupted, if it was. */
 export function received(outcome: Outcome, cause?: unknown): Outcome {

@@ -1,7 +1,7 @@
 /** Python's memory by address, for code that manages it as C does. */
 
-import { failure, whole } from "./checks.ts";
-import { symbols } from "./library.ts";
+import { failure, whole } from "../checks.ts";
+import { symbols } from "../loading/native.ts";
 
 /**
  * Allocation by address, as {@linkcode raw} offers it. Sizes are in bytes, addresses are numbers.

@@ -21,8 +21,8 @@
 
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 
-export type { Attempt } from "./errors.ts";
-export type { EmbeddedPython } from "./library.ts";
+export type { Attempt } from "../errors.ts";
+export type { EmbeddedPython } from "../loading/native.ts";
 export {
   diagnose,
   type Diagnosis,

@@ -2,7 +2,7 @@
 
 import { isFile } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
-import { PLATFORM } from "./platform.ts";
+import { PLATFORM } from "./platform/host.ts";
 
 /** An installation of Python. */
 export interface Installation {

@@ -6,23 +6,29 @@
  */
 
 import process from "node:process";
-import { LibraryError } from "./errors.ts";
+import { LibraryError } from "../errors.ts";
 import {
   locateBuiltLibrary,
   locateLibrary,
   locatePackagedLibrary,
-} from "./location.ts";
+} from "./find_library.ts";
 import { granted } from "./permissions.ts";
-import { type Loader, PLATFORM } from "./platform.ts";
+import { type Loader, PLATFORM } from "./platform/host.ts";
 import {
   executableOf,
   type Finding,
   findPython,
   SETTING,
   unsupported,
-} from "./python.ts";
+} from "./find_python.ts";
 import { parseRefusal, refusalError } from "./refused_configuration.ts";
-import { ABI, ABI_SYMBOL, CODE, type NodeApi, SYMBOLS } from "./symbols.ts";
+import {
+  ABI,
+  ABI_SYMBOL,
+  CODE,
+  type NodeApi,
+  SYMBOLS,
+} from "../boundary/symbols.ts";
 import { type Unusable, warningOf } from "./unusable.ts";
 
 /** The functions of the Rust library. */

@@ -5,11 +5,11 @@
 
 import { resolve } from "node:path";
 import { cached } from "./cache.ts";
-import { LibraryError } from "./errors.ts";
-import { packagedLibraries, unpackLibrary } from "./packaged.ts";
+import { LibraryError } from "../errors.ts";
+import { packagedLibraries, unpackLibrary } from "./bundled_library.ts";
 import { isFile, pathOf } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
-import { ABI } from "./symbols.ts";
+import { ABI } from "../boundary/symbols.ts";
 import { libraryName, TARGETS } from "./target.ts";
 
 /** The file that was named, or that was built in this checkout; none if this is no checkout, or nothing was built. */
@@ -52,7 +52,7 @@ export async function locatePackagedLibrary(): Promise<string> {
 /** Where cargo puts the library in this checkout. A package that came from a registry is none. */
 function builtLibrary(): string | undefined {
   const name = libraryName(Deno.build.target);
-  return pathOf(new URL(`../rust/target/release/${name}`, import.meta.url));
+  return pathOf(new URL(`../../rust/target/release/${name}`, import.meta.url));
 }
 
 /** What to do in a checkout; none if this is a package from a registry. */

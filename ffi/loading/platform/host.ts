@@ -1,11 +1,11 @@
 /** What differs between operating systems: names of files, and the system's own loader of libraries. */
 
-import type { Platform } from "./platform/interface.ts";
-import { LINUX } from "./platform/linux.ts";
-import { MACOS } from "./platform/macos.ts";
-import { WINDOWS } from "./platform/windows.ts";
+import type { Platform } from "./interface.ts";
+import { LINUX } from "./linux.ts";
+import { MACOS } from "./macos.ts";
+import { WINDOWS } from "./windows.ts";
 
-export type { Loader, Platform } from "./platform/interface.ts";
+export type { Loader, Platform } from "./interface.ts";
 
 const PLATFORMS: Partial<Record<typeof Deno.build.os, Platform>> = {
   darwin: MACOS,

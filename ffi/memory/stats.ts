@@ -1,6 +1,6 @@
 /** What the process has allocated. */
 
-import { symbols } from "./library.ts";
+import { symbols } from "../loading/native.ts";
 
 /**
  * Process-wide counts, over all threads, as {@linkcode stats} gives them.

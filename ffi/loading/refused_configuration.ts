@@ -1,6 +1,6 @@
 /** Which environment variables Python refuses to start with. */
 
-import { type Attempt, LibraryError } from "./errors.ts";
+import { type Attempt, LibraryError } from "../errors.ts";
 import { granted } from "./permissions.ts";
 
 /** A start that Python refused. */

@@ -3,14 +3,17 @@
  * imported.
  */
 
-import metadata from "../deno.json" with { type: "json" };
-import { type Attempt, LibraryError } from "./errors.ts";
-import { cacheFolder, HAS_OWNERS, hash } from "./cache.ts";
-import type { EmbeddedPython } from "./library.ts";
-import { locateLibrary, locatePackagedLibrary } from "./location.ts";
-import { environment, granted } from "./permissions.ts";
-import { PLATFORM } from "./platform.ts";
-import { findPython } from "./python.ts";
+import metadata from "../../deno.json" with { type: "json" };
+import { type Attempt, LibraryError } from "../errors.ts";
+import { cacheFolder, HAS_OWNERS, hash } from "../loading/cache.ts";
+import type { EmbeddedPython } from "../loading/native.ts";
+import {
+  locateLibrary,
+  locatePackagedLibrary,
+} from "../loading/find_library.ts";
+import { environment, granted } from "../loading/permissions.ts";
+import { PLATFORM } from "../loading/platform/host.ts";
+import { findPython } from "../loading/find_python.ts";
 
 /**
  * What is wrong, and what to do.
@@ -299,7 +302,7 @@ interface Working {
 /** Opens the library as a user's import does, and tries it. */
 async function open(problems: Problem[]): Promise<Working | undefined> {
   try {
-    const { embedded, symbols } = await import("./library.ts");
+    const { embedded, symbols } = await import("../loading/native.ts");
     return {
       python: { ...embedded, ...describe(embedded) },
       abi: symbols.oneheap_abi(),
@@ -324,8 +327,8 @@ function problemOf(error: unknown): Problem {
 
 /** Allocates, writes, grows and frees blocks, and looks whether what was written is there. Milliseconds. */
 async function selfTest(): Promise<number> {
-  const { alloc, realloc } = await import("./block.ts");
-  const { stats } = await import("./stats.ts");
+  const { alloc, realloc } = await import("../memory/block.ts");
+  const { stats } = await import("../memory/stats.ts");
   const start = performance.now();
   const { blocks } = stats();
   for (let index = 1; index <= SELF_TEST_BLOCKS; index++) {

@@ -7,8 +7,8 @@
  * is freed by hand returns its token for the next one, so that it costs nothing.
  */
 
-import { AllocationError } from "./errors.ts";
-import { napi } from "./library.ts";
+import { AllocationError } from "../errors.ts";
+import { napi } from "../loading/native.ts";
 
 /** What owns a slot. */
 export interface FinalizerToken {

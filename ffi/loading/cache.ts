@@ -7,7 +7,7 @@
  */
 
 import process from "node:process";
-import { LibraryError } from "./errors.ts";
+import { LibraryError } from "../errors.ts";
 import { environment, granted } from "./permissions.ts";
 
 /** The variables that tell where caches go, each with what follows its value. The first that is set decides. */

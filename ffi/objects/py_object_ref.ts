@@ -1,8 +1,8 @@
 /** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
 
-import { type Block, isBlock, tokenOf } from "../block.ts";
+import { type Block, isBlock, tokenOf } from "../memory/block.ts";
 import { FreedError } from "../errors.ts";
-import { reportDue, reportExternalMemory } from "../external_memory.ts";
+import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import {
   apply,
   isArray,
@@ -11,11 +11,11 @@ import {
   isView,
   typedArrayName,
 } from "../intrinsics.ts";
-import { napi, symbols } from "../library.ts";
-import { lookup } from "./exported_blocks.ts";
-import { received } from "./outcome.ts";
-import type { Crossing, Outcome } from "../symbols.ts";
-import { describe, type TypedArray } from "../types.ts";
+import { napi, symbols } from "../loading/native.ts";
+import { lookup } from "../memory/exported_blocks.ts";
+import { received } from "../boundary/result.ts";
+import type { Crossing, Outcome } from "../boundary/symbols.ts";
+import { describe, type TypedArray } from "../elements.ts";
 
 /**
  * What goes into Python and what comes back.

@@ -1,15 +1,15 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
 import { alloc, type Block } from "./block.ts";
-import { whole } from "./checks.ts";
-import { FreedError } from "./errors.ts";
-import { napi } from "./library.ts";
+import { whole } from "../checks.ts";
+import { FreedError } from "../errors.ts";
+import { napi } from "../loading/native.ts";
 import {
   checkedOptions,
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
-} from "./types.ts";
+} from "../elements.ts";
 
 /** The size of an arena's first chunk unless it is told another. */
 const FIRST_CHUNK_BYTES = 64 * 1024;

@@ -6,7 +6,7 @@
  * rising without the lost buffer; without both, blocks that have no view are not collected at all.
  */
 
-import { napi } from "./library.ts";
+import { napi } from "../loading/native.ts";
 
 /** A buffer of this size has V8 make a minor collection. */
 const LOST_BYTES = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Blocks: typed memory in Python's heap. */
 
-import { failure, whole } from "./checks.ts";
-import { BorrowedError, FreedError } from "./errors.ts";
+import { failure, whole } from "../checks.ts";
+import { BorrowedError, FreedError } from "../errors.ts";
 import { reportDue, reportExternalMemory } from "./external_memory.ts";
 import {
   type FinalizerToken,
@@ -17,11 +17,11 @@ import {
   setElements,
   typedArrayName,
   viewLength,
-} from "./intrinsics.ts";
-import { napi, symbols } from "./library.ts";
-import { register } from "./objects/exported_blocks.ts";
-import { received } from "./objects/outcome.ts";
-import { CODE } from "./symbols.ts";
+} from "../intrinsics.ts";
+import { napi, symbols } from "../loading/native.ts";
+import { register } from "./exported_blocks.ts";
+import { received } from "../boundary/result.ts";
+import { CODE } from "../boundary/symbols.ts";
 import {
   describe,
   type Element,
@@ -29,7 +29,7 @@ import {
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
-} from "./types.ts";
+} from "../elements.ts";
 
 /** The largest alignment that can be asked for: a page. */
 const LARGEST_ALIGN = 4096;

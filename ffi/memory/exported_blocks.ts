@@ -1,7 +1,7 @@
 /** The blocks of this thread that were given to Python, to recognise them when they return. */
 
-import { type Block, identityOf } from "../block.ts";
-import type { TypedArray } from "../types.ts";
+import { type Block, identityOf } from "./block.ts";
+import type { TypedArray } from "../elements.ts";
 
 /**
  * By their identities, none of which is used twice. A block that is lost, freed or resized leaves an entry until there are many: so
