@@ -12,8 +12,8 @@
 
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Comparison, NAMES, ratiosOf } from "../bench/comparing/comparison.ts";
-import { type Checkout, Layout } from "../bench/comparing/layout.ts";
+import { Comparison, NAMES, ratiosOf } from "../bench/compare/comparison.ts";
+import { type Checkout, Layout } from "../bench/compare/layout.ts";
 import {
   BOUND,
   LEAST_ROUNDS,
@@ -22,8 +22,8 @@ import {
   rankOfLow,
   spreadOf,
   verdictOf,
-} from "../bench/comparing/statistics.ts";
-import { formatTime } from "../bench/reporting/numbers.ts";
+} from "../bench/compare/statistics.ts";
+import { formatTime } from "../bench/report/numbers.ts";
 import { libraryName } from "../ffi/loading/target.ts";
 import { build } from "./build.ts";
 

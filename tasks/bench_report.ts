@@ -1,13 +1,13 @@
 /** `deno task bench:report`: measures everything, and writes `bench/report.md` and `bench/report.svg`. */
 
 import project from "../deno.json" with { type: "json" };
-import { chart } from "../bench/reporting/chart.ts";
-import { measureImport } from "../bench/reporting/import_time.ts";
-import { markdown, type Section } from "../bench/reporting/markdown.ts";
-import { memoryFigures } from "../bench/reporting/memory_figures.ts";
-import { pythonFigures } from "../bench/reporting/python_figures.ts";
-import { runBenchmarks } from "../bench/reporting/results.ts";
-import { measureSteadyState } from "../bench/reporting/steady_state.ts";
+import { chart } from "../bench/report/chart.ts";
+import { measureImport } from "../bench/report/import_time.ts";
+import { markdown, type Section } from "../bench/report/markdown.ts";
+import { memoryFigures } from "../bench/report/memory_figures.ts";
+import { pythonFigures } from "../bench/report/python_figures.ts";
+import { runBenchmarks } from "../bench/report/results.ts";
+import { measureSteadyState } from "../bench/report/steady_state.ts";
 import { build } from "./build.ts";
 
 /** How often the benchmarks are run, for the middle one of their ratios. */
@@ -18,8 +18,8 @@ const BENCH = new URL("../bench/", import.meta.url);
 build();
 // Importing the library needs it to be built.
 const { python } = await import("../mod.ts");
-const { countCopies } = await import("../bench/reporting/copies.ts");
-const { numpyVersion } = await import("../bench/python_side.ts");
+const { countCopies } = await import("../bench/report/copies.ts");
+const { numpyVersion } = await import("../bench/python/python_side.ts");
 
 console.log("A million pairs beside 4,096 blocks");
 const steadyState = measureSteadyState();

@@ -1,6 +1,6 @@
 /** `deno task check`: formatting, lints, types, documentation, and the examples in it. Runs all, then tells what failed. */
 
-import { assertionFlags } from "./assertions.ts";
+import { assertionFlags } from "./lib/assertions.ts";
 import { build } from "./build.ts";
 
 const ROOT = new URL("../", import.meta.url);

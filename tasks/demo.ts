@@ -3,5 +3,5 @@
 import { build } from "./build.ts";
 
 build();
-const { demonstrate } = await import("./demonstration.ts");
+const { demonstrate } = await import("./demo/demonstration.ts");
 Deno.exitCode = await demonstrate(Deno.args[0]);

@@ -6,8 +6,8 @@
 import { LibraryError } from "../ffi/errors.ts";
 import { executableOf, findPython } from "../ffi/loading/find_python.ts";
 import { build } from "./build.ts";
-import { JobError } from "./jobs.ts";
-import { numpyEnvironment } from "./numpy.ts";
+import { JobError } from "./lib/job_runner.ts";
+import { numpyEnvironment } from "./pythons/numpy_environment.ts";
 
 try {
   const { executable, library } = findPython();
@@ -17,7 +17,7 @@ try {
   });
   build();
   Deno.env.set("ONEHEAP_PYTHON", environment.executable);
-  const { demonstrateRoundTrip } = await import("./round_trip.ts");
+  const { demonstrateRoundTrip } = await import("./demo/round_trip.ts");
   demonstrateRoundTrip();
 } catch (error) {
   if (!(error instanceof JobError || error instanceof LibraryError)) {

@@ -1,5 +1,5 @@
 /**
- * `deno task fuzz`: runs the hostile fuzzer of `tests/model` for a while, and tells how many operations it had.
+ * `deno task fuzz`: runs the hostile fuzzer of `tests/model/fuzzer` for a while, and tells how many operations it had.
  *
  * `--minutes N` (1), or `--operations N` or `--seeds N` instead; `--seed S` begins with that one, else with any; `--jobs N` runs as
  * many processes at a time; `--without KINDS` leaves out kinds of what is hostile, to narrow a failure down: stack, memory,
@@ -7,7 +7,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { fuzz } from "../tests/model/controller.ts";
+import { fuzz } from "../tests/model/fuzzer/controller.ts";
 import { cargo } from "./build.ts";
 
 const { values } = parseArgs({

@@ -11,9 +11,9 @@ import { brotliCompressSync, constants } from "node:zlib";
 import type { PackagedLibrary } from "../ffi/loading/bundled_library.ts";
 import { ABI, SYMBOLS } from "../ffi/boundary/symbols.ts";
 import { libraryName, type Target, TARGETS } from "../ffi/loading/target.ts";
-import { targetOf } from "./binary.ts";
+import { targetOf } from "./package/binary.ts";
 import { cargo } from "./build.ts";
-import { publishedFiles } from "./published.ts";
+import { publishedFiles } from "./package/publish_files.ts";
 import { releaseVersion } from "./release_version.ts";
 
 const ROOT = new URL("../", import.meta.url);

@@ -3,9 +3,9 @@
  * arguments go to the `deno test` in the middle.
  */
 
-import { assertionFlags } from "./assertions.ts";
+import { assertionFlags } from "./lib/assertions.ts";
 import { cargo } from "./build.ts";
-import { WITHOUT_LONG_TESTS } from "./long_tests.ts";
+import { WITHOUT_LONG_TESTS } from "./lib/long_tests.ts";
 import { testPackage } from "./test_package.ts";
 
 const ROOT = new URL("../", import.meta.url);

@@ -5,7 +5,7 @@
  * `ONEHEAP_LIBRARIES` may name a folder of libraries that were built before, as `deno task package` takes it.
  */
 
-import { assertionFlags } from "./assertions.ts";
+import { assertionFlags } from "./lib/assertions.ts";
 import { packageLibraries } from "./package.ts";
 
 const ROOT = new URL("../", import.meta.url);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { alloc, python } from "../mod.ts";
-import { evaluate, execute } from "../tasks/interpreter.ts";
+import { evaluate, execute } from "./support/interpreter.ts";
 
 Deno.test("the described Python is the one that runs", () => {
   assertEquals(

@@ -8,7 +8,7 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { publishedFiles } from "../../tasks/published.ts";
+import { publishedFiles } from "../../tasks/package/publish_files.ts";
 import {
   LIST,
   listed,

@@ -1,6 +1,6 @@
 /** The package as `deno publish` would upload it, packed once for all tests of a file. */
 
-import { publishedFiles } from "../../tasks/published.ts";
+import { publishedFiles } from "../../tasks/package/publish_files.ts";
 import type { Package } from "./registry.ts";
 
 const ROOT = new URL("../../", import.meta.url);

@@ -1,0 +1,17 @@
+/**
+ * The tests that take long and ask little of the Python that they run on. They run once in continuous integration, in the first run of
+ * `deno task test`.
+ */
+
+/** Their files, as paths in the checkout. */
+const LONG_TESTS = [
+  "tests/hostile/stack_end_test.ts",
+  "tests/hostile/properties_test.ts",
+  "tests/memory/memory_out_test.ts",
+  "tests/memory/external_memory_test.ts",
+  "tests/running/lost_errors_test.ts",
+  "tests/loading/virtual_environment_test.ts",
+];
+
+/** The flag of `deno test` that leaves them out. */
+export const WITHOUT_LONG_TESTS = `--ignore=${LONG_TESTS.join(",")}`;

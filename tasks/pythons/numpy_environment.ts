@@ -1,0 +1,78 @@
+/** A virtual environment with NumPy from PyPI in it, kept for the next time. */
+
+import { PLATFORM } from "../../ffi/loading/platform/host.ts";
+import type { FoundPython } from "../../ffi/loading/find_python.ts";
+import { cacheFolder, makeFolder } from "../lib/cache.ts";
+import { JobError, runCommand } from "../lib/job_runner.ts";
+import { pythonVersion } from "./version.ts";
+
+/** How long a download may take, in seconds. */
+const TIMEOUT = 300;
+
+/** A Python that has NumPy. */
+export interface NumPyEnvironment {
+  /** The virtual environment's executable. */
+  readonly executable: string;
+  /** The shared library of the Python that it was made by. */
+  readonly library: string;
+  /** NumPy's version. */
+  readonly numpy: string;
+}
+
+/** The virtual environment of a Python. Makes it if it is not there or NumPy can't be imported in it. */
+export async function numpyEnvironment(
+  { executable, library }: FoundPython,
+): Promise<NumPyEnvironment> {
+  const folder = cacheFolder(`numpy-${pythonVersion(executable)}`);
+  const python = `${folder}/${PLATFORM.executable}`;
+  const found = await numpyVersion(python);
+  if (found === undefined) {
+    console.log(`installing NumPy from PyPI in ${folder}`);
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await makeFolder(folder, (unfinished) => install(executable, unfinished));
+  }
+  const numpy = found ?? await numpyVersion(python);
+  if (numpy === undefined) {
+    throw new JobError(
+      `NumPy was installed in ${folder}, and can't be imported`,
+    );
+  }
+  return { executable: python, library, numpy };
+}
+
+async function install(executable: string, folder: string): Promise<string> {
+  await attempt(
+    `${executable} can't make a virtual environment (Debian and Ubuntu have that in the package python3-venv)`,
+    [executable, "-m", "venv", folder],
+  );
+  await attempt(
+    "NumPy can't be installed from PyPI: is there a network, and a build of NumPy for this Python?",
+    [
+      ...[`${folder}/${PLATFORM.executable}`, "-m", "pip", "install"],
+      ...["--quiet", "--disable-pip-version-check", "--retries=1"],
+      ...["--only-binary=:all:", "numpy"],
+    ],
+  );
+  return folder;
+}
+
+/** Runs a command; where it fails, says what that means before what the command said. */
+async function attempt(meaning: string, command: string[]): Promise<void> {
+  try {
+    await runCommand(command, { timeout: TIMEOUT });
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    throw new JobError(`${meaning}\n${error.message}`);
+  }
+}
+
+async function numpyVersion(python: string): Promise<string | undefined> {
+  const question = "import numpy; print(numpy.__version__)";
+  try {
+    const output = await runCommand([python, "-c", question], { timeout: 60 });
+    return output.trim();
+  } catch (error) {
+    if (error instanceof JobError) return undefined;
+    throw error;
+  }
+}

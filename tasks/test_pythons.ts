@@ -1,0 +1,121 @@
+/**
+ * `deno task test:pythons`: the suite and the stress with one build of the library on every CPython of this machine,
+ * and the suite with NumPy, the fuzzer, and the suite on each of Python's allocators; with `--sid`, also on Debian's newest Pythons.
+ */
+
+import type { Attempt } from "../ffi/errors.ts";
+import { assertionFlags } from "./lib/assertions.ts";
+import { cargo } from "./build.ts";
+import {
+  type InstalledPython,
+  installedPythons,
+} from "./pythons/discover_pythons.ts";
+import { Schedule } from "./lib/job_runner.ts";
+import { numpyEnvironment } from "./pythons/numpy_environment.ts";
+import { sidPythons } from "./pythons/debian_sid.ts";
+import {
+  fuzzJob,
+  stressJob,
+  suiteJob,
+  type TestedPython,
+} from "./pythons/suite.ts";
+
+/** What `PYTHONMALLOC` is set to, besides being left alone. */
+const ALLOCATORS = ["debug", "malloc", "pymalloc"];
+
+/** How many jobs run at a time: one more than cores, for the tests mostly wait. */
+const AT_ONCE = navigator.hardwareConcurrency + 1;
+
+const withSid = parseArguments(Deno.args);
+cargo("build", "--release", "--quiet", "--workspace");
+const flags = assertionFlags();
+const pythons = findPythons();
+const newest = pythons.find(({ version }) => !version.endsWith("t"))!;
+const schedule = new Schedule(AT_ONCE);
+await Promise.all([
+  ...(withSid ? [testSid()] : []),
+  schedule.run(fuzzJob(installed(newest))),
+  testNumPy(newest),
+  ...pythons.map((python) => testPython(installed(python))),
+  ...ALLOCATORS.map((it) => testAllocator(installed(newest), it)),
+]);
+Deno.exit(schedule.report() ? 0 : 1);
+
+function parseArguments(args: string[]): boolean {
+  const unknown = args.filter((argument) => argument !== "--sid");
+  if (unknown.length === 0) return args.includes("--sid");
+  console.error(`unknown: ${unknown.join(" ")}\nusage: test:pythons [--sid]`);
+  Deno.exit(2);
+}
+
+/** Every Python of this machine, one with a GIL at least; ends the process where there is none. */
+function findPythons(): InstalledPython[] {
+  const refused: Attempt[] = [];
+  const found = installedPythons(refused);
+  for (const { subject, reason } of refused) {
+    console.log(`left out ${subject}: ${reason}`);
+  }
+  if (found.some(({ version }) => !version.endsWith("t"))) return found;
+  console.error("no CPython 3.11 or later with a shared library was found");
+  Deno.exit(1);
+}
+
+function installed(python: InstalledPython): TestedPython {
+  const name = `${python.version}  ${python.executable}`;
+  return { ...python, name, enter: [] };
+}
+
+async function testPython(python: TestedPython): Promise<void> {
+  await Promise.all([
+    schedule.run(suiteJob(python, flags)),
+    schedule.run(stressJob(python)),
+  ]);
+}
+
+async function testAllocator(
+  python: TestedPython,
+  allocator: string,
+): Promise<void> {
+  const env = { PYTHONMALLOC: allocator };
+  const activity = `suite, PYTHONMALLOC=${allocator}`;
+  await schedule.run(suiteJob(python, flags, { env, activity }));
+}
+
+async function testNumPy(python: InstalledPython): Promise<void> {
+  const [environment] = await prepare("NumPy", async () => {
+    const { numpy, ...environment } = await numpyEnvironment(python);
+    const name = `${python.version} (NumPy ${numpy})`;
+    return [{ ...environment, name, enter: [] }];
+  });
+  if (environment === undefined) return;
+  const files = [
+    "tests",
+    "tests/python/numpy.ts",
+    "tests/python/numpy_demo.ts",
+    "tests/python/numpy_readme.ts",
+  ];
+  const activity = "suite, NumPy on blocks";
+  await schedule.run(suiteJob(environment, flags, { files, activity }));
+}
+
+async function testSid(): Promise<void> {
+  const pythons = await prepare("sid", sidPythons);
+  await Promise.all(pythons.map(testPython));
+}
+
+/** Makes Pythons to test, as a job of its own; none where that failed. */
+async function prepare(
+  subject: string,
+  make: () => Promise<TestedPython[]>,
+): Promise<TestedPython[]> {
+  let made: TestedPython[] = [];
+  await schedule.run({
+    subject,
+    activity: "prepare",
+    run: async () => {
+      made = await make();
+      return made.map(({ name }) => name).join(", ");
+    },
+  });
+  return made;
+}

@@ -1,0 +1,203 @@
+/** The boundary is declared twice, once in each language. Here the two declarations are compared. */
+
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { napi } from "../../ffi/loading/native.ts";
+import {
+  ABI,
+  CODE,
+  MODE,
+  type NodeApi,
+  REFUSAL,
+  SYMBOLS,
+  TAG,
+} from "../../ffi/boundary/symbols.ts";
+import { CONSTRUCTORS } from "../../ffi/elements.ts";
+
+/** A function of the boundary, in Deno's words. */
+interface Declaration {
+  name: string;
+  parameters: string[];
+  result: string;
+}
+
+/** What Deno calls Rust's types, where they stand as a parameter. */
+const PARAMETER_TYPES: Record<string, string> = {
+  "f64": "f64",
+  "u8": "u8",
+  "u32": "u32",
+  "*const u8": "buffer",
+  "*mut u8": "buffer",
+  "*mut f64": "buffer",
+  "*mut c_void": "pointer",
+};
+
+/** What Deno calls Rust's types, where they stand as a result. */
+const RESULT_TYPES: Record<string, string> = {
+  "": "void",
+  "f64": "f64",
+  "i32": "i32",
+  "u32": "u32",
+  "*mut c_void": "pointer",
+};
+
+const source = (path: string) =>
+  Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+
+const SYMBOLS_RS = source("rust/oneheap-deno/src/boundary/exports.rs");
+const NODE_RS = source("rust/oneheap-deno/src/boundary/napi/mod.rs");
+
+/** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
+function declaredInRust(rust: string): Declaration[] {
+  const functions =
+    /#\[unsafe\(no_mangle\)\]\s*pub (?:unsafe )?extern "C" fn (\w+)\(([^)]*)\)(?:\s*->\s*([^{]+?))?\s*\{/g;
+  return rust.matchAll(functions).map(([, name, parameters, result = ""]) => ({
+    name,
+    parameters: parameters.split(",").map((it) => it.trim()).filter(Boolean)
+      .map((parameter) => parameter.replace(/^\w+:\s*/, ""))
+      .map((type) => PARAMETER_TYPES[type] ?? type),
+    result: RESULT_TYPES[result] ?? result,
+  })).toArray();
+}
+
+function declaredInTypeScript(): Declaration[] {
+  return Object.entries(SYMBOLS).map(([name, { parameters, result }]) => ({
+    name,
+    parameters: [...parameters],
+    result,
+  }));
+}
+
+/** The number of a Rust constant. */
+function constant(rust: string, name: string): number {
+  const [, value] = rust.match(new RegExp(`const ${name}: \\w+ = ([^;]+);`))!;
+  return value.split("*").reduce((product, it) => product * Number(it), 1);
+}
+
+/** The variants of a Rust enumeration and their numbers, named as in TypeScript; without numbers, they count from 0. */
+function variantsInRust(file: string, name: string): Record<string, number> {
+  const rust = source(`rust/oneheap-deno/src/${file}`);
+  const [, body] = rust.match(new RegExp(`enum ${name} \\{([^}]*)\\}`))!;
+  const variants = body.matchAll(/^ +([A-Z])(\w*)(?: = (-?\d+))?,/gm);
+  return Object.fromEntries(
+    variants.map(([, first, rest, number], index) => [
+      first.toLowerCase() + rest,
+      Number(number ?? index),
+    ]),
+  );
+}
+
+Deno.test("both sides declare the same functions, in the same order, with the same types", () => {
+  assertEquals(declaredInRust(SYMBOLS_RS), declaredInTypeScript());
+});
+
+Deno.test("every exported function of the Rust file was compared", () => {
+  const exported = SYMBOLS_RS.match(/no_mangle/g)!.length;
+  assertEquals(declaredInRust(SYMBOLS_RS).length, exported);
+});
+
+Deno.test("both sides have the same boundary number", () => {
+  assertEquals(constant(SYMBOLS_RS, "ABI"), ABI);
+});
+
+Deno.test("both sides have the same codes", () => {
+  assertEquals(variantsInRust("boundary/status.rs", "Code"), { ...CODE });
+});
+
+Deno.test("both sides have the same tags, refusals and modes", () => {
+  assertEquals(variantsInRust("boundary/napi/conversion.rs", "Tag"), {
+    ...TAG,
+  });
+  assertEquals(variantsInRust("objects/borrow.rs", "Refusal"), { ...REFUSAL });
+  assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
+});
+
+Deno.test("both sides number the element types alike", () => {
+  const inTypeScript = CONSTRUCTORS.map(({ name }) =>
+    name.replace("Array", "").replace(/^./, (first) => first.toLowerCase())
+  );
+  const inRust = variantsInRust("memory/element.rs", "Element");
+  assertEquals(Object.keys(inRust), inTypeScript);
+});
+
+Deno.test("both sides expect as many counts in the statistics", () => {
+  const [, inTypeScript] = source("ffi/memory/stats.ts").match(
+    /new Float64Array\((\d+)\)/,
+  )!;
+  const fields = constant(
+    source("rust/oneheap-deno/src/memory/stats.rs"),
+    "FIELDS",
+  );
+  assertEquals(fields, Number(inTypeScript));
+});
+
+Deno.test("both sides have the same largest alignment", () => {
+  const inTypeScript = constant(
+    source("ffi/memory/block.ts").replaceAll(" =", ": number ="),
+    "LARGEST_ALIGN",
+  );
+  const inRust = source("rust/oneheap-deno/src/memory/block.rs");
+  assertEquals(constant(inRust, "LARGEST_ALIGN"), inTypeScript);
+});
+
+Deno.test("Node-API exports the functions that TypeScript declares, and no others", () => {
+  const declared: Record<keyof NodeApi, true> = {
+    token: true,
+    slot: true,
+    view: true,
+    free: true,
+    realloc: true,
+    due: true,
+    reportExternalMemory: true,
+    stackProver: true,
+    ensureStack: true,
+    execute: true,
+    start: true,
+    inbox: true,
+    ticket: true,
+    ended: true,
+    take: true,
+    interrupt: true,
+    scope: true,
+    variable: true,
+    disposeScope: true,
+    adopt: true,
+    share: true,
+    address: true,
+    call: true,
+    attribute: true,
+    string: true,
+    release: true,
+    giveBack: true,
+    export: true,
+    borrow: true,
+  };
+  assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());
+  const registered = NODE_RS.matchAll(/\(\s*c"(\w+)"/g).map(([, name]) => name);
+  assertEquals(registered.toArray().sort(), Object.keys(declared).sort());
+});
+
+/** What somebody might change on one side alone. */
+const CHANGES: [what: string, change: (rust: string) => string][] = [
+  ["a name", (rust) => rust.replace("fn oneheap_raw_free", "fn oneheap_free")],
+  ["a parameter's type", (rust) => rust.replace("count: f64", "count: u32")],
+  ["one more parameter", (rust) => rust.replace("count: f64", "a: u8, b: f64")],
+  ["one less parameter", (rust) => rust.replace("count: f64, ", "")],
+  ["a result's type", (rust) => rust.replace("abi() -> u32", "abi() -> i32")],
+  ["a result left out", (rust) => rust.replace("abi() -> u32", "abi()")],
+  [
+    "the order",
+    (rust) =>
+      rust.replace(
+        /fn oneheap_(at|de)tach/g,
+        (_, syllable) => `fn oneheap_${syllable === "at" ? "de" : "at"}tach`,
+      ),
+  ],
+];
+
+for (const [what, change] of CHANGES) {
+  Deno.test(`a change on Rust's side alone is noticed: ${what}`, () => {
+    const changed = change(SYMBOLS_RS);
+    assertNotEquals(changed, SYMBOLS_RS);
+    assertNotEquals(declaredInRust(changed), declaredInTypeScript());
+  });
+}

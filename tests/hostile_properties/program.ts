@@ -1,9 +1,0 @@
-/** Runs the cases of a group until one fails: `program.ts GROUP FIRST`. */
-
-import { runNamed } from "../case_programs/messages.ts";
-import { GROUPS } from "./groups.ts";
-
-const [group, first] = Deno.args;
-for (const { name, run } of GROUPS[group].slice(Number(first))) {
-  if (!await runNamed(name, run)) break;
-}
