@@ -432,15 +432,19 @@ Deno.test("large data in a fresh scope costs its end little", () => {
   using block = alloc(Uint8Array, 1);
   using scope = new PythonScope();
   const source = "x = [[i] for i in range(300_000)]\ndef f(): return x";
+  // This thread's time alone: the machine may be busy.
+  const now = () =>
+    python.eval("__import__('time').thread_time() * 1000") as number;
   const time = (options: object) => {
-    const start = performance.now();
+    const start = now();
     python.run(source, options);
-    return performance.now() - start;
+    return now() - start;
   };
-  const kept = Math.min(
-    ...[1, 2, 3].map(() => time({ scope, names: { block } })),
-  );
-  const fresh = Math.min(...[1, 2, 3].map(() => time({ names: { block } })));
+  let kept = Infinity, fresh = Infinity;
+  for (let round = 0; round < 5; round++) {
+    kept = Math.min(kept, time({ scope, names: { block } }));
+    fresh = Math.min(fresh, time({ names: { block } }));
+  }
   assertEquals(
     fresh < kept * 3 + 100,
     true,

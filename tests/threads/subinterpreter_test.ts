@@ -103,6 +103,25 @@ Deno.test("the thread that made a subinterpreter may use the main one while anot
   assertEquals(printed, ["true", "end"]);
 });
 
+Deno.test("the thread that made a subinterpreter may use the main one while another thread enters and leaves it", async () => {
+  const printed = await output(`
+    const running = python.runAsync(\`
+      import __main__
+      for _ in range(3_000):
+        __main__.interpreters.run_string(__main__.interpreter, "1")
+    \`);
+    let isRunning = true, evaluated = 0;
+    const ended = running.finally(() => isRunning = false);
+    while (isRunning) {
+      for (let time = 0; time < 100; time++) evaluated += python.eval("1");
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    await ended;
+    console.log(evaluated > 10);
+  `);
+  assertEquals(printed, ["true", "end"]);
+});
+
 Deno.test("a callback in a subinterpreter that another thread made gets an error", async () => {
   const printed = await output(`
     // On a thread of Python's: JavaScript's thread runs the code.

@@ -4,6 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::time::{Duration, Instant};
 
 use pyo3_ffi::{
     Py_AtExit, Py_GetVersion, Py_IsInitialized, PyGILState_GetThisThreadState, PyInterpreterState,
@@ -13,7 +14,7 @@ use pyo3_ffi::{
 
 use crate::interpreter::Interpreter;
 use crate::symbol::python_symbol;
-use crate::thread_state;
+use crate::thread_state::{self, Owner};
 
 /// The thread state of the calling thread, or null.
 type CurrentThreadState = unsafe extern "C" fn() -> *mut PyThreadState;
@@ -22,6 +23,13 @@ type MainInterpreter = unsafe extern "C" fn() -> *mut PyInterpreterState;
 
 /// The last minor version of Python 3 whose current thread state is one for the whole process.
 const LAST_GLOBAL_MINOR: u32 = 11;
+
+/// A thread that runs code in a subinterpreter holds the GIL without a frame for less: for microseconds before its code and after,
+/// for some milliseconds when it makes or ends the interpreter.
+const MAX_TIME_WITHOUT_CODE: Duration = Duration::from_millis(500);
+
+/// The time between two looks at a thread state whose owner isn't clear yet.
+const LOOK_PERIOD: Duration = Duration::from_micros(100);
 
 /// The CPython of this process. What the stable ABI lacks is looked up in the process, once, and never as a null.
 pub struct CPython {
@@ -73,11 +81,26 @@ impl CPython {
         }
         // SAFETY: as the caller has seen.
         let state = unsafe { self.current_state() };
-        // Still current after the look: then it was not another thread's, deleted and its memory used for something else.
-        // SAFETY: as above.
-        !state.is_null()
-            && thread_state::is_callers(state)
-            && unsafe { self.current_state() } == state
+        if state.is_null() {
+            return false;
+        }
+        let start = Instant::now();
+        loop {
+            let owner = thread_state::owner_of(state);
+            // Before it is believed: a state that isn't current any more was another thread's, and its memory may be used for
+            // something else by now.
+            // SAFETY: as above.
+            if unsafe { self.current_state() } != state {
+                return false;
+            }
+            match owner {
+                Owner::Caller => return true,
+                Owner::Other => return false,
+                Owner::CallerOrOther if start.elapsed() >= MAX_TIME_WITHOUT_CODE => return true,
+                // Nothing but the calling thread changes its own state, so waiting tells.
+                Owner::CallerOrOther => std::thread::sleep(LOOK_PERIOD),
+            }
+        }
     }
 
     /// Looks up what is needed of the running Python. Two threads that do so at once store the same.

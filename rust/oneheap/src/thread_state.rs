@@ -43,21 +43,39 @@ pub unsafe fn is_known(own: *mut PyThreadState) -> bool {
     thread_id == unsafe { PyThread_get_thread_ident() }
 }
 
-/// Whether the calling thread is attached by `state`, the current one of the process.
+/// Who is attached by a thread state.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The calling thread.
+    Caller,
+    /// Another thread.
+    Other,
+    /// The calling thread, or another one that is about to run code by a state that the calling thread made.
+    CallerOrOther,
+}
+
+/// Returns who is attached by `state`, the current one of the process.
 ///
-/// The state is another thread's where the answer is no, and may be deleted at any time. While it is this thread's, nobody else
-/// can delete it. What can't be read is not this thread's.
-pub fn is_callers(state: *mut PyThreadState) -> bool {
+/// A state of another thread may be deleted at any time; nobody else can delete the calling thread's. A state that can't be read is
+/// another thread's.
+pub fn owner_of(state: *mut PyThreadState) -> Owner {
     let Some(beginning) = read(state.addr()) else {
-        return false;
+        return Owner::Other;
     };
     let runs_code = beginning.frame.wrapping_sub(state.addr()) >= MAX_STATE_BYTES;
     if runs_code {
-        // Not the thread that made it: `_xxsubinterpreters` runs code by the state that was made with the interpreter.
-        return is_on_stack(beginning.frame);
+        return if is_on_stack(beginning.frame) {
+            Owner::Caller
+        } else {
+            Owner::Other
+        };
     }
     // SAFETY: may be called at any time.
-    beginning.thread_id == unsafe { PyThread_get_thread_ident() }
+    if beginning.thread_id != unsafe { PyThread_get_thread_ident() } {
+        return Owner::Other;
+    }
+    // `_xxsubinterpreters` runs code, on any thread, by the state that was made with the interpreter.
+    Owner::CallerOrOther
 }
 
 /// Copies the beginning of a thread state that may be freed meanwhile; none if there is no memory at that address.
