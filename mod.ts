@@ -36,9 +36,9 @@ export {
 export {
   AllocationError,
   type Attempt,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
-  type BufferRefusal,
+  type BufferErrorReason,
   FreedError,
   LibraryError,
   PythonError,

@@ -2,11 +2,11 @@
 
 import { AllocationError, FreedError, LibraryError } from "./errors.ts";
 import { isSafeInteger } from "./intrinsics.ts";
-import { CODE } from "./boundary/symbols.ts";
+import { STATUS } from "./boundary/symbols.ts";
 import { describe } from "./elements.ts";
 
 /** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
-export function whole(what: string, value: number): number {
+export function requireSafeInteger(what: string, value: number): number {
   if (isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
   if (typeof value !== "number") {
     throw new TypeError(
@@ -19,46 +19,46 @@ export function whole(what: string, value: number): number {
 }
 
 /** The error for a code that came back where an address should have. */
-export function failure(code: number, requested: number): Error {
+export function errorForStatus(code: number, requested: number): Error {
   switch (code) {
-    case CODE.outOfMemory:
+    case STATUS.outOfMemory:
       return new AllocationError(
         requested,
         "Python's allocator is out of memory",
       );
-    case CODE.misaligned:
+    case STATUS.misaligned:
       return new AllocationError(
         requested,
         "an allocator hook in this process gives addresses that are no multiple of 16",
       );
-    case CODE.noPython:
+    case STATUS.noPython:
       return new LibraryError(
         "Python is ending or has ended in this process; it can't be attached to any more",
       );
-    case CODE.subinterpreter:
+    case STATUS.subinterpreter:
       return new LibraryError(
         "This thread is attached to a subinterpreter, whose memory must not meet the main interpreter's. Detach it first",
       );
-    case CODE.tooLarge:
+    case STATUS.tooLarge:
       return new RangeError(
         "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
       );
-    case CODE.freed:
+    case STATUS.freed:
       return new FreedError(
         "This object was freed, or its memory was transferred away",
       );
-    case CODE.stackEnd:
+    case STATUS.stackEnd:
       return new RangeError("Maximum call stack size exceeded");
-    case CODE.inCallback:
+    case STATUS.inCallback:
       return new LibraryError(
         "This thread can't be detached in a callback that Python makes while the thread is attached (ctypes.PYFUNCTYPE): " +
           "Python would go on detached. Use a callback for which ctypes releases the GIL (CFUNCTYPE)",
       );
-    case CODE.busy:
+    case STATUS.busy:
       return new RangeError(
         "This block is being resized: a hook of Python's allocator, which runs meanwhile, can't use it",
       );
-    case CODE.noThread:
+    case STATUS.noThread:
       return new LibraryError(
         "No thread could be made for Python code. The system's limit of threads or of memory is reached",
       );

@@ -104,7 +104,7 @@ export function elementType(type: unknown): ElementType {
 }
 
 /** Options that somebody gave; a `TypeError` for what has no properties. */
-export function checkedOptions<Options>(options: Options): Options {
+export function requireOptions<Options>(options: Options): Options {
   if (options !== null) return options;
   throw new TypeError("The options must be an object; null was given");
 }

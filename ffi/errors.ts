@@ -75,7 +75,7 @@ export class FreedError extends Error {
  *
  * @example
  * ```ts
- * import { alloc, BorrowedError, python, PythonScope } from "@oneheap/oneheap";
+ * import { alloc, BlockInUseError, python, PythonScope } from "@oneheap/oneheap";
  *
  * using block = alloc(Float64Array, 3);
  * using scope = new PythonScope();
@@ -83,14 +83,14 @@ export class FreedError extends Error {
  * try {
  *   block.realloc(6);
  * } catch (error) {
- *   if (!(error instanceof BorrowedError)) throw error;
+ *   if (!(error instanceof BlockInUseError)) throw error;
  *   console.log(error.holders); // 1
  * }
  * ```
  */
-export class BorrowedError extends Error {
+export class BlockInUseError extends Error {
   /** The name of the class. */
-  override readonly name = "BorrowedError";
+  override readonly name = "BlockInUseError";
   /** How many Python objects hold the memory. */
   readonly holders: number;
 
@@ -111,13 +111,13 @@ export class BorrowedError extends Error {
  *
  * @example
  * ```ts
- * import type { BufferRefusal } from "@oneheap/oneheap";
+ * import type { BufferErrorReason } from "@oneheap/oneheap";
  *
- * const canBeCopied = (reason: BufferRefusal) => reason !== "format" && reason !== "element";
+ * const canBeCopied = (reason: BufferErrorReason) => reason !== "format" && reason !== "element";
  * console.log(canBeCopied("strides")); // true
  * ```
  */
-export type BufferRefusal =
+export type BufferErrorReason =
   | "format"
   | "element"
   | "strides"
@@ -143,7 +143,7 @@ export class BufferError extends Error {
   /** The name of the class. */
   override readonly name = "BufferError";
   /** What is in the way. */
-  readonly reason: BufferRefusal;
+  readonly reason: BufferErrorReason;
   /** The elements' format, in the words of Python's `struct`. */
   readonly format: string;
   /** How many elements there are in each dimension. */
@@ -152,7 +152,7 @@ export class BufferError extends Error {
   /** Makes the error with its message. */
   constructor(
     message: string,
-    reason: BufferRefusal,
+    reason: BufferErrorReason,
     format: string,
     shape: readonly number[],
   ) {

@@ -1,17 +1,20 @@
 /** What comes back from Python: a failure is thrown, all else is handed on. */
 
-import { failure } from "../checks.ts";
+import { errorForStatus } from "../checks.ts";
 import { LazyTraceback, PythonError } from "../errors.ts";
 import { apply, isArray } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { type Outcome, TAG } from "./symbols.ts";
+import { type NativeResult, TAG } from "./symbols.ts";
 
 /** The outcome, unless it is a failure: that is thrown. `cause` is why code was interrupted, if it was. */
-export function received(outcome: Outcome, cause?: unknown): Outcome {
+export function unwrapResult(
+  outcome: NativeResult,
+  cause?: unknown,
+): NativeResult {
   if (!isArray(outcome)) return outcome;
   // By index: a pattern would run the iterator of arrays, which user code can change.
   const tag = outcome[0];
-  if (tag === TAG.raised) {
+  if (tag === TAG.exception) {
     const type = text(outcome[1], "Exception");
     // The constructor takes a traceback that is formatted later, too; its type doesn't say so to users.
     throw new PythonError(
@@ -23,8 +26,8 @@ export function received(outcome: Outcome, cause?: unknown): Outcome {
         : undefined,
     );
   }
-  if (tag === TAG.refused) {
-    throw failure(outcome[1] as number, (outcome[2] ?? 0) as number);
+  if (tag === TAG.status) {
+    throw errorForStatus(outcome[1] as number, (outcome[2] ?? 0) as number);
   }
   return outcome;
 }
@@ -41,5 +44,5 @@ function tracebackOf(report: unknown): unknown {
   return new LazyTraceback(() => {
     const traceback = apply(napi.call, reference, []);
     return typeof traceback === "string" ? traceback : undefined;
-  }, () => napi.release(reference));
+  }, () => napi.decref(reference));
 }

@@ -6,16 +6,16 @@
  */
 
 /** The number of this boundary. A library that tells another one is not opened. */
-export const ABI = 3;
+export const ABI = 4;
 
 /** What a function gives where it would give an address. */
-export const CODE = {
+export const STATUS = {
   outOfMemory: 0,
   invalid: -1,
   noPython: -2,
   misaligned: -3,
   subinterpreter: -4,
-  borrowed: -5,
+  blockInUse: -5,
   noThread: -6,
   tooLarge: -7,
   freed: -8,
@@ -27,19 +27,19 @@ export const CODE = {
 /** What an array that comes by Node-API begins with. */
 export const TAG = {
   /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
-  raised: 0,
+  exception: 0,
   /** A code and, if memory is out, how many bytes were asked for. */
-  refused: 1,
+  status: 1,
   /** A block that comes back: its identity, and a reference to the Python object. */
   block: 2,
   /** A buffer of a Python object: an `ArrayBuffer`, its element type, whether it is a copy, its format, and its shape. */
-  borrowed: 3,
+  buffer: 3,
   /** A buffer that can't be shown: why, its format, and its shape. */
-  notShown: 4,
+  bufferError: 4,
 } as const;
 
 /** Why a buffer can't be shown. */
-export const REFUSAL = {
+export const BUFFER_ERROR_REASON = {
   format: 1,
   element: 2,
   strides: 3,
@@ -69,7 +69,7 @@ export const SYMBOLS = {
     parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
     result: "u32",
   },
-  oneheap_refusal: {
+  oneheap_start_error: {
     parameters: [/* buffer */ "buffer", /* capacity */ "u32"],
     result: "u32",
   },
@@ -109,9 +109,9 @@ export const SYMBOLS = {
   oneheap_block_free: { parameters: [/* slot */ "f64"], result: "i32" },
   oneheap_block_exporters: { parameters: [/* slot */ "f64"], result: "f64" },
   oneheap_block_identity: { parameters: [/* slot */ "f64"], result: "f64" },
-  oneheap_block_forget: { parameters: [/* slot */ "f64"], result: "i32" },
+  oneheap_block_clear: { parameters: [/* slot */ "f64"], result: "i32" },
   oneheap_wait: {
-    parameters: [/* ticket */ "f64"],
+    parameters: [/* wait_handle */ "f64"],
     result: "void",
     nonblocking: true,
   },
@@ -122,7 +122,7 @@ export const SYMBOLS = {
  * What crosses by Node-API as the argument of Python code: a value, or the buffer of a block (its token's) or
  * for a Python object (a reference).
  */
-export type Crossing =
+export type NativeValue =
   | null
   | boolean
   | number
@@ -132,7 +132,7 @@ export type Crossing =
   | ArrayBuffer;
 
 /** What comes back: a value, a reference to a Python object, or an array that begins with a `TAG`. */
-export type Outcome = Crossing | readonly unknown[];
+export type NativeResult = NativeValue | readonly unknown[];
 
 /**
  * The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go, or take and give any
@@ -140,88 +140,88 @@ export type Outcome = Crossing | readonly unknown[];
  */
 export interface NodeApi {
   /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. None if memory is out. */
-  token(): ArrayBuffer | undefined;
+  newFinalizerToken(): ArrayBuffer | undefined;
   /** The address of a token's slot. */
-  slot(token: ArrayBuffer): number;
+  slotAddress(token: ArrayBuffer): number;
   /** A buffer over the memory of a token's block, which holds the memory from now on; none if there is none. */
-  view(token: ArrayBuffer): ArrayBuffer | undefined;
+  newBackingStore(token: ArrayBuffer): ArrayBuffer | undefined;
   /** Frees a block whose view is over that buffer, and detaches it: 1, or a code. */
-  free(token: ArrayBuffer, buffer: ArrayBuffer): number;
+  freeBlock(token: ArrayBuffer, buffer: ArrayBuffer): number;
   /** Resizes a block whose view is over that buffer, and detaches it: the new address, or a code. */
-  realloc(
+  reallocBlock(
     token: ArrayBuffer,
     buffer: ArrayBuffer,
     bytes: number,
     zeroed: number,
   ): number;
   /** A buffer over the word that tells whether `reportExternalMemory` is to be called. */
-  due(): ArrayBuffer;
+  reportDue(): ArrayBuffer;
   /** Reports to V8 how much memory it doesn't see. It may collect garbage. */
   reportExternalMemory(): void;
   /** Takes the function that tries how deep the stack is. */
-  stackProver(prove: () => void): void;
+  setStackProver(prove: () => void): void;
   /** Throws a `RangeError` unless there is enough stack left for what follows. */
   ensureStack(): void;
   /** Runs Python code and waits for it. */
-  execute(
+  run(
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
-  ): Outcome;
+    names: readonly NativeValue[] | undefined,
+  ): NativeResult;
   /** Has Python code run on a thread of its own, as a run of that number; what comes of it goes to the inbox. */
-  start(
+  runAsync(
     inbox: number,
     run: number,
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
-  ): Outcome | undefined;
+    names: readonly NativeValue[] | undefined,
+  ): NativeResult | undefined;
   /** The address of a new inbox. */
-  inbox(): number;
+  newCompletionQueue(): number;
   /** What `oneheap_wait` is to be called with, once. The same one until it is. */
-  ticket(inbox: number): number;
+  waitHandle(inbox: number): number;
   /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
-  ended(inbox: number): number | undefined;
+  nextCompletion(inbox: number): number | undefined;
   /** Takes what came of the run that `ended` tells. */
-  take(inbox: number): Outcome;
+  takeResult(inbox: number): NativeResult;
   /** Has a run raise `KeyboardInterrupt`. */
-  interrupt(inbox: number, run: number): void;
+  interruptRun(inbox: number, run: number): void;
   /** A reference to a new scope. */
-  scope(): Outcome;
+  newScope(): NativeResult;
   /** What a scope has by a name; undefined if nothing. */
-  variable(scope: ArrayBuffer, name: string): Outcome | undefined;
+  getItem(scope: ArrayBuffer, name: string): NativeResult | undefined;
   /** Clears a scope, and releases its dictionary. */
   disposeScope(scope: ArrayBuffer): void;
   /** A reference that takes over one to the object at an address. */
-  adopt(address: number): ArrayBuffer;
+  fromOwnedPointer(address: number): ArrayBuffer;
   /** A reference beside others to the object at an address. */
-  share(address: number): Outcome;
+  fromBorrowedPointer(address: number): NativeResult;
   /** Where the object of a reference is. */
   address(reference: ArrayBuffer): number;
   /** Calls the object of the reference that is the receiver. */
-  call(this: ArrayBuffer, ...args: Crossing[]): Outcome;
+  call(this: ArrayBuffer, ...args: NativeValue[]): NativeResult;
   /** An attribute of an object. */
-  attribute(reference: ArrayBuffer, name: string): Outcome;
+  getAttr(reference: ArrayBuffer, name: string): NativeResult;
   /** An object as `str()` has it. */
-  string(reference: ArrayBuffer): Outcome;
+  str(reference: ArrayBuffer): NativeResult;
   /** Lets go of the object of a reference. */
-  release(reference: ArrayBuffer): void;
+  decref(reference: ArrayBuffer): void;
   /** Detaches a buffer of `borrow`, and lets go of the Python object's memory, unless something else still uses that. */
-  giveBack(view: ArrayBufferView): void;
+  releaseBuffer(view: ArrayBufferView): void;
   /** The address of a new Python object over a token's block, which the caller owns. */
-  export(
+  toPython(
     token: ArrayBuffer,
     readonly: number,
     shape: readonly number[] | undefined,
-  ): Outcome;
+  ): NativeResult;
   /** A buffer over the memory of a Python object: a reference's, that at an address, or what an expression comes to. */
   borrow(
     element: number | undefined,
     copy: number,
     what: ArrayBuffer | number | string,
     scope: ArrayBuffer | undefined,
-    names: readonly Crossing[] | undefined,
-  ): Outcome;
+    names: readonly NativeValue[] | undefined,
+  ): NativeResult;
 }

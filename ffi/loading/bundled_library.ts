@@ -26,7 +26,7 @@ export interface PackagedLibrary {
 export async function packagedLibraries(): Promise<
   Readonly<Record<string, PackagedLibrary | undefined>>
 > {
-  const { default: libraries } = await whole(
+  const { default: libraries } = await requireComplete(
     import("../prebuilt/libraries.json", { with: { type: "json" } }),
   );
   return libraries;
@@ -34,7 +34,7 @@ export async function packagedLibraries(): Promise<
 
 /** The contents of a packaged library's file. */
 export async function unpackLibrary(target: Target): Promise<Uint8Array> {
-  const { LIBRARY } = await whole(importLibrary(target));
+  const { LIBRARY } = await requireComplete(importLibrary(target));
   const { brotliDecompressSync } = await import("node:zlib");
   return brotliDecompressSync(Uint8Array.fromBase64(LIBRARY));
 }
@@ -55,7 +55,9 @@ function importLibrary(target: Target): Promise<{ LIBRARY: string }> {
 }
 
 /** A module of the package, which is there unless this copy of the package is not whole. */
-async function whole<Module>(module: Promise<Module>): Promise<Module> {
+async function requireComplete<Module>(
+  module: Promise<Module>,
+): Promise<Module> {
   try {
     return await module;
   } catch (error) {

@@ -126,7 +126,7 @@ function isSafe(folder: string): boolean {
     fault = faultOf(Deno.lstatSync(folder)) ?? faultOf(Deno.statSync(folder));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw failure(folder, error);
+    throw errorForStatus(folder, error);
   }
   if (fault === undefined) return true;
   throw refusal(folder, fault);
@@ -158,7 +158,7 @@ function store(
     remove(temporary);
     if (error instanceof LibraryError) throw error;
     // Windows doesn't replace a library that somebody has opened. Then somebody else has just put it there.
-    if (!isIntact(folder, path, sha256)) throw failure(folder, error);
+    if (!isIntact(folder, path, sha256)) throw errorForStatus(folder, error);
   }
 }
 
@@ -197,7 +197,7 @@ function refusal(folder: string, fault: string): LibraryError {
   );
 }
 
-function failure(folder: string, cause: unknown): LibraryError {
+function errorForStatus(folder: string, cause: unknown): LibraryError {
   return new LibraryError(
     "The library can't be unpacked to the cache. Set ONEHEAP_CACHE to a folder that can be written to and has a " +
       "megabyte to spare, or ONEHEAP_LIBRARY to a library that you built.",

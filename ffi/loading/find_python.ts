@@ -75,7 +75,7 @@ print(sys.implementation.name, version, sys.executable, library, sep="\\n")
 `;
 
 /** What a program that is no Python says of the question may be long. */
-const LONGEST_REASON = 120;
+const MAX_REASON_LENGTH = 120;
 
 /** A Python's answer to the question. */
 const ANSWER = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
@@ -244,7 +244,7 @@ export function fromExecutable(
   const text = new TextDecoder();
   if (!output.success) {
     const said = text.decode(output.stderr).trim().split("\n").at(-1)
-      ?.slice(0, LONGEST_REASON);
+      ?.slice(0, MAX_REASON_LENGTH);
     const status = `it ended with status ${output.code}`;
     return refuse(tried, executable, said ? `${status}: ${said}` : status);
   }

@@ -25,8 +25,8 @@ import { parseRefusal, refusalError } from "./refused_configuration.ts";
 import {
   ABI,
   ABI_SYMBOL,
-  CODE,
   type NodeApi,
+  STATUS,
   SYMBOLS,
 } from "../boundary/symbols.ts";
 import { type Unusable, warningOf } from "./unusable.ts";
@@ -74,7 +74,7 @@ export const embedded: EmbeddedPython = describePython(symbols);
 
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
-napi.stackProver(proveStack);
+napi.setStackProver(proveStack);
 
 /**
  * The library that another thread of this process has started Python with, found without the environment: Python code
@@ -257,7 +257,7 @@ function start(symbols: Symbols, python: Finding): boolean {
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
   const code = symbols.oneheap_start(paths, paths.length);
   if (code > 0) return code === STARTED;
-  const refusal = readText(symbols.oneheap_refusal);
+  const refusal = readText(symbols.oneheap_start_error);
   if (refusal !== "") {
     const tried = unusable.map(({ name, reason }) => ({
       subject: name,
@@ -265,7 +265,7 @@ function start(symbols: Symbols, python: Finding): boolean {
     }));
     throw refusalError(parseRefusal(refusal), library, executable, tried);
   }
-  const why = code === CODE.subinterpreter
+  const why = code === STATUS.subinterpreter
     ? "this thread is attached to a subinterpreter of it"
     : "it is ending or has ended in this process, or no thread could be made for it";
   throw new LibraryError(`Python (${library}) can't be used: ${why}.`, [{

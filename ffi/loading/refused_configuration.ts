@@ -15,7 +15,7 @@ export interface Refusal {
 const START = ["-X", "utf8", "-P", "-c", ""];
 
 /** How much of a variable's value is shown, in UTF-16 units. */
-const LONGEST_VALUE = 200;
+const MAX_SHOWN_VALUE = 200;
 
 /** Reads a refusal as the Rust library describes it: the words, then names and values, each closed by a NUL. */
 export function parseRefusal(description: string): Refusal {
@@ -119,7 +119,7 @@ function complaint(executable: string, unset: string[]): string | undefined {
 }
 
 function shorten(value: string): string {
-  return value.length > LONGEST_VALUE
-    ? `${value.slice(0, LONGEST_VALUE)}…`
+  return value.length > MAX_SHOWN_VALUE
+    ? `${value.slice(0, MAX_SHOWN_VALUE)}…`
     : value;
 }

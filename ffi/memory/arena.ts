@@ -1,12 +1,12 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
 import { alloc, type Block } from "./block.ts";
-import { whole } from "../checks.ts";
+import { requireSafeInteger } from "../checks.ts";
 import { FreedError } from "../errors.ts";
 import { napi } from "../loading/native.ts";
 import {
-  checkedOptions,
   elementType,
+  requireOptions,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
@@ -18,7 +18,7 @@ const FIRST_CHUNK_BYTES = 64 * 1024;
 const NO_CHUNK = new Uint8Array(0);
 
 /** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
-const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
  * What an {@linkcode Arena} can be told.
@@ -74,15 +74,13 @@ export class Arena implements Disposable {
    * @throws {RangeError} If `chunkBytes` is no whole number from 1 on.
    */
   constructor(options: ArenaOptions = {}) {
-    const { chunkBytes = FIRST_CHUNK_BYTES } = checkedOptions(options);
-    const bytes = whole("chunkBytes", chunkBytes);
+    const { chunkBytes = FIRST_CHUNK_BYTES } = requireOptions(options);
+    const bytes = requireSafeInteger("chunkBytes", chunkBytes);
     if (bytes === 0) {
       throw new RangeError("The chunkBytes must be at least 1; 0 was given");
     }
     this.#firstChunkBytes = this.#nextChunkBytes = bytes;
-    this.#largestChunkBytes = bytes > LARGEST_CHUNK_BYTES
-      ? bytes
-      : LARGEST_CHUNK_BYTES;
+    this.#largestChunkBytes = bytes > MAX_CHUNK_BYTES ? bytes : MAX_CHUNK_BYTES;
   }
 
   /**
@@ -107,7 +105,7 @@ export class Arena implements Disposable {
       this.#used = end;
       return array;
     }
-    return this.#allocSlowly(type, whole("length", length), size);
+    return this.#allocSlowly(type, requireSafeInteger("length", length), size);
   }
 
   /**

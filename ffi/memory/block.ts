@@ -1,7 +1,7 @@
 /** Blocks: typed memory in Python's heap. */
 
-import { failure, whole } from "../checks.ts";
-import { BorrowedError, FreedError } from "../errors.ts";
+import { errorForStatus, requireSafeInteger } from "../checks.ts";
+import { BlockInUseError, FreedError } from "../errors.ts";
 import { reportDue, reportExternalMemory } from "./external_memory.ts";
 import {
   type FinalizerToken,
@@ -20,8 +20,8 @@ import {
 } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import { register } from "./exported_blocks.ts";
-import { received } from "../boundary/result.ts";
-import { CODE } from "../boundary/symbols.ts";
+import { unwrapResult } from "../boundary/result.ts";
+import { STATUS } from "../boundary/symbols.ts";
 import {
   describe,
   type Element,
@@ -32,7 +32,7 @@ import {
 } from "../elements.ts";
 
 /** The largest alignment that can be asked for: a page. */
-const LARGEST_ALIGN = 4096;
+const MAX_ALIGN = 4096;
 
 /** More dimensions than anything in Python takes: `memoryview` and NumPy know 64. */
 const MAX_DIMENSIONS = 1024;
@@ -40,7 +40,7 @@ const MAX_DIMENSIONS = 1024;
 /** What can be asked for. */
 const ALIGNS = Object.freeze([
   ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
-  LARGEST_ALIGN,
+  MAX_ALIGN,
 ]);
 
 /** The alignment of a block for which none is asked. */
@@ -170,7 +170,7 @@ export class Block<A extends TypedArray> implements Disposable {
       );
       if (address <= 0) {
         returnToken(token);
-        throw failure(address, bytes);
+        throw errorForStatus(address, bytes);
       }
       // Nothing is called from here on, so nothing throws now that there is memory.
       block.#address = address;
@@ -276,20 +276,22 @@ export class Block<A extends TypedArray> implements Disposable {
     const shape = options?.shape;
     const extents = shape === undefined ? undefined : checkedShape(shape);
     if (extents !== undefined) this.#checkProduct(extents);
-    const address = received(napi.export(tokenOf(this), readonly, extents));
+    const address = unwrapResult(
+      napi.toPython(tokenOf(this), readonly, extents),
+    );
     return symbols.oneheap_pointer(address as number) as Deno.PointerObject;
   }
 
   /** Changes the block's length to `length` elements, as {@linkcode realloc} does. */
   realloc(length: number, options?: ReallocOptions): Block<A> {
-    const newLength = whole("length", length);
+    const newLength = requireSafeInteger("length", length);
     const zeroed = (options?.zeroed ?? true) ? 1 : 0;
     const bytes = byteLength(this.#elementSize, newLength);
     if (reportDue[0] !== 0) reportExternalMemory();
     const { buffer, slot } = this.#live();
     const address = this.#view === undefined
       ? symbols.oneheap_block_realloc(slot, bytes, zeroed)
-      : napi.realloc(buffer, this.#buffer!, bytes, zeroed);
+      : napi.reallocBlock(buffer, this.#buffer!, bytes, zeroed);
     // Nothing is called between the change and these.
     if (address > 0) {
       this.#address = address;
@@ -299,13 +301,13 @@ export class Block<A extends TypedArray> implements Disposable {
       this.#view = this.#buffer = undefined;
       return this;
     }
-    if (address === CODE.outOfMemory || address === CODE.misaligned) {
+    if (address === STATUS.outOfMemory || address === STATUS.misaligned) {
       this.#identity = 0;
       this.#view = this.#buffer = undefined;
     }
-    if (address !== CODE.borrowed) throw failure(address, bytes);
+    if (address !== STATUS.blockInUse) throw errorForStatus(address, bytes);
     const holders = symbols.oneheap_block_exporters(slot);
-    if (holders > 0) throw new BorrowedError(holders);
+    if (holders > 0) throw new BlockInUseError(holders);
     // Another thread's Python code has released it in between.
     return this.realloc(newLength, { zeroed: zeroed === 1 });
   }
@@ -315,8 +317,8 @@ export class Block<A extends TypedArray> implements Disposable {
     const token = this.#live();
     const code = this.#buffer === undefined
       ? symbols.oneheap_block_free(token.slot)
-      : napi.free(token.buffer, this.#buffer);
-    if (code !== 1) throw failure(code, 0);
+      : napi.freeBlock(token.buffer, this.#buffer);
+    if (code !== 1) throw errorForStatus(code, 0);
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {
@@ -354,7 +356,7 @@ export class Block<A extends TypedArray> implements Disposable {
   #forget(): void {
     const token = this.#token!;
     // Another operation on the block, within which this runs, has the slot and returns the token.
-    if (symbols.oneheap_block_forget(token.slot) !== 1) return;
+    if (symbols.oneheap_block_clear(token.slot) !== 1) return;
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {
@@ -378,8 +380,8 @@ export class Block<A extends TypedArray> implements Disposable {
   }
 
   #makeView(): A {
-    const buffer = napi.view(this.#token!.buffer);
-    if (buffer === undefined) throw failure(CODE.freed, 0);
+    const buffer = napi.newBackingStore(this.#token!.buffer);
+    if (buffer === undefined) throw errorForStatus(STATUS.freed, 0);
     // Native code has made sure that there is stack for this.
     const view = new this.#type(buffer, 0, this.#length);
     this.#buffer = buffer;
@@ -405,7 +407,7 @@ function checkedShape(shape: readonly number[]): number[] {
       `The shape must be an array of numbers; ${describe(shape)} was given`,
     );
   }
-  const count = whole("shape's length", shape.length);
+  const count = requireSafeInteger("shape's length", shape.length);
   if (count > MAX_DIMENSIONS) {
     throw new RangeError(
       `The shape may have at most ${MAX_DIMENSIONS} dimensions; ${count} were given`,
@@ -414,7 +416,7 @@ function checkedShape(shape: readonly number[]): number[] {
   // No prototype has a part in making this list, nor in writing the elements that it has.
   const extents: number[] = apply(listOf, undefined, shape);
   for (let index = 0; index < extents.length; index++) {
-    extents[index] = whole("shape", extents[index]);
+    extents[index] = requireSafeInteger("shape", extents[index]);
   }
   return extents;
 }
@@ -456,12 +458,24 @@ export function alloc<A extends TypedArray>(
   const zeroed = options?.zeroed ?? true;
   const align = checkedAlign(options?.align);
   if (typeof source === "number") {
-    return create(type, element, whole("length", source), zeroed, align);
+    return create(
+      type,
+      element,
+      requireSafeInteger("length", source),
+      zeroed,
+      align,
+    );
   }
   const { elements, length, isOrdinary } = readElements(source);
   // No step below is left undone for want of stack.
   napi.ensureStack();
-  const block = create(type, element, whole("length", length), false, align);
+  const block = create(
+    type,
+    element,
+    requireSafeInteger("length", length),
+    false,
+    align,
+  );
   // Code of the elements may run here (`valueOf`, getters). It can't reach the block, nor have an element left out.
   try {
     if (isOrdinary) setElements(block.view, elements as ArrayLike<number>);
@@ -475,10 +489,10 @@ export function alloc<A extends TypedArray>(
 
 function checkedAlign(align: number | undefined): number {
   if (align === undefined) return DEFAULT_ALIGN;
-  const bytes = whole("align", align);
+  const bytes = requireSafeInteger("align", align);
   if (ALIGNS.includes(bytes)) return bytes;
   throw new RangeError(
-    `The align must be a power of two from 1 to ${LARGEST_ALIGN} bytes; ${bytes} was given`,
+    `The align must be a power of two from 1 to ${MAX_ALIGN} bytes; ${bytes} was given`,
   );
 }
 
@@ -542,7 +556,7 @@ function copyByIndex<A extends TypedArray>(
  * Views made before are detached, and `view` makes a new one. While Python holds the memory, it can't be resized. If somebody
  * else still uses it (a pending read into it, say), they keep it, and the block goes on with a copy.
  *
- * @throws {BorrowedError} If Python holds the block's memory: then nothing is changed.
+ * @throws {BlockInUseError} If Python holds the block's memory: then nothing is changed.
  * @throws {AllocationError} If memory is out: then contents, address and length are as before, and `view` works again.
  * @throws {FreedError} If the block was freed.
  * @throws {RangeError} For a length that is negative, fractional, NaN or too large.

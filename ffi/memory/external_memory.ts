@@ -12,7 +12,7 @@ import { napi } from "../loading/native.ts";
 const LOST_BYTES = 32 * 1024 * 1024;
 
 /** Is not 0 when {@linkcode reportExternalMemory} is to be called. Rust writes it, so that looking costs no call. */
-export const reportDue: Int32Array = new Int32Array(napi.due());
+export const reportDue: Int32Array = new Int32Array(napi.reportDue());
 
 /** Reports to V8, which may collect garbage. Called before an operation changes anything, for it may throw at the stack's end. */
 export function reportExternalMemory(): void {

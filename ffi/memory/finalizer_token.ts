@@ -46,9 +46,9 @@ export function returnToken(token: FinalizerToken): void {
 }
 
 function makeToken(): FinalizerToken {
-  const buffer = napi.token();
+  const buffer = napi.newFinalizerToken();
   if (buffer === undefined) {
     throw new AllocationError(1, "there is no memory for a block's record");
   }
-  return { buffer, slot: napi.slot(buffer), next: undefined };
+  return { buffer, slot: napi.slotAddress(buffer), next: undefined };
 }

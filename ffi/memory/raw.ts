@@ -1,6 +1,6 @@
 /** Python's memory by address, for code that manages it as C does. */
 
-import { failure, whole } from "../checks.ts";
+import { errorForStatus, requireSafeInteger } from "../checks.ts";
 import { symbols } from "../loading/native.ts";
 
 /**
@@ -49,27 +49,29 @@ export interface Raw {
  */
 export const raw: Raw = Object.freeze({
   malloc(size: number): number {
-    const address = symbols.oneheap_raw_malloc(whole("size", size));
-    if (address <= 0) throw failure(address, size);
+    const address = symbols.oneheap_raw_malloc(
+      requireSafeInteger("size", size),
+    );
+    if (address <= 0) throw errorForStatus(address, size);
     return address;
   },
   calloc(count: number, size: number): number {
     const address = symbols.oneheap_raw_calloc(
-      whole("count", count),
-      whole("size", size),
+      requireSafeInteger("count", count),
+      requireSafeInteger("size", size),
     );
-    if (address <= 0) throw failure(address, count * size);
+    if (address <= 0) throw errorForStatus(address, count * size);
     return address;
   },
   realloc(address: number, size: number): number {
     const moved = symbols.oneheap_raw_realloc(
-      whole("address", address),
-      whole("size", size),
+      requireSafeInteger("address", address),
+      requireSafeInteger("size", size),
     );
-    if (moved <= 0) throw failure(moved, size);
+    if (moved <= 0) throw errorForStatus(moved, size);
     return moved;
   },
   free(address: number): void {
-    symbols.oneheap_raw_free(whole("address", address));
+    symbols.oneheap_raw_free(requireSafeInteger("address", address));
   },
 });

@@ -1,6 +1,6 @@
 /** Memory of Python objects, shown to JavaScript where it is. */
 
-import { BufferError, type BufferRefusal, FreedError } from "../errors.ts";
+import { BufferError, type BufferErrorReason, FreedError } from "../errors.ts";
 import { freeze } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
@@ -10,20 +10,20 @@ import {
   type PyObjectRef,
   referenceOf,
 } from "./py_object_ref.ts";
-import { received } from "../boundary/result.ts";
+import { unwrapResult } from "../boundary/result.ts";
 import {
-  namesCrossing,
+  encodeNames,
   readNames,
   readScope,
   type RunOptions,
 } from "../running/options.ts";
 import { dictionaryOf } from "../running/scope.ts";
-import { REFUSAL, TAG } from "../boundary/symbols.ts";
+import { BUFFER_ERROR_REASON, TAG } from "../boundary/symbols.ts";
 import {
-  checkedOptions,
   CONSTRUCTORS,
   describe,
   elementType,
+  requireOptions,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
@@ -122,7 +122,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
   [Symbol.dispose](): void {
     const view = this.#view;
     if (view === undefined) return;
-    napi.giveBack(view);
+    napi.releaseBuffer(view);
     this.#view = undefined;
   }
 }
@@ -152,21 +152,21 @@ export function borrow<A extends TypedArray>(
 ): Borrowed<A> {
   const element = type && elementType(type).number;
   if (reportDue[0] !== 0) reportExternalMemory();
-  const { copy, scope, names } = checkedOptions(options);
+  const { copy, scope, names } = requireOptions(options);
   const entries = readNames(names);
   const readFrom = readScope(scope);
-  const what = whatOf(source);
-  const outcome = received(
+  const what = encodeSource(source);
+  const outcome = unwrapResult(
     napi.borrow(
       element,
       copy ? 1 : 0,
       what,
       readFrom && dictionaryOf(readFrom),
-      namesCrossing(entries),
+      encodeNames(entries),
     ),
   );
   const answer = outcome as unknown[];
-  if (answer[0] === TAG.notShown) throw refusal(answer, type);
+  if (answer[0] === TAG.bufferError) throw refusal(answer, type);
   const Shown = CONSTRUCTORS[answer[2] as number] as TypedArrayConstructor<A>;
   return create(
     new Shown(answer[1] as ArrayBuffer),
@@ -186,7 +186,7 @@ function shapeOf(answer: unknown[], start: number): readonly number[] {
 }
 
 /** The source as it crosses. */
-function whatOf(source: BorrowSource): string | ArrayBuffer | number {
+function encodeSource(source: BorrowSource): string | ArrayBuffer | number {
   if (typeof source === "string") return source;
   if (isReference(source)) return referenceOf(source);
   return addressOf(source);
@@ -213,11 +213,13 @@ function refusal(
 
 /** The reasons by their numbers in Rust. */
 const REASONS = Object.fromEntries(
-  Object.entries(REFUSAL).map(([reason, number]) => [number, reason]),
-) as Record<number, BufferRefusal>;
+  Object.entries(BUFFER_ERROR_REASON).map((
+    [reason, number],
+  ) => [number, reason]),
+) as Record<number, BufferErrorReason>;
 
 /** What is in the way, and what to do. */
-const EXPLANATIONS: Record<BufferRefusal, (type?: string) => string> = {
+const EXPLANATIONS: Record<BufferErrorReason, (type?: string) => string> = {
   format: () =>
     "has elements that no typed array can show: they must be plain numbers of up to 8 bytes in this machine's byte order. " +
     "Convert it in Python (numpy: astype)",

@@ -13,8 +13,8 @@ import {
 } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import { lookup } from "../memory/exported_blocks.ts";
-import { received } from "../boundary/result.ts";
-import type { Crossing, Outcome } from "../boundary/symbols.ts";
+import { unwrapResult } from "../boundary/result.ts";
+import type { NativeResult, NativeValue } from "../boundary/symbols.ts";
 import { describe, type TypedArray } from "../elements.ts";
 
 /**
@@ -103,7 +103,7 @@ export class PyObjectRef implements Disposable {
   constructor(pointer: unknown, kind?: symbol) {
     this.#reference = kind === REFERENCE
       ? pointer as ArrayBuffer
-      : received(napi.adopt(addressOf(pointer))) as ArrayBuffer;
+      : unwrapResult(napi.fromOwnedPointer(addressOf(pointer))) as ArrayBuffer;
   }
 
   /**
@@ -123,7 +123,9 @@ export class PyObjectRef implements Disposable {
    * ```
    */
   static from(pointer: Deno.PointerObject): PyObjectRef {
-    return create(received(napi.share(addressOf(pointer))) as ArrayBuffer);
+    return create(
+      unwrapResult(napi.fromBorrowedPointer(addressOf(pointer))) as ArrayBuffer,
+    );
   }
 
   /** Whether the reference was disposed. */
@@ -146,11 +148,11 @@ export class PyObjectRef implements Disposable {
   call(...args: PythonValue[]): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
     const reference = this.#live();
-    const crossings = args as Crossing[];
+    const crossings = args as NativeValue[];
     for (let index = 0; index < args.length; index++) {
-      crossings[index] = crossing(args[index]);
+      crossings[index] = toNative(args[index]);
     }
-    return valueOf(apply(napi.call, reference, crossings));
+    return fromNative(apply(napi.call, reference, crossings));
   }
 
   /**
@@ -160,12 +162,14 @@ export class PyObjectRef implements Disposable {
    */
   get(attribute: string): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
-    return valueOf(napi.attribute(this.#live(), text("attribute", attribute)));
+    return fromNative(
+      napi.getAttr(this.#live(), requireString("attribute", attribute)),
+    );
   }
 
   /** The object as Python's `str()` has it. */
   toString(): string {
-    return valueOf(napi.string(this.#live())) as string;
+    return fromNative(napi.str(this.#live())) as string;
   }
 
   /** How the console shows it: with the object's `str()`. */
@@ -185,7 +189,7 @@ export class PyObjectRef implements Disposable {
     // First, for releasing it may run a finaliser that comes here again.
     this.#reference = undefined;
     try {
-      napi.release(reference);
+      napi.decref(reference);
     } catch (error) {
       this.#reference = reference;
       throw error;
@@ -214,7 +218,7 @@ export function addressOf(pointer: unknown): number {
 }
 
 /** A string that somebody gave. */
-export function text(what: string, value: unknown): string {
+export function requireString(what: string, value: unknown): string {
   if (typeof value === "string") return value;
   throw new TypeError(
     `The ${what} must be a string; ${describe(value)} was given`,
@@ -225,7 +229,7 @@ export function text(what: string, value: unknown): string {
  * A value as it crosses to Python; a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
  * of object it is, is asked of private fields and of JavaScript's own functions.
  */
-export function crossing(value: PythonValue): Crossing {
+export function toNative(value: PythonValue): NativeValue {
   switch (typeof value) {
     case "string":
     case "number":
@@ -249,9 +253,12 @@ export function crossing(value: PythonValue): Crossing {
 }
 
 /** What came back, as JavaScript has it; a failure is thrown. */
-export function valueOf(outcome: Outcome, cause?: unknown): PythonValue {
+export function fromNative(
+  outcome: NativeResult,
+  cause?: unknown,
+): PythonValue {
   if (typeof outcome !== "object" || outcome === null) return outcome;
-  if (isArray(outcome)) return block(received(outcome, cause) as unknown[]);
+  if (isArray(outcome)) return block(unwrapResult(outcome, cause) as unknown[]);
   if (isView(outcome)) return outcome as Uint8Array;
   return create(outcome as ArrayBuffer);
 }
@@ -261,7 +268,7 @@ function block(outcome: readonly unknown[]): PythonValue {
   const identity = outcome[1] as number;
   const reference = outcome[2];
   const block = lookup(identity);
-  if (block === undefined) return valueOf(reference as Outcome);
-  napi.release(reference as ArrayBuffer);
+  if (block === undefined) return fromNative(reference as NativeResult);
+  napi.decref(reference as ArrayBuffer);
   return block;
 }

@@ -6,7 +6,7 @@ import {
   startTimer,
 } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
-import type { Outcome } from "../boundary/symbols.ts";
+import type { NativeResult } from "../boundary/symbols.ts";
 
 /** A run on a thread of its own. */
 export interface Run {
@@ -15,7 +15,7 @@ export interface Run {
   /** Resolves when there is an outcome, or an error. */
   readonly settled: Promise<void>;
   readonly settle: () => void;
-  outcome: Outcome | undefined;
+  outcome: NativeResult | undefined;
   /** Why its outcome couldn't be taken. */
   failure: { readonly error: unknown } | undefined;
 }
@@ -39,7 +39,7 @@ let delivering = false;
 
 /** The address of this thread's inbox. */
 export function inboxAddress(): number {
-  return inbox ??= napi.inbox();
+  return inbox ??= napi.newCompletionQueue();
 }
 
 /** Makes a run that nobody knows of yet. */
@@ -87,7 +87,7 @@ async function deliver(inbox: number): Promise<void> {
   try {
     await undefined;
     while (unsettled > 0) {
-      await symbols.oneheap_wait(napi.ticket(inbox));
+      await symbols.oneheap_wait(napi.waitHandle(inbox));
       settleEnded(inbox);
     }
     delivering = false;
@@ -112,14 +112,14 @@ function settleEnded(inbox: number): void {
       forget(taken);
       taken = undefined;
     }
-    const number = napi.ended(inbox);
+    const number = napi.nextCompletion(inbox);
     if (number === undefined) return;
     const run = runs[number];
     try {
-      const outcome = napi.take(inbox);
+      const outcome = napi.takeResult(inbox);
       if (run !== undefined) run.outcome = outcome;
     } catch (error) {
-      if (napi.ended(inbox) === number) throw error;
+      if (napi.nextCompletion(inbox) === number) throw error;
       if (run !== undefined) run.failure = { error };
     }
     taken = run;

@@ -10,9 +10,9 @@ import {
   signalReason,
 } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { crossing, type PythonValue } from "../objects/py_object_ref.ts";
-import type { Crossing } from "../boundary/symbols.ts";
-import { checkedOptions, describe } from "../elements.ts";
+import { type PythonValue, toNative } from "../objects/py_object_ref.ts";
+import type { NativeValue } from "../boundary/symbols.ts";
+import { describe, requireOptions } from "../elements.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**
@@ -51,7 +51,7 @@ export interface ReadOptions {
 
 /** Reads the options, each property once. The caller's code may run in here, and has run when this returns. */
 export function readOptions(options: RunOptions): ReadOptions {
-  const { scope, names, signal } = checkedOptions(options);
+  const { scope, names, signal } = requireOptions(options);
   return {
     scope: readScope(scope),
     names: readNames(names),
@@ -129,15 +129,15 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /** Names and what their values cross as, in turn. No code of the caller's runs in here unless this throws. */
-export function namesCrossing(
+export function encodeNames(
   names: Names | undefined,
-): readonly Crossing[] | undefined {
+): readonly NativeValue[] | undefined {
   if (names === undefined) return undefined;
-  const pairs = new PlainArray<Crossing>();
+  const pairs = new PlainArray<NativeValue>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
     pairs[2 * index] = entry[0];
-    pairs[2 * index + 1] = crossing(entry[1]);
+    pairs[2 * index + 1] = toNative(entry[1]);
   }
   return pairs;
 }

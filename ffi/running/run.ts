@@ -9,7 +9,11 @@ import {
   signalReason,
 } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { type PythonValue, text, valueOf } from "../objects/py_object_ref.ts";
+import {
+  fromNative,
+  type PythonValue,
+  requireString,
+} from "../objects/py_object_ref.ts";
 import { MODE, type Mode } from "../boundary/symbols.ts";
 import {
   forget,
@@ -20,7 +24,7 @@ import {
   startDelivery,
 } from "./completions.ts";
 import {
-  namesCrossing,
+  encodeNames,
   type ReadOptions,
   readOptions,
   type RunOptions,
@@ -34,16 +38,16 @@ export function execute(
   source: string,
   options: RunOptions | undefined,
 ): PythonValue {
-  text("source", source);
+  requireString("source", source);
   if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
-    return valueOf(napi.execute(mode, source, undefined, undefined));
+    return fromNative(napi.run(mode, source, undefined, undefined));
   }
   const { scope, names, signal } = readOptions(options);
   throwIfAborted(signal);
   const dictionary = scope && dictionaryOf(scope);
-  return valueOf(
-    napi.execute(mode, source, dictionary, namesCrossing(names)),
+  return fromNative(
+    napi.run(mode, source, dictionary, encodeNames(names)),
   );
 }
 
@@ -54,7 +58,7 @@ export function start(
   options: RunOptions = {},
 ): Promise<PythonValue | undefined> {
   try {
-    text("source", source);
+    requireString("source", source);
     if (reportDue[0] !== 0) reportExternalMemory();
     const read = readOptions(options);
     throwIfAborted(read.signal);
@@ -75,15 +79,15 @@ function launch(
   const run = newRun();
   const { number } = run;
   const inbox = inboxAddress();
-  const abort = () => napi.interrupt(inbox, number);
+  const abort = () => napi.interruptRun(inbox, number);
   if (signal !== undefined) addEventListener(signal, "abort", abort);
   try {
     const dictionary = scope && dictionaryOf(scope);
-    const crossings = namesCrossing(names);
+    const crossings = encodeNames(names);
     const value = valueOfRun(mode, run, signal, abort);
     startDelivery();
     register(run);
-    const refused = napi.start(
+    const refused = napi.runAsync(
       inbox,
       number,
       mode,
@@ -116,7 +120,7 @@ async function valueOfRun(
     const cause = signal !== undefined && signalAborted(signal)
       ? signalReason(signal)
       : undefined;
-    const value = valueOf(run.outcome!, cause);
+    const value = fromNative(run.outcome!, cause);
     return mode === MODE.eval ? value : undefined;
   } finally {
     if (signal !== undefined) removeEventListener(signal, "abort", abort);

@@ -3,8 +3,12 @@
 import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { type PythonValue, text, valueOf } from "../objects/py_object_ref.ts";
-import { received } from "../boundary/result.ts";
+import {
+  fromNative,
+  type PythonValue,
+  requireString,
+} from "../objects/py_object_ref.ts";
+import { unwrapResult } from "../boundary/result.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
@@ -37,7 +41,7 @@ export class PythonScope implements Disposable {
 
   /** Makes an empty scope. */
   constructor() {
-    this.#dictionary = received(napi.scope()) as ArrayBuffer;
+    this.#dictionary = unwrapResult(napi.newScope()) as ArrayBuffer;
   }
 
   /** Whether the scope was disposed. */
@@ -51,9 +55,9 @@ export class PythonScope implements Disposable {
    * @throws {FreedError} If the scope was disposed.
    */
   get(name: string): PythonValue | undefined {
-    const normal = normalize(text("name", name), "NFKC");
-    const found = napi.variable(this.#live(), normal);
-    return found === undefined ? undefined : valueOf(found);
+    const normal = normalize(requireString("name", name), "NFKC");
+    const found = napi.getItem(this.#live(), normal);
+    return found === undefined ? undefined : fromNative(found);
   }
 
   /** Releases all variables. Disposing twice does nothing. */

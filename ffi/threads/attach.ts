@@ -1,8 +1,8 @@
 /** Holding the thread attached to Python across many calls. */
 
-import { failure } from "../checks.ts";
+import { errorForStatus } from "../checks.ts";
 import { napi, symbols } from "../loading/native.ts";
-import { CODE } from "../boundary/symbols.ts";
+import { STATUS } from "../boundary/symbols.ts";
 
 /** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
 let begin: (attachment: Attachment, number: number) => Disposable;
@@ -13,7 +13,7 @@ class Attachment implements Disposable {
 
   static {
     begin = (attachment, number) => {
-      if (number <= 0) throw failure(number, 0);
+      if (number <= 0) throw errorForStatus(number, 0);
       attachment.#number = number;
       return attachment;
     };
@@ -24,7 +24,7 @@ class Attachment implements Disposable {
     if (number === 0) return;
     const code = symbols.oneheap_end_attachment(number);
     this.#number = 0;
-    if (code !== 1) throw failure(code, 0);
+    if (code !== 1) throw errorForStatus(code, 0);
   }
 }
 
@@ -60,7 +60,7 @@ class Attachment implements Disposable {
 export function attach(): Disposable {
   const attachment = new Attachment();
   let number = symbols.oneheap_attach();
-  if (number === CODE.stackEnd) {
+  if (number === STATUS.stackEnd) {
     napi.ensureStack();
     number = symbols.oneheap_attach();
   }
@@ -95,7 +95,7 @@ export function attach(): Disposable {
 export function detach(): Disposable {
   const attachment = new Attachment();
   let number = symbols.oneheap_detach();
-  if (number === CODE.stackEnd) {
+  if (number === STATUS.stackEnd) {
     napi.ensureStack();
     number = symbols.oneheap_detach();
   }

@@ -4,10 +4,10 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { napi } from "../../ffi/loading/native.ts";
 import {
   ABI,
-  CODE,
+  BUFFER_ERROR_REASON,
   MODE,
   type NodeApi,
-  REFUSAL,
+  STATUS,
   SYMBOLS,
   TAG,
 } from "../../ffi/boundary/symbols.ts";
@@ -100,14 +100,16 @@ Deno.test("both sides have the same boundary number", () => {
 });
 
 Deno.test("both sides have the same codes", () => {
-  assertEquals(variantsInRust("boundary/status.rs", "Code"), { ...CODE });
+  assertEquals(variantsInRust("boundary/status.rs", "Status"), { ...STATUS });
 });
 
 Deno.test("both sides have the same tags, refusals and modes", () => {
   assertEquals(variantsInRust("boundary/napi/conversion.rs", "Tag"), {
     ...TAG,
   });
-  assertEquals(variantsInRust("objects/borrow.rs", "Refusal"), { ...REFUSAL });
+  assertEquals(variantsInRust("objects/borrow.rs", "BufferErrorReason"), {
+    ...BUFFER_ERROR_REASON,
+  });
   assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
 });
 
@@ -133,42 +135,42 @@ Deno.test("both sides expect as many counts in the statistics", () => {
 Deno.test("both sides have the same largest alignment", () => {
   const inTypeScript = constant(
     source("ffi/memory/block.ts").replaceAll(" =", ": number ="),
-    "LARGEST_ALIGN",
+    "MAX_ALIGN",
   );
   const inRust = source("rust/oneheap-deno/src/memory/block.rs");
-  assertEquals(constant(inRust, "LARGEST_ALIGN"), inTypeScript);
+  assertEquals(constant(inRust, "MAX_ALIGN"), inTypeScript);
 });
 
 Deno.test("Node-API exports the functions that TypeScript declares, and no others", () => {
   const declared: Record<keyof NodeApi, true> = {
-    token: true,
-    slot: true,
-    view: true,
-    free: true,
-    realloc: true,
-    due: true,
+    newFinalizerToken: true,
+    slotAddress: true,
+    newBackingStore: true,
+    freeBlock: true,
+    reallocBlock: true,
+    reportDue: true,
     reportExternalMemory: true,
-    stackProver: true,
+    setStackProver: true,
     ensureStack: true,
-    execute: true,
-    start: true,
-    inbox: true,
-    ticket: true,
-    ended: true,
-    take: true,
-    interrupt: true,
-    scope: true,
-    variable: true,
+    run: true,
+    runAsync: true,
+    newCompletionQueue: true,
+    waitHandle: true,
+    nextCompletion: true,
+    takeResult: true,
+    interruptRun: true,
+    newScope: true,
+    getItem: true,
     disposeScope: true,
-    adopt: true,
-    share: true,
+    fromOwnedPointer: true,
+    fromBorrowedPointer: true,
     address: true,
     call: true,
-    attribute: true,
-    string: true,
-    release: true,
-    giveBack: true,
-    export: true,
+    getAttr: true,
+    str: true,
+    decref: true,
+    releaseBuffer: true,
+    toPython: true,
     borrow: true,
   };
   assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());

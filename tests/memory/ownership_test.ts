@@ -8,7 +8,7 @@ import {
   alloc,
   AllocationError,
   type Block,
-  BorrowedError,
+  BlockInUseError,
   free,
   FreedError,
   PyObjectRef,
@@ -321,7 +321,7 @@ Deno.test("a Python thread holds the memory until it ends", () => {
     `,
     { scope, names: { b: block } },
   );
-  assertThrows(() => block.realloc(10), BorrowedError);
+  assertThrows(() => block.realloc(10), BlockInUseError);
   block.free();
   scribble(5_008);
   living.assert(1, 5_008);
@@ -342,7 +342,7 @@ Deno.test("code that runs elsewhere holds the memory until it has ended", async 
   const block = sevens(5_008);
   const freed = sevens(5_008);
   const running = [start(block), start(freed), start(sevens(5_008))];
-  const error = assertThrows(() => block.realloc(10), BorrowedError);
+  const error = assertThrows(() => block.realloc(10), BlockInUseError);
   assertEquals(error.holders, 1);
   freed.free();
   await collectForAWhile();
@@ -389,7 +389,7 @@ for (
         () => block.realloc(10_008, { zeroed: false }),
       ];
       for (const attempt of attempts) {
-        const error = assertThrows(attempt, BorrowedError);
+        const error = assertThrows(attempt, BlockInUseError);
         assertEquals(error.holders, holders);
         assertEquals(
           error.message,
@@ -424,7 +424,7 @@ Deno.test("a block is resized again when the last of its holders let go", () => 
   const names = { one: block, two: block, three: block };
   python.run("pass", { scope, names });
   for (const [index, name] of Object.keys(names).entries()) {
-    const error = assertThrows(() => block.realloc(9_008), BorrowedError);
+    const error = assertThrows(() => block.realloc(9_008), BlockInUseError);
     assertEquals(error.holders, 3 - index);
     python.run(`del ${name}`, { scope });
   }
@@ -437,7 +437,7 @@ Deno.test("what JavaScript borrows of its own block keeps that from being resize
   using block = sevens(5_008);
   {
     using _borrowed = python.borrow("b", { names: { b: block } });
-    const error = assertThrows(() => block.realloc(10), BorrowedError);
+    const error = assertThrows(() => block.realloc(10), BlockInUseError);
     assertEquals(error.holders, 1);
   }
   block.realloc(6_008);
@@ -467,7 +467,7 @@ Deno.test("a pending read and Python hold the memory side by side", async () => 
     python.run("kept = memoryview(b); del b", { scope, names: { b: block } });
     const reading = fifo.reader.read(block.view);
     await assertPends(reading);
-    assertThrows(() => block.realloc(10), BorrowedError);
+    assertThrows(() => block.realloc(10), BlockInUseError);
     block.free();
     await collectForAWhile();
     living.assert(1, 5_008);
@@ -672,7 +672,7 @@ Deno.test("a block that is freed while Python's thread lets go of it ends once",
         try {
           block.realloc(6_008);
         } catch (error) {
-          if (!(error instanceof BorrowedError)) throw error;
+          if (!(error instanceof BlockInUseError)) throw error;
           assert(error.holders > 0);
         }
       }

@@ -5,11 +5,11 @@ import {
   alloc,
   AllocationError,
   attach,
+  BlockInUseError,
   type Borrowed,
-  BorrowedError,
   type BorrowSource,
   BufferError,
-  type BufferRefusal,
+  type BufferErrorReason,
   FreedError,
   PyObjectRef,
   python,
@@ -60,7 +60,10 @@ function borrow(expression: string): Borrowed<TypedArray> {
 }
 
 /** Fails unless the function is refused for that reason. */
-function assertRefused(run: () => unknown, reason: BufferRefusal): BufferError {
+function assertRefused(
+  run: () => unknown,
+  reason: BufferErrorReason,
+): BufferError {
   const error = assertThrows(run, BufferError);
   assertEquals(error.reason, reason);
   return error;
@@ -262,7 +265,7 @@ Deno.test("memory is borrowed of names, in a scope or none", () => {
     assertEquals(addressOf(borrowed.view), block.address + 8);
     borrowed.view[0] = 9;
     assertEquals([...block.view], [1, 9, 3]);
-    assertThrows(() => block.realloc(4), BorrowedError);
+    assertThrows(() => block.realloc(4), BlockInUseError);
   }
   block.realloc(4);
 });
@@ -422,7 +425,7 @@ Deno.test("text of an array has elements that no typed array shows", () => {
 });
 
 /** What is refused as it is and can be copied, why, and what the copy has. */
-const COPIED: [expression: string, BufferRefusal, Row][] = [
+const COPIED: [expression: string, BufferErrorReason, Row][] = [
   ["b'abc'", "readOnly", ["", Uint8Array.of(97, 98, 99), "B", [3]]],
   ["b''", "readOnly", ["", new Uint8Array(0), "B", [0]]],
   ["memoryview(b'abcd').cast('H')", "readOnly", [
@@ -553,7 +556,7 @@ for (const [make, resize] of RESIZED) {
 Deno.test("what is refused holds nothing", () => {
   using scope = newScope();
   python.run("it = bytearray(range(9))", { scope });
-  const refused: [string, BufferRefusal][] = [
+  const refused: [string, BufferErrorReason][] = [
     ["memoryview(it)[::2]", "strides"],
     ["memoryview(it).toreadonly()", "readOnly"],
     ["memoryview(it)[1:].cast('d')", "alignment"],

@@ -5,7 +5,7 @@ import {
   alloc,
   AllocationError,
   type Block,
-  BorrowedError,
+  BlockInUseError,
   FreedError,
   PyObjectRef,
   python,
@@ -708,7 +708,7 @@ Deno.test("a block that could not be resized is known again", () => {
     assert(ask("b", block) === block);
   }
   using reference = exported(block);
-  assertThrows(() => block.realloc(2 ** 52), BorrowedError);
+  assertThrows(() => block.realloc(2 ** 52), BlockInUseError);
   assert(ask("b", reference) === block);
 });
 
@@ -774,7 +774,7 @@ Deno.test("each toPython is an object of its own", () => {
     python.eval("one is other", { names: { one, other } }),
     false,
   );
-  const error = assertThrows(() => block.realloc(2), BorrowedError);
+  const error = assertThrows(() => block.realloc(2), BlockInUseError);
   assertEquals(error.holders, 2);
 });
 

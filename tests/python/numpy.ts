@@ -6,7 +6,7 @@ import {
   AllocationError,
   attach,
   type Block,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   PyObjectRef,
   python,
@@ -134,7 +134,7 @@ for (const [type, dtype] of DTYPES) {
     assertEquals([...block.view], elements(type, 2, 3, 4));
     [block.view[0]] = elements(type, 9);
     assertEquals(ask("array[0] == 9"), true);
-    assertThrows(() => block.realloc(4), BorrowedError);
+    assertThrows(() => block.realloc(4), BlockInUseError);
     python.run("del b, array", { scope });
     block.realloc(4);
   });

@@ -12,7 +12,7 @@ import { getEventListeners } from "node:events";
 import {
   alloc,
   attach,
-  BorrowedError,
+  BlockInUseError,
   type PyObjectRef,
   python,
   PythonError,
@@ -230,7 +230,7 @@ Deno.test("what an interrupted run held is let go", async () => {
     { signal, names: { block } },
   );
   await until(() => block.view[0] === 1, "the run");
-  assertThrows(() => block.realloc(20), BorrowedError);
+  assertThrows(() => block.realloc(20), BlockInUseError);
   controller.abort();
   await assertInterrupted(running, signal);
   assertGreater(block.realloc(20).view[1], 0);

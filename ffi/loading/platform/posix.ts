@@ -15,7 +15,7 @@ type StringSymbols = Pick<
 >["symbols"];
 
 /** The longest string that is read, in bytes. */
-const LONGEST_BYTES = 64 * 1024;
+const MAX_STRING_BYTES = 64 * 1024;
 
 /** A path as C functions take it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -28,7 +28,7 @@ export function readString(
   address: bigint,
 ): string {
   if (address === 0n) return "";
-  const bytes = new Uint8Array(LONGEST_BYTES);
-  strncpy(bytes, address, BigInt(LONGEST_BYTES));
+  const bytes = new Uint8Array(MAX_STRING_BYTES);
+  strncpy(bytes, address, BigInt(MAX_STRING_BYTES));
   return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
 }

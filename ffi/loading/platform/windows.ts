@@ -55,10 +55,10 @@ const LOAD_WITH_ALTERED_SEARCH_PATH = 0x8;
 const GET_MODULE_HANDLE_EX_FLAG_PIN = 0x1;
 
 /** More modules than a process with Deno and Python in it has. */
-const MOST_MODULES = 4096;
+const MAX_MODULES = 4096;
 
 /** The longest path that Windows knows, in UTF-16 units. */
-const LONGEST_PATH = 32_768;
+const MAX_PATH_UNITS = 32_768;
 
 /** The loader as the documentation of `libloaderapi.h` and `psapi.h` describes it. */
 export class WindowsLoader implements Loader {
@@ -75,11 +75,11 @@ export class WindowsLoader implements Loader {
 
   loaded(): string[] {
     const { GetCurrentProcess, K32EnumProcessModules } = this.#library.symbols;
-    const modules = new BigUint64Array(MOST_MODULES);
+    const modules = new BigUint64Array(MAX_MODULES);
     const needed = new Uint32Array(1);
     const process = GetCurrentProcess();
     K32EnumProcessModules(process, modules, modules.byteLength, needed);
-    const count = Math.min(needed[0] / modules.BYTES_PER_ELEMENT, MOST_MODULES);
+    const count = Math.min(needed[0] / modules.BYTES_PER_ELEMENT, MAX_MODULES);
     const paths = Array.from(modules.subarray(0, count), (module) => {
       return this.#fileName(module);
     });
@@ -118,7 +118,7 @@ export class WindowsLoader implements Loader {
   }
 
   #fileName(module: bigint): string {
-    const name = new Uint16Array(LONGEST_PATH);
+    const name = new Uint16Array(MAX_PATH_UNITS);
     const { GetModuleFileNameW } = this.#library.symbols;
     const length = GetModuleFileNameW(module, name, name.length);
     return new TextDecoder("utf-16le").decode(name.subarray(0, length));

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout};
 
 use crate::cpython::CPython;
 use crate::heap::{Counters, Heap};
-use crate::standing::Standing;
+use crate::runtime_state::AttachState;
 
 /// One for each shared library that this crate is linked into: each has its own deferred list and its own exit callback.
 static HEAP: Heap<CPython> = Heap::new(CPython::new(finalise));
@@ -44,15 +44,15 @@ impl PyMemAllocator {
     ///
     /// ```
     /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
-    /// use oneheap::{PyMemAllocator, Standing};
+    /// use oneheap::{PyMemAllocator, AttachState};
     ///
-    /// if PyMemAllocator::standing() == Standing::Attached {
+    /// if PyMemAllocator::attach_state() == AttachState::Attached {
     ///     println!("a vector made here is Python's memory");
     /// }
     /// ```
     #[inline]
-    pub fn standing() -> Standing {
-        HEAP.standing()
+    pub fn attach_state() -> AttachState {
+        HEAP.attach_state()
     }
 
     /// Whether the calling thread is attached to a subinterpreter, which [`standing`](Self::standing) calls detached.
@@ -66,10 +66,10 @@ impl PyMemAllocator {
     /// ```
     /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
     /// // In a process where Python has not been started:
-    /// assert!(!oneheap::PyMemAllocator::attached_elsewhere());
+    /// assert!(!oneheap::PyMemAllocator::attached_to_other());
     /// ```
-    pub fn attached_elsewhere() -> bool {
-        HEAP.interpreter().attached_elsewhere()
+    pub fn attached_to_other() -> bool {
+        HEAP.interpreter().attached_to_other()
     }
 
     /// Frees up to 256 blocks of the deferred list if the calling thread is attached, and returns how many it freed.
@@ -84,9 +84,9 @@ impl PyMemAllocator {
     /// use oneheap::PyMemAllocator;
     ///
     /// // To free all that waits, on an attached thread:
-    /// while PyMemAllocator::drain() > 0 {}
+    /// while PyMemAllocator::drain_deferred() > 0 {}
     /// ```
-    pub fn drain() -> usize {
+    pub fn drain_deferred() -> usize {
         HEAP.drain()
     }
 
@@ -104,14 +104,14 @@ impl PyMemAllocator {
     /// # Examples
     ///
     /// ```no_run
-    /// use oneheap::{PyMemAllocator, Standing};
+    /// use oneheap::{PyMemAllocator, AttachState};
     /// use pyo3_ffi::PyMem_Free;
     ///
     /// /// # Safety
     /// /// `block` is a block of `bytes` bytes, 16 at least, from `PyMem_Malloc` that nobody uses any more.
     /// unsafe fn free_anywhere(block: *mut u8, bytes: usize) {
-    ///     match PyMemAllocator::standing() {
-    ///         Standing::Attached => unsafe { PyMem_Free(block.cast()) },
+    ///     match PyMemAllocator::attach_state() {
+    ///         AttachState::Attached => unsafe { PyMem_Free(block.cast()) },
     ///         _ => unsafe { PyMemAllocator::defer(block, bytes) },
     ///     }
     /// }
@@ -186,13 +186,13 @@ impl PyMemAllocator {
     /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
     /// use oneheap::PyMemAllocator;
     ///
-    /// if PyMemAllocator::waiting() {
-    ///     PyMemAllocator::drain();
+    /// if PyMemAllocator::has_deferred() {
+    ///     PyMemAllocator::drain_deferred();
     /// }
     /// ```
     #[inline]
-    pub fn waiting() -> bool {
-        HEAP.is_waiting()
+    pub fn has_deferred() -> bool {
+        HEAP.has_deferred()
     }
 }
 

@@ -57,7 +57,7 @@ impl CPython {
     }
 
     /// Whether the calling thread is attached to an interpreter that isn't the main one, or by a state that isn't its own.
-    pub fn attached_elsewhere(&self) -> bool {
+    pub fn attached_to_other(&self) -> bool {
         if self.current.load(Ordering::Acquire).is_null() && !self.found() {
             return false;
         }

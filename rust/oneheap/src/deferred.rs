@@ -62,7 +62,7 @@ impl<H: Head> Deferred<H> {
     /// Whether something is on the list: one relaxed load. What a thread has pushed itself it sees; what others push
     /// meanwhile, perhaps the next time.
     #[inline]
-    pub fn is_waiting(&self) -> bool {
+    pub fn has_deferred(&self) -> bool {
         !self.head.peek().is_null()
     }
 
@@ -86,13 +86,13 @@ impl<H: Head> Deferred<H> {
     /// Takes up to `most` blocks off the list, which belong to the caller from now on.
     ///
     /// The rest is back on the list before this returns, so a caller that is held up frees nobody else's share.
-    pub fn take(&self, most: usize) -> Portion {
+    pub fn take(&self, most: usize) -> Batch {
         let first = self.head.take();
         // SAFETY: the blocks from `first` on are this thread's alone.
         let rest = unsafe { cut(first, most) };
         let is_last = rest.is_null();
         self.put_back(rest);
-        Portion {
+        Batch {
             next: first,
             is_last,
         }
@@ -136,19 +136,19 @@ unsafe fn cut(first: *mut Link, most: usize) -> *mut Link {
 }
 
 /// Blocks that were taken off the list, one after the other.
-pub struct Portion {
+pub struct Batch {
     next: *mut Link,
     is_last: bool,
 }
 
-impl Portion {
+impl Batch {
     /// Whether the list was empty after this was taken off it.
     pub fn is_last(&self) -> bool {
         self.is_last
     }
 }
 
-impl Iterator for Portion {
+impl Iterator for Batch {
     type Item = *mut u8;
 
     fn next(&mut self) -> Option<*mut u8> {

@@ -5,13 +5,13 @@ use std::ptr::{copy_nonoverlapping, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::deferred::{Deferred, Link};
+use crate::header::{self, MIN_BYTES, Origin};
 use crate::interpreter::Interpreter;
-use crate::placement::{self, LEAST_BYTES, Origin};
-use crate::standing::{Life, Standing};
+use crate::runtime_state::{AttachState, RuntimeState};
 use crate::waiting::WaitingBytes;
 
 /// How many deferred blocks are freed at a time: two million at once would hold a thread up for 131 ms (measured).
-pub const PORTION: usize = 256;
+pub const BATCH_BLOCKS: usize = 256;
 
 /// How often the allocator went its slow ways, since the library was loaded.
 ///
@@ -44,7 +44,7 @@ enum Contents {
 /// The allocator over an interpreter. It takes no lock and no GIL, and holds nothing across a call into Python.
 pub struct Heap<I> {
     interpreter: I,
-    life: Life,
+    life: RuntimeState,
     /// Python has once answered with an address that is no multiple of 16.
     misaligns: AtomicBool,
     deferred: Deferred<AtomicPtr<Link>>,
@@ -60,7 +60,7 @@ impl<I: Interpreter> Heap<I> {
     pub const fn new(interpreter: I) -> Self {
         Self {
             interpreter,
-            life: Life::new(),
+            life: RuntimeState::new(),
             misaligns: AtomicBool::new(false),
             deferred: Deferred::new(AtomicPtr::new(null_mut())),
             waiting: WaitingBytes::new(),
@@ -78,8 +78,8 @@ impl<I: Interpreter> Heap<I> {
 
     /// How the calling thread stands to Python.
     #[inline]
-    pub fn standing(&self) -> Standing {
-        self.life.standing(&self.interpreter)
+    pub fn attach_state(&self) -> AttachState {
+        self.life.attach_state(&self.interpreter)
     }
 
     /// What the interpreter calls when its memory can't be used any more.
@@ -96,8 +96,8 @@ impl<I: Interpreter> Heap<I> {
     }
 
     #[inline]
-    pub fn is_waiting(&self) -> bool {
-        self.deferred.is_waiting()
+    pub fn has_deferred(&self) -> bool {
+        self.deferred.has_deferred()
     }
 
     /// As [`GlobalAlloc::alloc`](std::alloc::GlobalAlloc::alloc).
@@ -127,24 +127,24 @@ impl<I: Interpreter> Heap<I> {
     #[inline]
     pub unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
-        let (origin, base) = unsafe { placement::locate(pointer, layout) };
+        let (origin, base) = unsafe { header::origin_of(pointer, layout) };
         if origin == Origin::System {
             // SAFETY: the block was allocated with this layout, so there is one.
-            let layout = unsafe { placement::system_layout(layout).unwrap_unchecked() };
+            let layout = unsafe { header::system_layout(layout).unwrap_unchecked() };
             // SAFETY: as above, and the caller gives it up.
             unsafe { self.interpreter.system_free(base, layout) };
             return;
         }
         match self.arrive() {
             // SAFETY: attached; a block of Python's in this life, for there is no other.
-            Standing::Attached => unsafe { self.interpreter.free(base) },
-            Standing::Detached => {
+            AttachState::Attached => unsafe { self.interpreter.free(base) },
+            AttachState::Detached => {
                 // SAFETY: the block was allocated with this layout, so there are so many bytes.
-                let bytes = unsafe { placement::python_bytes(layout).unwrap_unchecked() };
+                let bytes = unsafe { header::python_bytes(layout).unwrap_unchecked() };
                 // SAFETY: `base` is a block of Python's, and the caller gives it up.
                 unsafe { self.push(base, bytes) };
             }
-            Standing::Finalised => {}
+            AttachState::Finalised => {}
         }
     }
 
@@ -163,15 +163,17 @@ impl<I: Interpreter> Heap<I> {
     /// alignment of `layout`.
     #[inline]
     pub unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        if !placement::is_headed(layout) {
+        if !header::has_header(layout) {
             // SAFETY: the caller's promise.
-            let (origin, base) = unsafe { placement::locate(pointer, layout) };
+            let (origin, base) = unsafe { header::origin_of(pointer, layout) };
             match (origin, self.arrive()) {
-                (Origin::Python, Standing::Attached) if !self.misaligns.load(Ordering::Relaxed) => {
+                (Origin::Python, AttachState::Attached)
+                    if !self.misaligns.load(Ordering::Relaxed) =>
+                {
                     // SAFETY: attached, a block of Python's, which has no header and so starts at the pointer.
                     return unsafe { self.realloc_python(base, layout, bytes) };
                 }
-                (Origin::System, Standing::Detached | Standing::Finalised) => {
+                (Origin::System, AttachState::Detached | AttachState::Finalised) => {
                     // SAFETY: a block of the system's without a header.
                     return unsafe { self.realloc_system(base, layout, bytes) };
                 }
@@ -187,7 +189,7 @@ impl<I: Interpreter> Heap<I> {
     /// # Safety
     /// `base` is a live block of Python's, of at least a word, that nobody uses any more.
     pub unsafe fn defer(&self, base: *mut u8, bytes: usize) {
-        if self.standing() != Standing::Finalised {
+        if self.attach_state() != AttachState::Finalised {
             // SAFETY: the caller's promise.
             unsafe { self.push(base, bytes) };
         }
@@ -198,22 +200,22 @@ impl<I: Interpreter> Heap<I> {
         self.notify.store(notify as *mut (), Ordering::Release);
     }
 
-    /// Frees up to [`PORTION`] deferred blocks if the thread is attached, and answers how many.
+    /// Frees up to [`BATCH_BLOCKS`] deferred blocks if the thread is attached, and answers how many.
     pub fn drain(&self) -> usize {
-        if self.standing() != Standing::Attached {
+        if self.attach_state() != AttachState::Attached {
             return 0;
         }
         // SAFETY: attached.
-        unsafe { self.free_portion() }
+        unsafe { self.free_batch() }
     }
 
     /// How the thread stands; an attached one frees a portion of the deferred list in passing.
     #[inline]
-    fn arrive(&self) -> Standing {
-        let standing = self.standing();
-        if standing == Standing::Attached && self.is_waiting() {
+    fn arrive(&self) -> AttachState {
+        let standing = self.attach_state();
+        if standing == AttachState::Attached && self.has_deferred() {
             // SAFETY: attached.
-            unsafe { self.free_portion() };
+            unsafe { self.free_batch() };
         }
         standing
     }
@@ -221,10 +223,10 @@ impl<I: Interpreter> Heap<I> {
     /// # Safety
     /// The thread is attached.
     #[cold]
-    unsafe fn free_portion(&self) -> usize {
+    unsafe fn free_batch(&self) -> usize {
         let mut freed = 0;
         let bytes = self.waiting.take();
-        let portion = self.deferred.take(PORTION);
+        let portion = self.deferred.take(BATCH_BLOCKS);
         if portion.is_last() {
             // No read-modify-write: a count that is lost to another thread's was changed by it.
             let emptied = self.emptied_count.load(Ordering::Relaxed);
@@ -234,7 +236,7 @@ impl<I: Interpreter> Heap<I> {
             self.waiting.put_back(bytes);
         }
         for block in portion {
-            // SAFETY: attached. The list holds Python's blocks of this life: `Life` is final, so blocks of another one
+            // SAFETY: attached. The list holds Python's blocks of this life: `RuntimeState` is final, so blocks of another one
             // are never reached.
             unsafe { self.interpreter.free(block) };
             freed += 1;
@@ -247,7 +249,7 @@ impl<I: Interpreter> Heap<I> {
     #[cold]
     unsafe fn push(&self, base: *mut u8, bytes: usize) {
         self.deferred_count.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: Python's blocks are at least LEAST_BYTES long and aligned to 16.
+        // SAFETY: Python's blocks are at least MIN_BYTES long and aligned to 16.
         let was_empty = unsafe { self.deferred.push(base) };
         let waiting = self.waiting.add(bytes, was_empty);
         let notify = self.notify.load(Ordering::Acquire);
@@ -262,8 +264,8 @@ impl<I: Interpreter> Heap<I> {
     /// `layout` has a size that is not zero.
     #[inline]
     unsafe fn allocate(&self, layout: Layout, contents: Contents) -> *mut u8 {
-        if self.arrive() == Standing::Attached {
-            let Some(bytes) = placement::python_bytes(layout) else {
+        if self.arrive() == AttachState::Attached {
+            let Some(bytes) = header::python_bytes(layout) else {
                 return null_mut();
             };
             // SAFETY: attached.
@@ -277,9 +279,9 @@ impl<I: Interpreter> Heap<I> {
                 // Python's limits count: the system is no way around them.
                 return base;
             }
-            if placement::is_base(base) {
+            if header::is_aligned_base(base) {
                 // SAFETY: aligned, and as long as `python_bytes` said.
-                return unsafe { placement::place(base, layout, Origin::Python) };
+                return unsafe { header::write_header(base, layout, Origin::Python) };
             }
             // SAFETY: attached, and nobody has seen the block.
             unsafe { self.give_back(base) };
@@ -292,7 +294,7 @@ impl<I: Interpreter> Heap<I> {
     /// `layout` has a size that is not zero.
     #[cold]
     unsafe fn allocate_system(&self, layout: Layout, contents: Contents) -> *mut u8 {
-        let Some(whole) = placement::system_layout(layout) else {
+        let Some(whole) = header::system_layout(layout) else {
             return null_mut();
         };
         // SAFETY: more than the caller's layout, so not zero.
@@ -307,7 +309,7 @@ impl<I: Interpreter> Heap<I> {
         }
         self.system_count.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the system aligned it as `whole` asks and made it that long.
-        unsafe { placement::place(base, layout, Origin::System) }
+        unsafe { header::write_header(base, layout, Origin::System) }
     }
 
     /// Returns a misaligned block to Python and remembers that there are such.
@@ -326,8 +328,8 @@ impl<I: Interpreter> Heap<I> {
     #[inline]
     unsafe fn realloc_python(&self, base: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
-        let moved = unsafe { self.interpreter.realloc(base, bytes.max(LEAST_BYTES)) };
-        if moved.is_null() || placement::is_base(moved) {
+        let moved = unsafe { self.interpreter.realloc(base, bytes.max(MIN_BYTES)) };
+        if moved.is_null() || header::is_aligned_base(moved) {
             return moved;
         }
         // SAFETY: Python moved the block of `layout` here, for `bytes` bytes.
@@ -364,10 +366,10 @@ impl<I: Interpreter> Heap<I> {
     /// `base` is a live block of the system's with the unheaded `layout`; `bytes` is valid for its alignment, not zero.
     unsafe fn realloc_system(&self, base: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         // SAFETY: the block was allocated with this layout, so there is one.
-        let old = unsafe { placement::system_layout(layout).unwrap_unchecked() };
+        let old = unsafe { header::system_layout(layout).unwrap_unchecked() };
         let new = Layout::from_size_align(bytes, layout.align())
             .ok()
-            .and_then(placement::system_layout);
+            .and_then(header::system_layout);
         let Some(new) = new else {
             return null_mut();
         };
@@ -377,7 +379,7 @@ impl<I: Interpreter> Heap<I> {
             return moved;
         }
         // SAFETY: the system kept the alignment of `old`, which is that of `new`, and made it as long as `new`.
-        unsafe { placement::place(moved, layout, Origin::System) }
+        unsafe { header::write_header(moved, layout, Origin::System) }
     }
 
     /// # Safety

@@ -8,10 +8,10 @@ compile_error!(
 mod allocator;
 mod cpython;
 mod deferred;
+mod header;
 mod heap;
 mod interpreter;
-mod placement;
-mod standing;
+mod runtime_state;
 mod symbol;
 mod thread_state;
 mod waiting;
@@ -21,5 +21,5 @@ mod tests;
 
 pub use allocator::PyMemAllocator;
 pub use heap::Counters;
-pub use standing::Standing;
+pub use runtime_state::AttachState;
 pub use symbol::python_symbol;

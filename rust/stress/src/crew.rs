@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use fastrand::Rng;
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{AttachState, PyMemAllocator};
 
 use crate::exchange::Exchange;
 use crate::oracle::{Expected, expect};
@@ -88,8 +88,8 @@ pub unsafe fn run(plan: Plan, main: &mut Attachment, beside: impl FnOnce(&mut At
     exchange.into_values().for_each(|value| value.check());
     // SAFETY: Python runs, by the caller's promise.
     unsafe { main.attach() };
-    while PyMemAllocator::drain() > 0 {}
-    assert!(!PyMemAllocator::waiting());
+    while PyMemAllocator::drain_deferred() > 0 {}
+    assert!(!PyMemAllocator::has_deferred());
     main.detach();
 }
 
@@ -115,11 +115,11 @@ unsafe fn work(share: Share, exchange: &Exchange, attachment: &mut Attachment) {
 /// Runs a part of the work, and tells the oracle what the thread may do in it.
 pub fn expecting<R>(expected: Expected, work: impl FnOnce() -> R) -> R {
     let standing = match expected {
-        Expected::Calls => Standing::Attached,
-        _ => Standing::Detached,
+        Expected::Calls => AttachState::Attached,
+        _ => AttachState::Detached,
     };
     expect(expected);
-    assert_eq!(PyMemAllocator::standing(), standing);
+    assert_eq!(PyMemAllocator::attach_state(), standing);
     let result = work();
     expect(Expected::Anything);
     result

@@ -47,7 +47,7 @@ pub fn start() -> Attachment {
         Py_InitializeEx(0);
         // The first attached thread registers for Python's end. Others count as detached meanwhile, which without a GIL
         // the scenarios' threads could meet.
-        PyMemAllocator::standing();
+        PyMemAllocator::attach_state();
         PyEval_SaveThread()
     };
     Attachment {

@@ -4,7 +4,7 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::collections::HashMap;
 
 use fastrand::Rng;
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{PyMem_Free, PyMem_Malloc};
 
 /// A value, and the seed that its contents follow from.
@@ -212,7 +212,7 @@ unsafe impl Send for PythonBlock {}
 impl PythonBlock {
     /// A block, if the thread may ask Python for one.
     fn new(random: &mut Rng, seed: u64) -> Option<Self> {
-        if PyMemAllocator::standing() != Standing::Attached {
+        if PyMemAllocator::attach_state() != AttachState::Attached {
             return None;
         }
         let length = size(random, 12).max(16);
@@ -232,9 +232,9 @@ impl PythonBlock {
 
 impl Drop for PythonBlock {
     fn drop(&mut self) {
-        match PyMemAllocator::standing() {
+        match PyMemAllocator::attach_state() {
             // SAFETY: attached; a live block of Python's, whose owner this is.
-            Standing::Attached => unsafe { PyMem_Free(self.pointer.cast()) },
+            AttachState::Attached => unsafe { PyMem_Free(self.pointer.cast()) },
             // SAFETY: a live block of Python's of 16 bytes and more, whose owner this is.
             _ => unsafe { PyMemAllocator::defer(self.pointer, self.length) },
         }

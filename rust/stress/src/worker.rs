@@ -35,7 +35,7 @@ impl<'a> Worker<'a> {
             30..50 => self.resize(),
             50..70 => drop(self.take()),
             70..95 => self.exchange(),
-            _ => drop(PyMemAllocator::drain()),
+            _ => drop(PyMemAllocator::drain_deferred()),
         }
     }
 

@@ -4,7 +4,7 @@ import {
   alloc,
   AllocationError,
   Block,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   FreedError,
   LibraryError,
@@ -126,7 +126,7 @@ export function once(run: () => void): () => void {
 /** The errors that an operation may end with where it is ambushed. */
 const TYPED = [
   FreedError,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   TypeError,
   RangeError,
@@ -208,7 +208,7 @@ async function expectResizable(block: Bytes): Promise<void> {
   try {
     realloc.call(block, LENGTH);
   } catch (error) {
-    if (!(error instanceof BorrowedError)) throw error;
+    if (!(error instanceof BlockInUseError)) throw error;
     collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 10));
     python.eval("1");

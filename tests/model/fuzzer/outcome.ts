@@ -2,7 +2,7 @@
 
 import {
   AllocationError,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   FreedError,
   LibraryError,
@@ -102,7 +102,7 @@ export class Outcome {
 
 const LIBRARY_ERRORS = [
   AllocationError,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   FreedError,
   LibraryError,

@@ -5,7 +5,7 @@ import {
   AllocationError,
   attach,
   type Block,
-  BorrowedError,
+  BlockInUseError,
   free,
   FreedError,
   PyObjectRef,
@@ -158,8 +158,8 @@ function expectBorrowed(
   const { address, length } = block;
   expectThrows(
     act,
-    (it) => it instanceof BorrowedError && it.holders === holders,
-    `a BorrowedError with ${holders} holders`,
+    (it) => it instanceof BlockInUseError && it.holders === holders,
+    `a BlockInUseError with ${holders} holders`,
   );
   expect(
     block.address === address && block.length === length,

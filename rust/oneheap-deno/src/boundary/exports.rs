@@ -6,14 +6,14 @@
 use std::ffi::c_void;
 
 use crate::boundary::napi::interpreter;
-use crate::boundary::status::{Code, crossing, whole};
+use crate::boundary::status::{Status, address_or_status, safe_integer};
 use crate::memory::block::{FinalizerToken, pointer, token};
 use crate::memory::element::Element;
 use crate::memory::{raw, stats};
 use crate::runtime::{attach, python, stack};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
-const ABI: u32 = 3;
+const ABI: u32 = 4;
 
 /// The number of the boundary that this library speaks.
 #[unsafe(no_mangle)]
@@ -29,7 +29,7 @@ pub extern "C" fn oneheap_abi() -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     if paths.is_null() {
-        return Code::Invalid as i32;
+        return Status::Invalid as i32;
     }
     // SAFETY: as the caller vouches.
     let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
 /// # Safety
 /// `buffer` is null or writable for `capacity` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_refusal(buffer: *mut u8, capacity: u32) -> u32 {
+pub unsafe extern "C" fn oneheap_start_error(buffer: *mut u8, capacity: u32) -> u32 {
     // SAFETY: as the caller vouches.
     unsafe { write(python::refusal(), buffer, capacity) }
 }
@@ -78,19 +78,19 @@ unsafe fn write(text: Option<&[u8]>, buffer: *mut u8, capacity: u32) -> u32 {
 /// Attaches the thread until `oneheap_end_attachment` is called with the number that this returns, from 1 on; or a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_attach() -> f64 {
-    attach::attach().map_or_else(Code::as_address, |number| number as f64)
+    attach::attach().map_or_else(Status::as_f64, |number| number as f64)
 }
 
 /// Detaches the thread, where it is attached, until `oneheap_end_attachment` is called with the number that this returns; or a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_detach() -> f64 {
-    attach::detach().map_or_else(Code::as_address, |number| number as f64)
+    attach::detach().map_or_else(Status::as_f64, |number| number as f64)
 }
 
 /// Ends an attachment or detachment of this thread. 1, or a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_end_attachment(number: f64) -> i32 {
-    whole(number)
+    safe_integer(number)
         .and_then(|number| attach::end_attachment(number as u64))
         .map_or_else(|code| code as i32, |()| 1)
 }
@@ -116,13 +116,15 @@ pub extern "C" fn oneheap_address(pointer: *mut c_void) -> f64 {
 /// `PyMem_Malloc`: an address, or a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_raw_malloc(bytes: f64) -> f64 {
-    crossing(whole(bytes).and_then(raw::malloc))
+    address_or_status(safe_integer(bytes).and_then(raw::malloc))
 }
 
 /// `PyMem_Calloc`: an address, or a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_raw_calloc(count: f64, bytes: f64) -> f64 {
-    crossing(whole(count).and_then(|count| raw::calloc(count, whole(bytes)?)))
+    address_or_status(
+        safe_integer(count).and_then(|count| raw::calloc(count, safe_integer(bytes)?)),
+    )
 }
 
 /// `PyMem_Realloc`: an address, or a code and the block as it was.
@@ -132,7 +134,9 @@ pub extern "C" fn oneheap_raw_calloc(count: f64, bytes: f64) -> f64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(whole(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }))
+    address_or_status(
+        safe_integer(bytes).and_then(|bytes| unsafe { raw::realloc(pointer(address), bytes) }),
+    )
 }
 
 /// `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
@@ -158,11 +162,16 @@ pub unsafe extern "C" fn oneheap_block_alloc(
     element: u8,
 ) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(token(at).and_then(|token| {
-        let element = Element::from_number(element).ok_or(Code::Invalid)?;
+    address_or_status(token(at).and_then(|token| {
+        let element = Element::from_number(element).ok_or(Status::Invalid)?;
         // SAFETY: as the caller vouches. Nobody else knows the token of a block that is being made.
         let token = unsafe { &mut *token };
-        token.allocate(whole(bytes)?, whole(align)?, zeroed != 0, element)
+        token.allocate(
+            safe_integer(bytes)?,
+            safe_integer(align)?,
+            zeroed != 0,
+            element,
+        )
     }))
 }
 
@@ -173,8 +182,8 @@ pub unsafe extern "C" fn oneheap_block_alloc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_block_realloc(at: f64, bytes: f64, zeroed: u8) -> f64 {
     // SAFETY: as the caller vouches.
-    crossing(token(at).and_then(|token| unsafe {
-        FinalizerToken::reallocate(token, whole(bytes)?, zeroed != 0, || {})
+    address_or_status(token(at).and_then(|token| unsafe {
+        FinalizerToken::reallocate(token, safe_integer(bytes)?, zeroed != 0, || {})
     }))
 }
 
@@ -217,7 +226,7 @@ pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
 /// # Safety
 /// The slot is live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_block_forget(at: f64) -> i32 {
+pub unsafe extern "C" fn oneheap_block_clear(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
     token(at)
         .and_then(|token| Ok(unsafe { (*token).slot.forget() }?))
@@ -227,11 +236,11 @@ pub unsafe extern "C" fn oneheap_block_forget(at: f64) -> i32 {
 /// Waits until there is something in an inbox, or it is closed. Called `nonblocking`, on one of Deno's threads.
 ///
 /// # Safety
-/// The ticket is one that `ticket(inbox)` gave, and used once.
+/// The wait_handle is one that `wait_handle(inbox)` gave, and used once.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn oneheap_wait(ticket: f64) {
+pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
     // SAFETY: as the caller vouches.
-    unsafe { interpreter::wait(ticket) };
+    unsafe { interpreter::wait(wait_handle) };
 }
 
 /// Writes the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.

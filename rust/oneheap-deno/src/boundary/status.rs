@@ -3,7 +3,7 @@
 /// Why a call gave no memory. The numbers stand in `ffi/boundary/symbols.ts` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Code {
+pub enum Status {
     /// The allocator is out of memory; nothing was touched.
     OutOfMemory = 0,
     /// An argument that TypeScript's checks should have caught.
@@ -15,7 +15,7 @@ pub enum Code {
     /// The thread is attached to a subinterpreter, whose memory must not meet the main interpreter's.
     Subinterpreter = -4,
     /// Python holds the block's memory, so it can't be resized.
-    Borrowed = -5,
+    BlockInUse = -5,
     /// No thread could be made.
     NoThread = -6,
     /// JavaScript has no string or bigint of that size.
@@ -30,9 +30,9 @@ pub enum Code {
     Busy = -11,
 }
 
-impl Code {
+impl Status {
     /// The code as it crosses the boundary where an address would.
-    pub fn as_address(self) -> f64 {
+    pub fn as_f64(self) -> f64 {
         f64::from(self as i32)
     }
 }
@@ -41,23 +41,23 @@ impl Code {
 pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 /// A count or address that crossed as a double; TypeScript has checked it, and this doesn't trust that.
-pub fn whole(number: f64) -> Result<usize, Code> {
+pub fn safe_integer(number: f64) -> Result<usize, Status> {
     if !(0.0..=MAX_SAFE_INTEGER).contains(&number) {
-        return Err(Code::Invalid);
+        return Err(Status::Invalid);
     }
     // Signed, which takes one instruction each way; with it and the range the pair of raw calls is 3 ns faster.
     // SAFETY: in range, so it is no NaN and fits.
     let integer = unsafe { number.to_int_unchecked::<i64>() };
     if integer as f64 != number {
-        return Err(Code::Invalid);
+        return Err(Status::Invalid);
     }
     Ok(integer as usize)
 }
 
 /// An address, or the code in its place, as it crosses the boundary.
-pub fn crossing(result: Result<*mut u8, Code>) -> f64 {
+pub fn address_or_status(result: Result<*mut u8, Status>) -> f64 {
     match result {
         Ok(pointer) => pointer.addr() as i64 as f64,
-        Err(code) => code.as_address(),
+        Err(code) => code.as_f64(),
     }
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use oneheap::PyMemAllocator;
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::memory::element::Element;
 use crate::memory::external_memory::ExternalMemory;
 use crate::memory::stats;
 use crate::memory::storage::shared_memory::{self, Backing};
 use crate::memory::storage::slab::Slab;
 use crate::memory::storage::slot::{self, NoMemory};
-use crate::runtime::attach::Scope;
+use crate::runtime::attach::AttachGuard;
 
 /// A detached free up to this size goes by the deferred list, a larger one attaches.
 pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
@@ -25,7 +25,7 @@ pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
 const PLAIN_ALIGN: usize = 16;
 
 /// The largest alignment that a block can ask for: a page.
-const LARGEST_ALIGN: usize = 4096;
+const MAX_ALIGN: usize = 4096;
 
 /// The memory of a block.
 #[derive(Clone, Copy)]
@@ -57,11 +57,11 @@ pub struct FinalizerToken {
 /// All tokens of the process.
 pub static TOKENS: Slab<FinalizerToken> = Slab::new();
 
-impl From<NoMemory> for Code {
+impl From<NoMemory> for Status {
     fn from(reason: NoMemory) -> Self {
         match reason {
             NoMemory::Freed => Self::Freed,
-            NoMemory::Exported => Self::Borrowed,
+            NoMemory::Exported => Self::BlockInUse,
             NoMemory::Viewed => Self::Invalid,
             NoMemory::Busy => Self::Busy,
         }
@@ -71,14 +71,19 @@ impl From<NoMemory> for Code {
 impl Memory {
     /// The layout that the memory was allocated with. The allocator gives `PyMem` pointers out as they are (and so can
     /// resize them in place) where no more than a word's alignment is asked for, and they are aligned to 16 all the same.
-    fn layout(bytes: usize, align: usize) -> Result<Layout, Code> {
+    fn layout(bytes: usize, align: usize) -> Result<Layout, Status> {
         let align = if align <= PLAIN_ALIGN { 8 } else { align };
-        Layout::from_size_align(bytes.max(1), align).map_err(|_| Code::OutOfMemory)
+        Layout::from_size_align(bytes.max(1), align).map_err(|_| Status::OutOfMemory)
     }
 
-    fn allocate(bytes: usize, align: usize, zeroed: bool, element: Element) -> Result<Self, Code> {
+    fn allocate(
+        bytes: usize,
+        align: usize,
+        zeroed: bool,
+        element: Element,
+    ) -> Result<Self, Status> {
         let layout = Self::layout(bytes, align)?;
-        let _attached = Scope::enter()?;
+        let _attached = AttachGuard::enter()?;
         // SAFETY: the layout's size is at least 1.
         let pointer = unsafe {
             if zeroed {
@@ -87,7 +92,7 @@ impl Memory {
                 PyMemAllocator.alloc(layout)
             }
         };
-        let pointer = NonNull::new(pointer).ok_or(Code::OutOfMemory)?;
+        let pointer = NonNull::new(pointer).ok_or(Status::OutOfMemory)?;
         if pointer.addr().get().is_multiple_of(align) {
             return Ok(Self {
                 pointer,
@@ -98,21 +103,21 @@ impl Memory {
         }
         // SAFETY: just allocated with this layout, and nobody else has it.
         unsafe { PyMemAllocator.dealloc(pointer.as_ptr(), layout) };
-        Err(Code::Misaligned)
+        Err(Status::Misaligned)
     }
 
     /// Resizes the memory in place or by moving it; on failure it stays as it was.
     ///
     /// # Safety
     /// The memory is live and nobody else uses it.
-    unsafe fn resize(self, bytes: usize, zeroed: bool) -> Result<Self, Code> {
+    unsafe fn resize(self, bytes: usize, zeroed: bool) -> Result<Self, Status> {
         Self::layout(bytes, self.align)?;
         let layout = Self::layout(self.bytes, self.align)?;
-        let _attached = Scope::enter()?;
+        let _attached = AttachGuard::enter()?;
         // SAFETY: live, allocated with this layout; the new size was checked against the same alignment just now.
         let pointer =
             unsafe { PyMemAllocator.realloc(self.pointer.as_ptr(), layout, bytes.max(1)) };
-        let pointer = NonNull::new(pointer).ok_or(Code::OutOfMemory)?;
+        let pointer = NonNull::new(pointer).ok_or(Status::OutOfMemory)?;
         let resized = Self {
             pointer,
             bytes,
@@ -130,7 +135,7 @@ impl Memory {
     ///
     /// # Safety
     /// The memory is live. Others may read and write it: what they write meanwhile may or may not be in the copy.
-    unsafe fn copy(self, bytes: usize, zeroed: bool) -> Result<Self, Code> {
+    unsafe fn copy(self, bytes: usize, zeroed: bool) -> Result<Self, Status> {
         let copy = Self::allocate(bytes, self.align, false, self.element)?;
         // SAFETY: both are live, of at least that many bytes, and apart.
         unsafe {
@@ -171,7 +176,7 @@ impl Backing for Memory {
     }
 
     unsafe fn free(self) {
-        let _attached = (self.bytes > DEFERRED_FREE_BYTES).then(Scope::enter);
+        let _attached = (self.bytes > DEFERRED_FREE_BYTES).then(AttachGuard::enter);
         // SAFETY: as the caller vouches.
         unsafe { self.free_without_waiting(true) };
     }
@@ -185,9 +190,9 @@ impl FinalizerToken {
         align: usize,
         zeroed: bool,
         element: Element,
-    ) -> Result<*mut u8, Code> {
-        if !self.slot.is_empty() || !align.is_power_of_two() || align > LARGEST_ALIGN {
-            return Err(Code::Invalid);
+    ) -> Result<*mut u8, Status> {
+        if !self.slot.is_empty() || !align.is_power_of_two() || align > MAX_ALIGN {
+            return Err(Status::Invalid);
         }
         let memory = Memory::allocate(bytes, align, zeroed, element)?;
         stats::began(bytes);
@@ -211,9 +216,9 @@ impl FinalizerToken {
         bytes: usize,
         zeroed: bool,
         detach: impl FnOnce(),
-    ) -> Result<*mut u8, Code> {
+    ) -> Result<*mut u8, Status> {
         // Attached until the end, so that nothing is detached if the thread can't attach.
-        let _attached = Scope::enter()?;
+        let _attached = AttachGuard::enter()?;
         // SAFETY: as the caller vouches.
         let mut slot = unsafe { (*token).slot.take_for_resize() }?;
         let resized = resize(&mut slot, bytes, zeroed, detach);
@@ -234,13 +239,13 @@ impl FinalizerToken {
     ///
     /// # Safety
     /// As for [`reallocate`](Self::reallocate).
-    pub unsafe fn free(token: *mut Self, detach: impl FnOnce()) -> Result<(), Code> {
+    pub unsafe fn free(token: *mut Self, detach: impl FnOnce()) -> Result<(), Status> {
         // SAFETY: as the caller vouches.
         let mut slot = unsafe { (*token).slot.take() }?;
         let is_viewed = matches!(slot, slot::Slot::Viewed(_));
         // SAFETY: as the caller vouches.
         let external = unsafe { (*token).external.clone() };
-        let bytes = slot.free(detach).ok_or(Code::Freed)?.bytes as i64;
+        let bytes = slot.free(detach).ok_or(Status::Freed)?.bytes as i64;
         external.release(bytes);
         if !is_viewed {
             external.hide(bytes);
@@ -250,7 +255,7 @@ impl FinalizerToken {
 }
 
 /// What became of resizing: the address or a code, whether a view was detached for it, and the old size in bytes.
-type Resized = (Result<*mut u8, Code>, bool, usize);
+type Resized = (Result<*mut u8, Status>, bool, usize);
 
 /// Resizes what was taken out of a slot. A code if nothing was changed, the view neither.
 fn resize(
@@ -258,8 +263,8 @@ fn resize(
     bytes: usize,
     zeroed: bool,
     detach: impl FnOnce(),
-) -> Result<Resized, Code> {
-    let old = memory_of(slot).ok_or(Code::Freed)?.bytes;
+) -> Result<Resized, Status> {
+    let old = memory_of(slot).ok_or(Status::Freed)?.bytes;
     let was_viewed = matches!(slot, slot::Slot::Viewed(_));
     slot.begin_resize(detach)?;
     let resized = slot.resize(
@@ -269,7 +274,7 @@ fn resize(
         |memory| unsafe { memory.copy(bytes, zeroed) },
     );
     let address = resized
-        .unwrap_or(Err(Code::Invalid))
+        .unwrap_or(Err(Status::Invalid))
         .map(|memory| memory.pointer.as_ptr());
     Ok((address, was_viewed, old))
 }
@@ -285,16 +290,16 @@ fn memory_of(slot: &Slot) -> Option<Memory> {
 }
 
 /// The token at an address that `slot(token)` returned; never null. Whoever uses it vouches that it is live.
-pub fn token(address: f64) -> Result<*mut FinalizerToken, Code> {
-    let address = crate::boundary::status::whole(address)?;
+pub fn token(address: f64) -> Result<*mut FinalizerToken, Status> {
+    let address = crate::boundary::status::safe_integer(address)?;
     if address == 0 {
-        return Err(Code::Invalid);
+        return Err(Status::Invalid);
     }
     Ok(std::ptr::with_exposed_provenance_mut(address))
 }
 
 /// A pointer for a boundary that has only numbers, null for one that is no address.
 pub fn pointer(address: f64) -> *mut u8 {
-    crate::boundary::status::whole(address)
+    crate::boundary::status::safe_integer(address)
         .map_or(null_mut(), std::ptr::with_exposed_provenance_mut)
 }

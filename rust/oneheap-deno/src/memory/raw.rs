@@ -5,16 +5,16 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::memory::address_table::{AddressTable, OutOfMemory};
 use crate::memory::block::DEFERRED_FREE_BYTES;
-use crate::runtime::attach::Scope;
+use crate::runtime::attach::AttachGuard;
 
 /// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has room for a list's link.
-const LEAST_BYTES: usize = 16;
+const MIN_TABLE_BYTES: usize = 16;
 
 /// The sizes of all memory from here that is larger than [`DEFERRED_FREE_BYTES`], so that `free` knows to free it at once. C code
 /// that frees memory from here leaves its entry behind, which does no harm: at most a small `free` attaches.
@@ -33,20 +33,20 @@ const LISTED: u8 = 1;
 const INCOMPLETE: u8 = 2;
 
 /// Allocates `bytes` bytes, uninitialised.
-pub fn malloc(bytes: usize) -> Result<*mut u8, Code> {
-    let _attached = Scope::enter()?;
+pub fn malloc(bytes: usize) -> Result<*mut u8, Status> {
+    let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
-    let pointer = checked(unsafe { PyMem_Malloc(bytes.max(LEAST_BYTES)) }.cast())?;
+    let pointer = checked(unsafe { PyMem_Malloc(bytes.max(MIN_TABLE_BYTES)) }.cast())?;
     remember(pointer, bytes);
     Ok(pointer)
 }
 
 /// Allocates `count * size` bytes of zeroes.
-pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Code> {
-    let bytes = count.checked_mul(size).ok_or(Code::OutOfMemory)?;
-    let _attached = Scope::enter()?;
+pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
+    let bytes = count.checked_mul(size).ok_or(Status::OutOfMemory)?;
+    let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
-    let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(LEAST_BYTES)) }.cast())?;
+    let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(MIN_TABLE_BYTES)) }.cast())?;
     remember(pointer, bytes);
     Ok(pointer)
 }
@@ -55,15 +55,16 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Code> {
 ///
 /// # Safety
 /// `pointer` is null or a live `PyMem` block.
-pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Code> {
-    let _attached = Scope::enter()?;
+pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Status> {
+    let _attached = AttachGuard::enter()?;
     // Before: once the block has moved, another thread's may be at its address.
     let known = forget(pointer);
     // SAFETY: the thread is attached and the caller vouches for the pointer.
-    let moved: *mut u8 = unsafe { PyMem_Realloc(pointer.cast(), bytes.max(LEAST_BYTES)) }.cast();
+    let moved: *mut u8 =
+        unsafe { PyMem_Realloc(pointer.cast(), bytes.max(MIN_TABLE_BYTES)) }.cast();
     if moved.is_null() {
         remember(pointer, known.unwrap_or(0));
-        return Err(Code::OutOfMemory);
+        return Err(Status::OutOfMemory);
     }
     remember(moved, bytes);
     // The old block is gone, so a misaligned answer is handed on: its caller owns it and can still free it.
@@ -83,7 +84,7 @@ pub unsafe fn free(pointer: *mut u8) {
         // SAFETY: as the caller vouches.
         return unsafe { free_by_size(pointer) };
     }
-    if PyMemAllocator::standing() == Standing::Attached {
+    if PyMemAllocator::attach_state() == AttachState::Attached {
         // SAFETY: the thread is attached and the caller vouches for the pointer.
         return unsafe { PyMem_Free(pointer.cast()) };
     }
@@ -98,10 +99,10 @@ pub unsafe fn free(pointer: *mut u8) {
 #[cold]
 unsafe fn free_by_size(pointer: *mut u8) {
     let known = forget(pointer);
-    let is_attached = PyMemAllocator::standing() == Standing::Attached;
+    let is_attached = PyMemAllocator::attach_state() == AttachState::Attached;
     let is_large = known.is_some() || KNOWN.load(Ordering::Relaxed) == INCOMPLETE;
     if (is_attached || is_large)
-        && let Ok(_attached) = Scope::enter()
+        && let Ok(_attached) = AttachGuard::enter()
     {
         // SAFETY: the thread is attached and the caller vouches for the pointer.
         return unsafe { PyMem_Free(pointer.cast()) };
@@ -111,14 +112,14 @@ unsafe fn free_by_size(pointer: *mut u8) {
 }
 
 /// What Python's allocator gave, if it can be handed out. The thread is attached.
-fn checked(pointer: *mut u8) -> Result<*mut u8, Code> {
+fn checked(pointer: *mut u8) -> Result<*mut u8, Status> {
     if pointer.is_null() {
-        return Err(Code::OutOfMemory);
+        return Err(Status::OutOfMemory);
     }
     if !pointer.addr().is_multiple_of(16) {
         // SAFETY: just allocated, and nobody else has it.
         unsafe { PyMem_Free(pointer.cast()) };
-        return Err(Code::Misaligned);
+        return Err(Status::Misaligned);
     }
     Ok(pointer)
 }

@@ -10,12 +10,12 @@ use pyo3_ffi::{
 use crate::memory::element::Element;
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Lease, Object};
+use crate::values::handle::{Bound, BufferGuard};
 
 /// What a view is made of.
 pub enum Source {
     /// The exporter's own memory.
-    Lease(Lease),
+    BufferGuard(BufferGuard),
     /// A copy.
     Copy(Vec<u8>),
 }
@@ -38,7 +38,7 @@ pub struct Description {
 /// Why a buffer can't be shown. The numbers stand in `ffi/boundary/symbols.ts` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Refusal {
+pub enum BufferErrorReason {
     /// No typed array has such elements.
     Format = 1,
     /// Another typed array was asked for.
@@ -51,7 +51,7 @@ pub enum Refusal {
     Alignment = 5,
 }
 
-impl Refusal {
+impl BufferErrorReason {
     /// Whether a copy of the elements could be shown.
     fn allows_copy(self) -> bool {
         matches!(self, Self::Strides | Self::ReadOnly | Self::Alignment)
@@ -61,7 +61,7 @@ impl Refusal {
 /// What became of borrowing.
 pub enum Outcome {
     Borrowed(Borrowing),
-    Refused(Refusal, Description),
+    Refused(BufferErrorReason, Description),
 }
 
 /// Borrows an object's buffer, as elements of the type that was asked for or else the one that its format tells. With `copy`,
@@ -70,7 +70,7 @@ pub enum Outcome {
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn borrow(
-    object: &Object,
+    object: &Bound,
     wanted: Option<Element>,
     copy: bool,
 ) -> Result<Outcome, Failure> {
@@ -89,7 +89,7 @@ pub unsafe fn borrow(
     let result = match (description, refusal, element) {
         (Ok(description), None, Some(found)) => {
             return Ok(Outcome::Borrowed(Borrowing {
-                source: Source::Lease(Lease::new(buffer)),
+                source: Source::BufferGuard(BufferGuard::new(buffer)),
                 element: wanted.unwrap_or(found),
                 description,
             }));
@@ -105,7 +105,7 @@ pub unsafe fn borrow(
             })
         }
         (Ok(description), refusal, _) => Ok(Outcome::Refused(
-            refusal.unwrap_or(Refusal::Format),
+            refusal.unwrap_or(BufferErrorReason::Format),
             description,
         )),
         (Err(failure), ..) => Err(failure),
@@ -116,23 +116,27 @@ pub unsafe fn borrow(
 }
 
 /// Why the buffer can't be shown in place, if it can't.
-fn judge(buffer: &Py_buffer, found: Option<Element>, wanted: Option<Element>) -> Option<Refusal> {
+fn judge(
+    buffer: &Py_buffer,
+    found: Option<Element>,
+    wanted: Option<Element>,
+) -> Option<BufferErrorReason> {
     let Some(found) = found else {
-        return Some(Refusal::Format);
+        return Some(BufferErrorReason::Format);
     };
     if wanted.is_some_and(|wanted| !wanted.shows(found)) {
-        return Some(Refusal::Element);
+        return Some(BufferErrorReason::Element);
     }
     // SAFETY: the buffer is filled in.
     if unsafe { PyBuffer_IsContiguous(buffer, b'C' as c_char) } == 0 {
-        return Some(Refusal::Strides);
+        return Some(BufferErrorReason::Strides);
     }
     if buffer.readonly != 0 {
-        return Some(Refusal::ReadOnly);
+        return Some(BufferErrorReason::ReadOnly);
     }
     // Where an empty buffer begins is of no interest; an empty `array` points to a byte anywhere.
     if buffer.len > 0 && !buffer.buf.addr().is_multiple_of(found.bytes()) {
-        return Some(Refusal::Alignment);
+        return Some(BufferErrorReason::Alignment);
     }
     None
 }

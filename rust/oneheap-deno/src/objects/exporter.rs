@@ -15,14 +15,14 @@ use pyo3_ffi::{
     PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromStringAndSize,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::memory::block::{Memory, Slot};
 use crate::memory::element::Element;
 use crate::memory::storage::shared_memory::ExportedMemory;
-use crate::runtime::once_box::Published;
+use crate::runtime::once_box::OnceBox;
 use crate::values::failure::Failure;
 use crate::values::fallible::{self, FallibleText};
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 use crate::values::retained::BF_GETBUFFER;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION` and `Py_TPFLAGS_IMMUTABLETYPE` of Python's `object.h`, from 3.10 on.
@@ -48,7 +48,7 @@ impl Export {
         shape: Option<Box<[isize]>>,
         readonly: bool,
     ) -> Result<Self, Failure> {
-        let shared = slot.export().map_err(Code::from)?;
+        let shared = slot.export().map_err(Status::from)?;
         let Memory { element, bytes, .. } = shared.memory();
         let length = bytes / element.bytes();
         let shape = shape.unwrap_or_else(|| Box::new([length as isize]));
@@ -60,7 +60,7 @@ impl Export {
                 .try_fold(1, |product: isize, &extent| product.checked_mul(extent)),
         };
         if product != Some(length as isize) {
-            return Err(Code::Invalid.into());
+            return Err(Status::Invalid.into());
         }
         let mut strides = fallible::copied(&shape)?.into_boxed_slice();
         let mut stride = element.bytes() as isize;
@@ -88,7 +88,7 @@ struct Exporter {
 // SAFETY: the type is Python's, never freed, and only attached threads do something with it; the rest never changes.
 unsafe impl Sync for Exporter {}
 
-static EXPORTER: Published<Exporter> = Published::new();
+static EXPORTER: OnceBox<Exporter> = OnceBox::new();
 
 /// The type. The first call makes it.
 ///
@@ -96,7 +96,7 @@ static EXPORTER: Published<Exporter> = Published::new();
 /// The thread is attached, and no exception is set.
 unsafe fn exporter() -> Result<&'static Exporter, Failure> {
     // SAFETY: as the caller vouches.
-    EXPORTER.get_or_make(|| unsafe { make() })
+    EXPORTER.get_or_try_init(|| unsafe { make() })
 }
 
 /// Makes the type.
@@ -106,7 +106,7 @@ unsafe fn exporter() -> Result<&'static Exporter, Failure> {
 unsafe fn make() -> Result<Exporter, Failure> {
     // SAFETY: attached; `object` has the attribute.
     let size = unsafe {
-        Object::owned(PyObject_GetAttrString(
+        Bound::from_owned(PyObject_GetAttrString(
             (&raw mut PyBaseObject_Type).cast(),
             c"__basicsize__".as_ptr(),
         ))
@@ -130,7 +130,7 @@ unsafe fn make() -> Result<Exporter, Failure> {
         slots: slots.as_mut_ptr(),
     };
     // SAFETY: attached; what Python keeps of the specification (name, doc) is static, the rest it copies.
-    let kind = unsafe { Object::owned(PyType_FromSpec(&mut specification)) };
+    let kind = unsafe { Bound::from_owned(PyType_FromSpec(&mut specification)) };
     let kind = kind.ok_or_else(|| {
         // SAFETY: attached, and the call set an exception.
         unsafe { Failure::fetch() }
@@ -145,12 +145,12 @@ unsafe fn make() -> Result<Exporter, Failure> {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn object(export: Export) -> Result<Object, Failure> {
+pub unsafe fn object(export: Export) -> Result<Bound, Failure> {
     // SAFETY: attached; the new instance is written whole before anybody sees it, and has room for an `Export`.
     unsafe {
         let exporter = exporter()?;
-        let object =
-            Object::owned(PyType_GenericAlloc(exporter.kind, 0)).ok_or_else(|| Failure::fetch())?;
+        let object = Bound::from_owned(PyType_GenericAlloc(exporter.kind, 0))
+            .ok_or_else(|| Failure::fetch())?;
         place(exporter, object.as_ptr()).write(export);
         Ok(object)
     }
@@ -160,11 +160,11 @@ pub unsafe fn object(export: Export) -> Result<Object, Failure> {
 ///
 /// # Safety
 /// The thread is attached.
-pub unsafe fn identity(object: &Object) -> Option<f64> {
+pub unsafe fn identity(object: &Bound) -> Option<f64> {
     // SAFETY: attached; if there is no type, there is no instance.
     unsafe {
         let exporter = EXPORTER.get()?;
-        let kind = Object::owned(PyObject_Type(object.as_ptr()))?;
+        let kind = Bound::from_owned(PyObject_Type(object.as_ptr()))?;
         if kind.as_ptr() != exporter.kind.cast() {
             return None;
         }

@@ -10,14 +10,14 @@ use pyo3_ffi::{
 use crate::memory::external_memory::ExternalMemory;
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Held, Object};
+use crate::values::handle::{Bound, Py};
 use crate::values::text::{Text, text};
-use crate::values::value::{Answer, Argument};
+use crate::values::value::{FromPython, IntoPython};
 
 /// What a reference's buffer refers to.
 pub struct Reference {
     /// None once JavaScript has released the object.
-    pub held: Option<Arc<Held>>,
+    pub held: Option<Arc<Py>>,
     /// Of how many bytes V8 was told for the object.
     pub retained: usize,
     /// The count of the isolate that the reference belongs to.
@@ -26,7 +26,7 @@ pub struct Reference {
 
 impl Reference {
     /// Takes the object, by hand: V8 needn't be told of it any more. None if that was done before.
-    pub fn release(&mut self) -> Option<Arc<Held>> {
+    pub fn release(&mut self) -> Option<Arc<Py>> {
         let bytes = std::mem::take(&mut self.retained) as i64;
         if let Some(external) = &self.external {
             external.release(bytes);
@@ -48,13 +48,13 @@ impl Drop for Reference {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, Failure> {
+pub unsafe fn call(callable: &Py, arguments: Vec<IntoPython>) -> Result<FromPython, Failure> {
     // SAFETY: attached; arguments are live, and `PyTuple_SetItem` takes over the references that it is given.
     unsafe {
         let result = if arguments.is_empty() {
             PyObject_CallNoArgs(callable.as_ptr())
         } else {
-            let tuple = Object::owned(PyTuple_New(arguments.len() as isize))
+            let tuple = Bound::from_owned(PyTuple_New(arguments.len() as isize))
                 .ok_or_else(|| fallible::fetch(size_of::<usize>() * arguments.len()))?;
             for (index, argument) in arguments.into_iter().enumerate() {
                 let object = argument.into_python()?;
@@ -62,7 +62,7 @@ pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, 
             }
             PyObject_Call(callable.as_ptr(), tuple.as_ptr(), std::ptr::null_mut())
         };
-        Answer::from_python(Object::owned(result).ok_or_else(|| Failure::fetch())?)
+        FromPython::extract(Bound::from_owned(result).ok_or_else(|| Failure::fetch())?)
     }
 }
 
@@ -70,12 +70,12 @@ pub unsafe fn call(callable: &Held, arguments: Vec<Argument>) -> Result<Answer, 
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn attribute(object: &Held, name: &[u16]) -> Result<Answer, Failure> {
+pub unsafe fn attribute(object: &Py, name: &[u16]) -> Result<FromPython, Failure> {
     // SAFETY: attached; both are live.
     unsafe {
         let name = text(name)?;
-        let attribute = Object::owned(PyObject_GetAttr(object.as_ptr(), name.as_ptr()));
-        Answer::from_python(attribute.ok_or_else(|| Failure::fetch())?)
+        let attribute = Bound::from_owned(PyObject_GetAttr(object.as_ptr(), name.as_ptr()));
+        FromPython::extract(attribute.ok_or_else(|| Failure::fetch())?)
     }
 }
 
@@ -83,12 +83,12 @@ pub unsafe fn attribute(object: &Held, name: &[u16]) -> Result<Answer, Failure> 
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
+pub unsafe fn string(object: &Py) -> Result<FromPython, Failure> {
     // SAFETY: attached, and the object is live.
     unsafe {
-        let string = Object::owned(PyObject_Str(object.as_ptr()));
+        let string = Bound::from_owned(PyObject_Str(object.as_ptr()));
         let string = string.ok_or_else(|| Failure::fetch())?;
-        Text::of(string.as_ptr()).map(Answer::Text)
+        Text::of(string.as_ptr()).map(FromPython::Text)
     }
 }
 
@@ -96,12 +96,12 @@ pub unsafe fn string(object: &Held) -> Result<Answer, Failure> {
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is a `dict`.
-pub unsafe fn variable(scope: &Held, name: &[u16]) -> Result<Option<Answer>, Failure> {
+pub unsafe fn variable(scope: &Py, name: &[u16]) -> Result<Option<FromPython>, Failure> {
     // SAFETY: attached; both are live, and results are owned.
     unsafe {
         let name = text(name)?;
-        if let Some(value) = Object::owned(PyObject_GetItem(scope.as_ptr(), name.as_ptr())) {
-            return Answer::from_python(value).map(Some);
+        if let Some(value) = Bound::from_owned(PyObject_GetItem(scope.as_ptr(), name.as_ptr())) {
+            return FromPython::extract(value).map(Some);
         }
         if PyErr_ExceptionMatches(PyExc_KeyError) == 0 {
             return Err(Failure::fetch());

@@ -15,8 +15,8 @@ use pyo3_ffi::{
     PyThreadState_SetAsyncExc,
 };
 
-use crate::runtime::once_box::Published;
-use crate::values::handle::Object;
+use crate::runtime::once_box::OnceBox;
+use crate::values::handle::Bound;
 
 /// Sets the exception that a thread is to raise. `thread` is Python's number of it.
 ///
@@ -38,11 +38,11 @@ pub unsafe fn discard() {
     // SAFETY: as the caller vouches.
     unsafe {
         let _untraced = Untraced::begin();
-        let Ok(code) = CODE.get_or_make(compile) else {
+        let Ok(code) = CODE.get_or_try_init(compile) else {
             return PyErr_Clear();
         };
         for _ in 0..MAX_ATTEMPTS {
-            if Object::owned(PyEval_EvalCode(code.code, code.globals, code.globals)).is_some() {
+            if Bound::from_owned(PyEval_EvalCode(code.code, code.globals, code.globals)).is_some() {
                 return;
             }
             PyErr_Clear();
@@ -50,35 +50,35 @@ pub unsafe fn discard() {
     }
 }
 
-/// Code that does nothing, but look for an exception when it begins.
-struct Code {
+/// CompiledCode that does nothing, but look for an exception when it begins.
+struct CompiledCode {
     code: *mut PyObject,
     globals: *mut PyObject,
 }
 
 // SAFETY: the objects are never freed, and only attached threads do something with them.
-unsafe impl Sync for Code {}
+unsafe impl Sync for CompiledCode {}
 
-static CODE: Published<Code> = Published::new();
+static CODE: OnceBox<CompiledCode> = OnceBox::new();
 
 /// Compiles the code; what there is instead is an exception that is set.
-fn compile() -> Result<Code, ()> {
+fn compile() -> Result<CompiledCode, ()> {
     // SAFETY: called by `discard`, which is attached; each result is checked before it is passed on.
     let compiled = unsafe {
         let make = || {
-            let globals = Object::owned(PyDict_New())?;
+            let globals = Bound::from_owned(PyDict_New())?;
             let builtins = PyEval_GetBuiltins();
             if PyDict_SetItemString(globals.as_ptr(), c"__builtins__".as_ptr(), builtins) != 0 {
                 return None;
             }
             let (source, name) = (c"pass".as_ptr(), c"<oneheap>".as_ptr());
-            let code = Object::owned(Py_CompileString(source, name, Py_file_input))?;
+            let code = Bound::from_owned(Py_CompileString(source, name, Py_file_input))?;
             Some((code, globals))
         };
         make()
     };
     let (code, globals) = compiled.ok_or(())?;
-    Ok(Code {
+    Ok(CompiledCode {
         code: code.into_ptr(),
         globals: globals.into_ptr(),
     })

@@ -12,7 +12,7 @@ use pyo3_ffi::{
 
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Held, Object};
+use crate::values::handle::{Bound, Py};
 use crate::values::support::Support;
 use crate::values::text::text;
 
@@ -26,8 +26,8 @@ pub enum Mode {
 }
 
 /// Compiled code.
-pub struct Code {
-    pub object: Object,
+pub struct CompiledCode {
+    pub object: Bound,
     /// Whether it makes functions, or handles exceptions: these, and frames, refer to the scope.
     pub may_keep_scope: bool,
 }
@@ -37,12 +37,12 @@ pub struct Code {
 const KEPT: usize = 256;
 
 /// Longer sources, in UTF-16 units, are compiled each time.
-const LONGEST: usize = 16 * 1024;
+const MAX_SOURCE_UNITS: usize = 16 * 1024;
 
 struct Entry {
     mode: Mode,
     source: Vec<u16>,
-    code: Held,
+    code: Py,
     may_keep_scope: bool,
 }
 
@@ -52,8 +52,12 @@ static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<Code, Failure> {
-    if source.len() > LONGEST {
+pub unsafe fn compiled(
+    mode: Mode,
+    source: &[u16],
+    support: &Support,
+) -> Result<CompiledCode, Failure> {
+    if source.len() > MAX_SOURCE_UNITS {
         // SAFETY: as the caller vouches.
         return unsafe { compile(mode, source, support) };
     }
@@ -66,7 +70,7 @@ pub unsafe fn compiled(mode: Mode, source: &[u16], support: &Support) -> Result<
         let code = compile(mode, source, support)?;
         // What can't be kept is compiled again.
         let (Some(object), Ok(source)) = (
-            Object::borrowed(code.object.as_ptr()),
+            Bound::from_borrowed(code.object.as_ptr()),
             fallible::copied(source),
         ) else {
             return Ok(code);
@@ -97,15 +101,15 @@ fn place(mode: Mode, source: &[u16]) -> usize {
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<Code> {
+unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<CompiledCode> {
     let table = TABLE.lock().ok()?;
     let entry = table[place].as_ref()?;
     if entry.mode != mode || entry.source != source {
         return None;
     }
     // SAFETY: attached; the entry keeps the object alive while the table is locked. Counting a reference runs no code.
-    let object = unsafe { Object::borrowed(entry.code.as_ptr()) }?;
-    Some(Code {
+    let object = unsafe { Bound::from_borrowed(entry.code.as_ptr()) }?;
+    Some(CompiledCode {
         object,
         may_keep_scope: entry.may_keep_scope,
     })
@@ -118,7 +122,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code, Failure> {
+unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<CompiledCode, Failure> {
     let mode = match mode {
         Mode::Run => c"run",
         Mode::Eval => c"eval",
@@ -132,20 +136,20 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Code,
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         let call = || {
-            let name = Object::owned(PyUnicode_FromStringAndSize(
+            let name = Bound::from_owned(PyUnicode_FromStringAndSize(
                 name.as_ptr().cast(),
                 name.len() as isize,
             ))?;
-            let mode = Object::owned(PyUnicode_InternFromString(mode.as_ptr()))?;
-            let compiled = Object::owned(PyObject_CallFunctionObjArgs(
+            let mode = Bound::from_owned(PyUnicode_InternFromString(mode.as_ptr()))?;
+            let compiled = Bound::from_owned(PyObject_CallFunctionObjArgs(
                 support.compile,
                 source.as_ptr(),
                 mode.as_ptr(),
                 name.as_ptr(),
                 null_mut::<PyObject>(),
             ))?;
-            Some(Code {
-                object: Object::borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
+            Some(CompiledCode {
+                object: Bound::from_borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
                 may_keep_scope: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
             })
         };

@@ -9,16 +9,16 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::running::interruptible_run::Turn;
+use crate::running::interruptible_run::InterruptibleRun;
 use crate::values::failure::Failure;
-use crate::values::value::Answer;
+use crate::values::value::FromPython;
 
 /// What became of a run.
-pub type Outcome = Result<Answer, Failure>;
+pub type Outcome = Result<FromPython, Failure>;
 
 /// One for each JavaScript thread that runs Python code so.
 #[derive(Default)]
-pub struct Inbox {
+pub struct CompletionQueue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -33,8 +33,8 @@ struct State {
     ended: List,
     /// The runs to be taken next, the first one first.
     ready: List,
-    /// A ticket was issued, and nobody has waited with it.
-    ticket: bool,
+    /// A wait_handle was issued, and nobody has waited with it.
+    wait_handle: bool,
     /// JavaScript's thread ends.
     closed: bool,
 }
@@ -45,7 +45,7 @@ impl Default for State {
             running: [const { List::EMPTY }; LISTS],
             ended: List::EMPTY,
             ready: List::EMPTY,
-            ticket: false,
+            wait_handle: false,
             closed: false,
         }
     }
@@ -54,14 +54,14 @@ impl Default for State {
 /// A run, and what became of it once it has ended.
 pub struct Entry {
     run: u32,
-    turn: Arc<Turn>,
+    turn: Arc<InterruptibleRun>,
     outcome: Option<Outcome>,
     next: Option<Box<Self>>,
 }
 
 impl Entry {
     /// Makes the entry of a run that is about to begin.
-    pub fn new(run: u32, turn: Arc<Turn>) -> Box<Self> {
+    pub fn new(run: u32, turn: Arc<InterruptibleRun>) -> Box<Self> {
         Box::new(Self {
             run,
             turn,
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-impl Inbox {
+impl CompletionQueue {
     /// The lock is held by JavaScript's thread and by threads that are detached, none of which waits for anything meanwhile.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -177,15 +177,15 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// Issues the ticket for one [`wait`](Self::wait); no if there is one that was not used, which is still good.
-    pub fn issue_ticket(&self) -> bool {
-        !std::mem::replace(&mut self.lock().ticket, true)
+    /// Issues the wait_handle for one [`wait`](Self::wait); no if there is one that was not used, which is still good.
+    pub fn wait_handle(&self) -> bool {
+        !std::mem::replace(&mut self.lock().wait_handle, true)
     }
 
-    /// Waits until there is something to take, or the inbox is closed. This uses the ticket.
+    /// Waits until there is something to take, or the inbox is closed. This uses the wait_handle.
     pub fn wait(&self) {
         let mut state = self.lock();
-        state.ticket = false;
+        state.wait_handle = false;
         while state.ended.is_empty() && state.ready.is_empty() && !state.closed {
             state = self
                 .changed

@@ -22,12 +22,12 @@ use pyo3_ffi::{
     PyTuple_Size, PyTuple_Type, PyType_IsSubtype, PyType_Type, PyTypeObject,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::objects::exporter;
-use crate::runtime::once_box::Published;
+use crate::runtime::once_box::OnceBox;
 use crate::runtime::python;
 use crate::values::fallible;
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 use crate::values::support::Support;
 
 /// So many objects are looked at.
@@ -69,7 +69,7 @@ struct Functions {
 // SAFETY: the objects are never freed, and only attached threads do something with them.
 unsafe impl Sync for Functions {}
 
-static FUNCTIONS: Published<Functions> = Published::new();
+static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
 
 /// Drops a fresh scope after its run, and frees what it held, unless something of it is used elsewhere.
 ///
@@ -82,7 +82,7 @@ static FUNCTIONS: Published<Functions> = Published::new();
 /// # Safety
 /// The thread is attached, no exception is set, and the scope is a dictionary to which the caller's is the only reference in Rust.
 pub unsafe fn free(
-    scope: Object,
+    scope: Bound,
     support: &Support,
     may_be_garbage_elsewhere: bool,
     given: &[*mut PyObject],
@@ -92,7 +92,7 @@ pub unsafe fn free(
         if !may_be_garbage_elsewhere && !has_containers(&scope, support, given) {
             return;
         }
-        let Ok(functions) = FUNCTIONS.get_or_make(|| load().ok_or(Code::OutOfMemory)) else {
+        let Ok(functions) = FUNCTIONS.get_or_try_init(|| load().ok_or(Status::OutOfMemory)) else {
             return PyErr_Clear();
         };
         if functions
@@ -109,7 +109,7 @@ pub unsafe fn free(
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn has_containers(scope: &Object, support: &Support, given: &[*mut PyObject]) -> bool {
+unsafe fn has_containers(scope: &Bound, support: &Support, given: &[*mut PyObject]) -> bool {
     let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
     // SAFETY: as the caller vouches; no Python code runs in here, and what is borrowed is only looked at. Without a GIL another
     // thread that has the scope might change it, so there the question isn't asked.
@@ -136,7 +136,8 @@ unsafe fn has_containers(scope: &Object, support: &Support, given: &[*mut PyObje
 /// The thread is attached, and the object is live.
 unsafe fn type_of(object: *mut PyObject) -> *mut PyTypeObject {
     // SAFETY: as the caller vouches. The call doesn't fail for an object.
-    unsafe { Object::owned(PyObject_Type(object)) }.map_or(null_mut(), |kind| kind.as_ptr().cast())
+    unsafe { Bound::from_owned(PyObject_Type(object)) }
+        .map_or(null_mut(), |kind| kind.as_ptr().cast())
 }
 
 /// What is to be done to free a scope.
@@ -149,7 +150,7 @@ enum Verdict {
     Clear,
     /// There are other circles, or Python code runs when they are freed: lists of all the garbage, and of the circular part of it;
     /// and whether some of it has weak references, or may have finalisers.
-    Circular(Object, Object, bool),
+    Circular(Bound, Bound, bool),
 }
 
 impl Functions {
@@ -159,7 +160,7 @@ impl Functions {
     /// As for [`free`].
     unsafe fn free_scope(
         &self,
-        scope: Object,
+        scope: Bound,
         support: &Support,
         may_be_garbage_elsewhere: bool,
     ) -> Option<()> {
@@ -178,8 +179,8 @@ impl Functions {
                 Verdict::Used | Verdict::Drop => (),
                 Verdict::Clear => PyDict_Clear(scope.as_ptr()),
                 Verdict::Circular(garbage, circular, may_be_seen) => {
-                    let flag = Object::owned(PyBool_FromLong(may_be_seen.into()))?;
-                    let rest = Object::owned(PyObject_CallFunctionObjArgs(
+                    let flag = Bound::from_owned(PyBool_FromLong(may_be_seen.into()))?;
+                    let rest = Bound::from_owned(PyObject_CallFunctionObjArgs(
                         self.free,
                         garbage.as_ptr(),
                         circular.as_ptr(),
@@ -188,7 +189,7 @@ impl Functions {
                     ))?;
                     drop((garbage, circular, scope));
                     if rest.as_ptr() != Py_None() {
-                        Object::owned(PyObject_Call(self.collect, rest.as_ptr(), null_mut()))?;
+                        Bound::from_owned(PyObject_Call(self.collect, rest.as_ptr(), null_mut()))?;
                     }
                 }
             }
@@ -203,9 +204,9 @@ impl Functions {
     unsafe fn collect_young(&self) -> Option<()> {
         // SAFETY: as the caller vouches; arguments are live, and results are owned.
         unsafe {
-            let nothing = Object::owned(PyList_New(0))?;
-            let number = Object::owned(PyBool_FromLong(0))?;
-            Object::owned(PyObject_CallFunctionObjArgs(
+            let nothing = Bound::from_owned(PyList_New(0))?;
+            let number = Bound::from_owned(PyBool_FromLong(0))?;
+            Bound::from_owned(PyObject_CallFunctionObjArgs(
                 self.collect,
                 nothing.as_ptr(),
                 number.as_ptr(),
@@ -219,7 +220,7 @@ impl Functions {
     ///
     /// # Safety
     /// As for [`free`].
-    unsafe fn judge(&self, scope: &Object, support: &Support) -> Option<Verdict> {
+    unsafe fn judge(&self, scope: &Bound, support: &Support) -> Option<Verdict> {
         // SAFETY: as the caller vouches.
         unsafe {
             let was_enabled = PyGC_Disable() != 0;
@@ -239,7 +240,7 @@ impl Functions {
         // SAFETY: as the caller vouches.
         unsafe {
             let count = PyObject_CallFunctionObjArgs(function, object, null_mut::<PyObject>());
-            Some(PyLong_AsSsize_t(Object::owned(count)?.as_ptr()))
+            Some(PyLong_AsSsize_t(Bound::from_owned(count)?.as_ptr()))
         }
     }
 
@@ -266,7 +267,7 @@ impl Functions {
             } else if PyType_IsSubtype(kind, &raw mut PyType_Type) != 0 {
                 let module =
                     PyObject_CallFunctionObjArgs(self.module_of, object, null_mut::<PyObject>());
-                let module = Object::owned(module);
+                let module = Bound::from_owned(module);
                 if module.is_none() {
                     PyErr_Clear();
                 }
@@ -308,7 +309,7 @@ unsafe fn belongs_here(function: *mut PyObject, scope: *mut PyObject, support: &
     // SAFETY: as the caller vouches. Both are attributes of every function, and reading them runs no Python code.
     unsafe {
         let attribute =
-            |name: &CStr| Object::owned(PyObject_GetAttrString(function, name.as_ptr()));
+            |name: &CStr| Bound::from_owned(PyObject_GetAttrString(function, name.as_ptr()));
         let Some(globals) = attribute(c"__globals__") else {
             return false;
         };
@@ -373,7 +374,7 @@ struct Graph {
     /// For each object, those of the objects that it refers to, as often as it does.
     edges: Vec<Vec<usize>>,
     /// For each object, the list of all that it refers to, which keeps that alive; none for what wasn't looked into.
-    referents: Vec<Option<Object>>,
+    referents: Vec<Option<Bound>>,
     /// For each object, how many references there are to it, but for those that are held here.
     counts: Vec<isize>,
 }
@@ -383,7 +384,7 @@ impl Graph {
     ///
     /// # Safety
     /// As for [`free`]; no garbage is collected meanwhile.
-    unsafe fn of(functions: &Functions, scope: &Object, support: &Support) -> Option<Self> {
+    unsafe fn of(functions: &Functions, scope: &Bound, support: &Support) -> Option<Self> {
         let mut graph = Self {
             is_complete: true,
             objects: Vec::new(),
@@ -397,7 +398,7 @@ impl Graph {
         unsafe {
             while graph.edges.len() < graph.objects.len() {
                 let object = graph.objects[graph.edges.len()];
-                let list = Object::owned(PyObject_CallFunctionObjArgs(
+                let list = Bound::from_owned(PyObject_CallFunctionObjArgs(
                     functions.get_referents,
                     object,
                     null_mut::<PyObject>(),
@@ -540,7 +541,8 @@ impl Graph {
             // SAFETY: as the caller vouches; the lists keep the objects alive.
             unsafe {
                 functions.plain_types.contains(&type_of(object).cast())
-                    || Object::borrowed(object).is_some_and(|it| exporter::identity(&it).is_some())
+                    || Bound::from_borrowed(object)
+                        .is_some_and(|it| exporter::identity(&it).is_some())
             }
         };
         garbage.iter().all(|&place| {
@@ -558,10 +560,10 @@ impl Graph {
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
-    unsafe fn list(&self, places: &[usize]) -> Option<Object> {
+    unsafe fn list(&self, places: &[usize]) -> Option<Bound> {
         // SAFETY: as the caller vouches; the objects are live.
         unsafe {
-            let list = Object::owned(PyList_New(0))?;
+            let list = Bound::from_owned(PyList_New(0))?;
             for &place in places {
                 if PyList_Append(list.as_ptr(), self.objects[place]) != 0 {
                     return None;
@@ -580,15 +582,17 @@ unsafe fn load() -> Option<Functions> {
     // SAFETY: attached; each result is checked before it is passed on, and what is kept is never freed.
     unsafe {
         let globals = python::execute(SOURCE)?;
-        let global =
-            |name: &CStr| Object::borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()));
+        let global = |name: &CStr| {
+            Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
+        };
         let types = global(c"plain_types")?;
         let mut plain_types = Vec::new();
         for index in 0..PyTuple_Size(types.as_ptr()) {
-            plain_types.push(Object::borrowed(PyTuple_GetItem(types.as_ptr(), index))?.into_ptr());
+            plain_types
+                .push(Bound::from_borrowed(PyTuple_GetItem(types.as_ptr(), index))?.into_ptr());
         }
         let getrefcount = global(c"getrefcount")?.into_ptr();
-        let alone = Object::owned(PyDict_New())?;
+        let alone = Bound::from_owned(PyDict_New())?;
         let uncounted = Functions::count(getrefcount, alone.as_ptr())? - 1;
         Some(Functions {
             free: global(c"free")?.into_ptr(),

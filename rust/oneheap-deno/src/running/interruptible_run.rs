@@ -14,9 +14,9 @@ use pyo3_ffi::{
 };
 
 use crate::running::{async_exception, pool};
-use crate::runtime::attach::{Scope, let_go_while};
+use crate::runtime::attach::{AttachGuard, detach_for};
 use crate::runtime::python;
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 
 /// The code has not begun.
 const WAITING: u8 = 0;
@@ -32,7 +32,7 @@ const ENDED: u8 = 4;
 const CANCELLED: u8 = 5;
 
 /// One piece of code's time on a thread.
-pub struct Turn {
+pub struct InterruptibleRun {
     stage: AtomicU8,
     /// Python's number of the thread, from the beginning on.
     thread: AtomicU64,
@@ -44,12 +44,12 @@ pub struct Turn {
 
 /// The turns to be interrupted, linked in themselves, so that adding one allocates nothing and can't fail: a stack, of which all are
 /// taken at once. Each one owns a count of its `Arc`.
-static LISTED: AtomicPtr<Turn> = AtomicPtr::new(null_mut());
+static LISTED: AtomicPtr<InterruptibleRun> = AtomicPtr::new(null_mut());
 
 /// A thread of the pool is about to take the list.
 static THREAD_COMES: AtomicBool = AtomicBool::new(false);
 
-impl Turn {
+impl InterruptibleRun {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             stage: AtomicU8::new(WAITING),
@@ -63,7 +63,7 @@ impl Turn {
     ///
     /// # Safety
     /// The thread is attached, it runs no Python code, and no exception is set.
-    pub unsafe fn take(&self, code: &dyn Fn() -> Option<Object>) -> Option<Object> {
+    pub unsafe fn take(&self, code: &dyn Fn() -> Option<Bound>) -> Option<Bound> {
         // SAFETY: as the caller vouches.
         unsafe {
             if !self.begin() {
@@ -108,7 +108,7 @@ impl Turn {
                 break;
             }
             // The thread that sets the exception may have to wait for this one to detach.
-            let_go_while(yield_now);
+            detach_for(yield_now);
         }
         let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
         // SAFETY: as the caller vouches; the three are owned or null, and go back to where they were.
@@ -131,7 +131,7 @@ impl Turn {
             return;
         }
         let raise = || {
-            if let Ok(_attached) = Scope::enter() {
+            if let Ok(_attached) = AttachGuard::enter() {
                 THREAD_COMES.swap(false, Ordering::AcqRel);
                 // SAFETY: attached.
                 unsafe { raise_listed() };
@@ -186,7 +186,7 @@ pub fn interrupts_wait() -> bool {
 /// Interrupts the turns that are to be interrupted, if there are any. The thread is not attached.
 pub fn carry_out_interrupts() {
     if interrupts_wait()
-        && let Ok(_attached) = Scope::enter()
+        && let Ok(_attached) = AttachGuard::enter()
     {
         // SAFETY: attached.
         unsafe { raise_listed() };

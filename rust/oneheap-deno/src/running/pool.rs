@@ -6,17 +6,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{ThreadId, current};
 use std::time::Duration;
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::runtime::recursion_limit::STACK_BYTES;
 
 /// Something to do on a thread of its own.
 type Work = Box<dyn FnOnce() + Send>;
 
 /// So many threads wait for more to do; others end at once.
-const MOST_IDLE: usize = 8;
+const MAX_IDLE: usize = 8;
 
 /// How long a thread waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A thread that waits.
 struct Idle {
@@ -26,10 +26,10 @@ struct Idle {
 
 /// The threads that wait. A table of a fixed size needs no memory while it is locked: asking Python for memory can let go of
 /// the GIL, and then a thread that has it waits for the lock.
-static IDLE: Mutex<[Option<Idle>; MOST_IDLE]> = Mutex::new([const { None }; MOST_IDLE]);
+static IDLE: Mutex<[Option<Idle>; MAX_IDLE]> = Mutex::new([const { None }; MAX_IDLE]);
 
 /// Has a thread do the work. It is not attached.
-pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Code> {
+pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
     let work: Work = Box::new(work);
     let waiting = IDLE
         .lock()
@@ -39,10 +39,10 @@ pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Code> {
         return start(work);
     };
     // Whoever is taken out of the table waits until it gets something to do.
-    waiting.sender.send(work).map_err(|_| Code::NoThread)
+    waiting.sender.send(work).map_err(|_| Status::NoThread)
 }
 
-fn start(work: Work) -> Result<(), Code> {
+fn start(work: Work) -> Result<(), Status> {
     std::thread::Builder::new()
         .name("oneheap-run".into())
         .stack_size(STACK_BYTES)
@@ -54,7 +54,7 @@ fn start(work: Work) -> Result<(), Code> {
                 work = wait(&sender, &receiver);
             }
         })
-        .map_err(|_| Code::NoThread)?;
+        .map_err(|_| Status::NoThread)?;
     Ok(())
 }
 
@@ -71,7 +71,7 @@ fn wait(sender: &SyncSender<Work>, receiver: &Receiver<Work>) -> Option<Work> {
         table[place] = Some(idle);
         place
     };
-    match receiver.recv_timeout(PATIENCE) {
+    match receiver.recv_timeout(IDLE_TIMEOUT) {
         Ok(work) => Some(work),
         Err(_) if withdraw(place, thread) => None,
         // Taken out of the table just now: something to do is on its way.

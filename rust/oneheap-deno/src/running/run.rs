@@ -11,10 +11,10 @@ use pyo3_ffi::{
 use crate::running::compiled::{Mode, compiled};
 use crate::running::fresh_scope;
 use crate::values::failure::Failure;
-use crate::values::handle::{Held, Object};
+use crate::values::handle::{Bound, Py};
 use crate::values::support::{Support, support};
 use crate::values::text::text;
-use crate::values::value::Argument;
+use crate::values::value::IntoPython;
 
 /// Code to run, and what it is given.
 pub struct Program {
@@ -22,9 +22,9 @@ pub struct Program {
     /// UTF-16, as JavaScript has it.
     pub source: Vec<u16>,
     /// The dictionary to run in; without one, a fresh one.
-    pub scope: Option<Arc<Held>>,
+    pub scope: Option<Arc<Py>>,
     /// What is set in the dictionary before.
-    pub names: Vec<(Vec<u16>, Argument)>,
+    pub names: Vec<(Vec<u16>, IntoPython)>,
 }
 
 impl Program {
@@ -35,8 +35,8 @@ impl Program {
     /// The thread is attached, and no exception is set.
     pub unsafe fn run(
         self,
-        turn: impl FnOnce(&dyn Fn() -> Option<Object>) -> Option<Object>,
-    ) -> Result<Object, Failure> {
+        turn: impl FnOnce(&dyn Fn() -> Option<Bound>) -> Option<Bound>,
+    ) -> Result<Bound, Failure> {
         // SAFETY: as the caller vouches.
         let support = unsafe { support() }?;
         let Self {
@@ -48,23 +48,23 @@ impl Program {
         let is_fresh = scope.is_none();
         let gives_objects = names
             .iter()
-            .any(|(_, argument)| matches!(argument, Argument::Block(_) | Argument::Object(_)));
+            .any(|(_, argument)| matches!(argument, IntoPython::Block(_) | IntoPython::Object(_)));
         // SAFETY: attached; objects are live, and each result is checked.
         unsafe {
             let code = compiled(mode, &source, support)?;
             let names = converted(names)?;
             let globals = match scope {
-                Some(scope) => Object::borrowed(scope.as_ptr()),
+                Some(scope) => Bound::from_borrowed(scope.as_ptr()),
                 None => new_scope(support),
             };
             let globals = globals.ok_or_else(|| Failure::fetch())?;
             let mut given = [null_mut(); fresh_scope::MAX_GIVEN];
             for (given, (_, value)) in given.iter_mut().zip(&names) {
-                *given = value.as_ref().map_or(null_mut(), Object::as_ptr);
+                *given = value.as_ref().map_or(null_mut(), Bound::as_ptr);
             }
             set_variables(&globals, names)?;
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
-            let result = turn(&|| Object::owned(PyEval_EvalCode(run, scope, scope)));
+            let result = turn(&|| Bound::from_owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
             let may_keep = code.may_keep_scope || result.is_err();
             if is_fresh && (may_keep || gives_objects) {
@@ -76,15 +76,15 @@ impl Program {
 }
 
 /// A name, and the value that it gets or, once that is set, the one that it had, if any.
-type Variable = (Object, Option<Object>);
+type Variable = (Bound, Option<Bound>);
 
 /// Names and values as Python objects. All are made before the first is used, so that one that can't be leaves no trace.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<Variable>, Failure> {
+unsafe fn converted(names: Vec<(Vec<u16>, IntoPython)>) -> Result<Vec<Variable>, Failure> {
     // SAFETY: as the caller vouches.
-    let convert = |(name, argument): (Vec<u16>, Argument)| unsafe {
+    let convert = |(name, argument): (Vec<u16>, IntoPython)| unsafe {
         Ok((text(&name)?, Some(argument.into_python()?)))
     };
     // In the place of what is converted, for both take as little room: that asks for no memory.
@@ -95,7 +95,7 @@ unsafe fn converted(names: Vec<(Vec<u16>, Argument)>) -> Result<Vec<Variable>, F
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is a `dict`.
-unsafe fn set_variables(globals: &Object, mut variables: Vec<Variable>) -> Result<(), Failure> {
+unsafe fn set_variables(globals: &Bound, mut variables: Vec<Variable>) -> Result<(), Failure> {
     let scope = globals.as_ptr();
     // If the only one can't be set, nothing has to be undone.
     let is_undone = variables.len() > 1;
@@ -106,7 +106,7 @@ unsafe fn set_variables(globals: &Object, mut variables: Vec<Variable>) -> Resul
         // their own into the scope. What is replaced is dropped later.
         unsafe {
             if is_undone {
-                *value = Object::borrowed(PyDict_GetItemWithError(scope, name.as_ptr()));
+                *value = Bound::from_borrowed(PyDict_GetItemWithError(scope, name.as_ptr()));
             }
             let is_failed = is_undone && value.is_none() && !PyErr_Occurred().is_null();
             if is_failed || PyDict_SetItem(scope, name.as_ptr(), new.as_ptr()) != 0 {
@@ -122,7 +122,7 @@ unsafe fn set_variables(globals: &Object, mut variables: Vec<Variable>) -> Resul
 ///
 /// # Safety
 /// The thread is attached, and the variables were set in the `dict`.
-unsafe fn restore(globals: &Object, variables: &[Variable]) {
+unsafe fn restore(globals: &Bound, variables: &[Variable]) {
     let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
     let scope = globals.as_ptr();
     // SAFETY: as the caller vouches. What is there can be replaced or removed without memory.
@@ -142,10 +142,10 @@ unsafe fn restore(globals: &Object, variables: &[Variable]) {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn new_scope(support: &Support) -> Option<Object> {
+pub unsafe fn new_scope(support: &Support) -> Option<Bound> {
     // SAFETY: attached; what the dictionary gets is kept for the life of the process.
     unsafe {
-        let scope = Object::owned(PyDict_New())?;
+        let scope = Bound::from_owned(PyDict_New())?;
         let set = |name, value| PyDict_SetItem(scope.as_ptr(), name, value) == 0;
         (set(support.builtins_name, support.builtins) && set(support.name_name, support.main))
             .then_some(scope)

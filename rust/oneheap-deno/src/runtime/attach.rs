@@ -1,4 +1,4 @@
-//! Attachment of threads to Python: for the length of a call ([`Scope`]), or until it is ended ([`attach`], [`detach`]).
+//! Attachment of threads to Python: for the length of a call ([`AttachGuard`]), or until it is ended ([`attach`], [`detach`]).
 //!
 //! A thread's first attachment makes its Python thread state; the thread keeps it until it ends, for making one costs
 //! many times what restoring it does.
@@ -16,16 +16,16 @@ use std::cell::{Cell, RefCell};
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{
     PyEval_RestoreThread, PyEval_SaveThread, PyGILState_Ensure, PyGILState_GetThisThreadState,
     PyGILState_Release, PyGILState_STATE, PyThreadState, PyThreadState_Get,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::runtime::recursion_limit::limit_recursion;
 use crate::runtime::{platform, python, stack};
-use crate::values::handle::release_waiting;
+use crate::values::handle::drain_pending_decrefs;
 
 /// How a thread came to be attached, and so how it is detached again.
 #[derive(Clone, Copy)]
@@ -84,12 +84,12 @@ thread_local! {
 
 impl Thread {
     /// Deletes the Python thread state, if there is one, attached or not.
-    fn give_up(&self) {
+    fn delete_state(&self) {
         let state = self.state.replace(null_mut());
         if state.is_null() || !python::running() {
             return;
         }
-        if PyMemAllocator::standing() != Standing::Attached {
+        if PyMemAllocator::attach_state() != AttachState::Attached {
             // SAFETY: Python runs, the state is this thread's own and kept alive by the count that `enter` took.
             unsafe { PyEval_RestoreThread(state) };
         }
@@ -105,7 +105,7 @@ impl Drop for Thread {
     /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
     fn drop(&mut self) {
         if !platform::ends_with_process() {
-            self.give_up();
+            self.delete_state();
         }
     }
 }
@@ -113,25 +113,25 @@ impl Drop for Thread {
 /// Has the thread own none of the objects that it made and others have now. Without a GIL an object belongs to its maker, and who
 /// else lets go of it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
 /// attachment makes another, which takes a third of a millisecond there.
-pub fn disown() {
+pub fn delete_thread_state() {
     if python::is_free_threaded() {
-        let _ = THREAD.try_with(Thread::give_up);
+        let _ = THREAD.try_with(Thread::delete_state);
     }
 }
 
 /// Whether the calling thread, which isn't attached to the main interpreter, could be.
-fn check_attachable(standing: Standing) -> Result<(), Code> {
-    if standing == Standing::Finalised || !python::started() {
-        return Err(Code::NoPython);
+fn check_attachable(standing: AttachState) -> Result<(), Status> {
+    if standing == AttachState::Finalised || !python::started() {
+        return Err(Status::NoPython);
     }
-    if PyMemAllocator::attached_elsewhere() {
-        return Err(Code::Subinterpreter);
+    if PyMemAllocator::attached_to_other() {
+        return Err(Status::Subinterpreter);
     }
     Ok(())
 }
 
 /// Attaches the calling thread, whatever it is. The caller has seen how it stands: not attached to the main interpreter.
-fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
+fn enter(thread: &Thread, standing: AttachState) -> Result<Entry, Status> {
     check_attachable(standing)?;
     let kept = thread.state.get();
     let entry = if !kept.is_null() {
@@ -155,7 +155,7 @@ fn enter(thread: &Thread, standing: Standing) -> Result<Entry, Code> {
             Entry::Restored
         }
     };
-    if PyMemAllocator::waiting() {
+    if PyMemAllocator::has_deferred() {
         python::drain();
     }
     Ok(entry)
@@ -177,7 +177,7 @@ fn leave(entry: Entry) {
 
 /// Undoes what an attachment of JavaScript's changed. Does nothing where somebody else has done so meanwhile.
 fn undo(entry: Entry) {
-    let is_attached = PyMemAllocator::standing() == Standing::Attached;
+    let is_attached = PyMemAllocator::attach_state() == AttachState::Attached;
     match entry {
         Entry::Restored | Entry::Ensured(_) if is_attached => leave(entry),
         // SAFETY: detached; the thread's own state, which was current until it was detached.
@@ -189,43 +189,43 @@ fn undo(entry: Entry) {
 }
 
 /// The thread is attached to the main interpreter while this lives.
-pub struct Scope(Entry);
+pub struct AttachGuard(Entry);
 
-impl Scope {
+impl AttachGuard {
     /// Attaches the thread unless it is attached: then this costs only the look.
     #[inline]
-    pub fn enter() -> Result<Self, Code> {
-        match PyMemAllocator::standing() {
-            Standing::Attached => Ok(Self(Entry::Found)),
+    pub fn enter() -> Result<Self, Status> {
+        match PyMemAllocator::attach_state() {
+            AttachState::Attached => Ok(Self(Entry::Found)),
             standing => Self::enter_from(standing),
         }
     }
 
     /// Attaches a thread of the pool, one of them at a time: CPython wakes each thread that waits for the GIL every 5 ms, and a
     /// thousand of them leave no time for the one that has it. No other thread waits for this lock, attached or not.
-    pub fn enter_in_turn() -> Result<Self, Code> {
+    pub fn enter_in_turn() -> Result<Self, Status> {
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Self::enter()
     }
 
     #[inline(never)]
-    fn enter_from(standing: Standing) -> Result<Self, Code> {
+    fn enter_from(standing: AttachState) -> Result<Self, Status> {
         THREAD
             .try_with(|thread| enter(thread, standing))
-            .unwrap_or(Err(Code::NoPython))
+            .unwrap_or(Err(Status::NoPython))
             .map(Self)
     }
 }
 
 /// Does some work that may run Python code, and so call back into JavaScript. Decrefs that other threads left go first.
-pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Code> {
+pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Status> {
     CALLS.with(|calls| {
         let outer = calls.under_way.get();
-        let attached = Scope::enter()?;
+        let attached = AttachGuard::enter()?;
         calls.under_way.set(outer + 1);
         // SAFETY: attached; no exception is set between two calls of JavaScript's, and nothing is held here.
-        unsafe { release_waiting() };
+        unsafe { drain_pending_decrefs() };
         let result = work();
         calls.under_way.set(outer);
         if calls.has_attachments.get() {
@@ -238,7 +238,7 @@ pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Code> {
 /// Ends a call of Python code on a thread that has attachments: what its callbacks left is forgotten, which had no effect; and what
 /// they ended from outside is undone, now that the thread is as it was before the call.
 #[cold]
-fn end_attachments_of_callbacks(calls: u32, attached: Scope) {
+fn end_attachments_of_callbacks(calls: u32, attached: AttachGuard) {
     let _ = THREAD.try_with(|thread| {
         let mut attachments = thread.attachments.borrow_mut();
         attachments.retain(|attachment| attachment.calls <= calls);
@@ -247,7 +247,7 @@ fn end_attachments_of_callbacks(calls: u32, attached: Scope) {
     let _ = THREAD.try_with(undo_ended);
 }
 
-impl Drop for Scope {
+impl Drop for AttachGuard {
     #[inline]
     fn drop(&mut self) {
         leave(self.0);
@@ -255,22 +255,22 @@ impl Drop for Scope {
 }
 
 /// Attaches the thread until [`end_attachment`] is called with the number that this returns.
-pub fn attach() -> Result<u64, Code> {
-    begin(|thread| match PyMemAllocator::standing() {
-        Standing::Attached => Ok(None),
+pub fn attach() -> Result<u64, Status> {
+    begin(|thread| match PyMemAllocator::attach_state() {
+        AttachState::Attached => Ok(None),
         standing if calls_under_way() > 0 => check_attachable(standing).map(|()| None),
         standing => enter(thread, standing).map(Some),
     })
 }
 
 /// Detaches the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
-pub fn detach() -> Result<u64, Code> {
+pub fn detach() -> Result<u64, Status> {
     begin(|_| {
-        if PyMemAllocator::standing() != Standing::Attached {
+        if PyMemAllocator::attach_state() != AttachState::Attached {
             return Ok(None);
         }
         if calls_under_way() > 0 {
-            return Err(Code::InCallback);
+            return Err(Status::InCallback);
         }
         // SAFETY: attached, with a state that stays the thread's own.
         Ok(Some(Entry::Detached(unsafe { PyEval_SaveThread() })))
@@ -284,14 +284,14 @@ fn calls_under_way() -> u32 {
 
 /// Makes an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
 /// that is made sure of first.
-fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Code>) -> Result<u64, Code> {
+fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Status>) -> Result<u64, Status> {
     if !stack::has_room() {
-        return Err(Code::StackEnd);
+        return Err(Status::StackEnd);
     }
     THREAD
         .try_with(|thread| {
             let reserved = thread.attachments.borrow_mut().try_reserve(1);
-            reserved.map_err(|_| Code::OutOfMemory)?;
+            reserved.map_err(|_| Status::OutOfMemory)?;
             // Nothing is borrowed here: attaching can call an allocator's hook, and that JavaScript.
             let undo = change(thread)?;
             let number = thread.last.get() + 1;
@@ -305,11 +305,11 @@ fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Code>) -> Result<
             });
             Ok(number)
         })
-        .unwrap_or(Err(Code::NoPython))
+        .unwrap_or(Err(Status::NoPython))
 }
 
 /// Ends an attachment of this thread. One that has ended already, as those of callbacks do, is ended no second time.
-pub fn end_attachment(number: u64) -> Result<(), Code> {
+pub fn end_attachment(number: u64) -> Result<(), Status> {
     THREAD
         .try_with(|thread| {
             let mut attachments = thread.attachments.borrow_mut();
@@ -322,7 +322,7 @@ pub fn end_attachment(number: u64) -> Result<(), Code> {
                 undo_ended(thread);
             }
         })
-        .map_err(|_| Code::NoPython)
+        .map_err(|_| Status::NoPython)
 }
 
 /// Undoes the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
@@ -345,8 +345,8 @@ fn undo_ended(thread: &Thread) {
 }
 
 /// Does something for which the thread is detached, if it is attached.
-pub fn let_go_while<R>(work: impl FnOnce() -> R) -> R {
-    if PyMemAllocator::standing() != Standing::Attached {
+pub fn detach_for<R>(work: impl FnOnce() -> R) -> R {
+    if PyMemAllocator::attach_state() != AttachState::Attached {
         return work();
     }
     // SAFETY: attached, with a state that stays the thread's own.

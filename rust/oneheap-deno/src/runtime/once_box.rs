@@ -7,9 +7,9 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A value that is published when it is whole.
-pub struct Published<T>(AtomicPtr<T>);
+pub struct OnceBox<T>(AtomicPtr<T>);
 
-impl<T: Sync> Published<T> {
+impl<T: Sync> OnceBox<T> {
     /// Nothing yet.
     pub const fn new() -> Self {
         Self(AtomicPtr::new(null_mut()))
@@ -17,13 +17,13 @@ impl<T: Sync> Published<T> {
 
     /// The value, if it was made.
     pub fn get(&'static self) -> Option<&'static T> {
-        // SAFETY: published whole by the release in `get_or_make`, and never freed.
+        // SAFETY: published whole by the release in `get_or_try_init`, and never freed.
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 
     /// The value, made now if it wasn't before. Two threads may make it at once, and one of them for nothing: what came too
     /// late is leaked, at most once for each thread that was there.
-    pub fn get_or_make<E>(
+    pub fn get_or_try_init<E>(
         &'static self,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<&'static T, E> {

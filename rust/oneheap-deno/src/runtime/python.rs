@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use oneheap::{Counters, PyMemAllocator, Standing, python_symbol};
+use oneheap::{AttachState, Counters, PyMemAllocator, python_symbol};
 use pyo3_ffi::{
     Py_CompileString, Py_GetVersion, Py_IsInitialized, Py_file_input, PyDict_New,
     PyDict_SetItemString, PyErr_Clear, PyEval_EvalCode, PyEval_GetBuiltins, PyEval_RestoreThread,
@@ -20,13 +20,13 @@ use pyo3_ffi::{
     PyUnicode_AsUTF8AndSize,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::running::interruptible_run;
-use crate::runtime::attach::{Scope, let_go_while};
+use crate::runtime::attach::{AttachGuard, detach_for};
 use crate::runtime::initialization;
 use crate::runtime::platform;
 use crate::runtime::recursion_limit::STACK_BYTES;
-use crate::values::handle::{Object, release_waiting, releases_wait};
+use crate::values::handle::{Bound, drain_pending_decrefs, has_pending_decrefs};
 
 /// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
 /// allocates and frees, and so empties the list itself, wakes nobody.
@@ -39,7 +39,7 @@ const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long the end waits for Python's own thread before another one takes its place.
-const EXIT_PATIENCE: Duration = Duration::from_millis(500);
+const MAINTENANCE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
 /// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
@@ -61,7 +61,7 @@ const BEFORE_EXIT: &CStr =
     };
 
 /// Python's own thread.
-static KEEPER: OnceLock<Thread> = OnceLock::new();
+static MAINTENANCE_THREAD: OnceLock<Thread> = OnceLock::new();
 
 /// What Python's own thread is to do about the deferred list. Others only raise it.
 static DEFERRED: AtomicU8 = AtomicU8::new(SLEEP);
@@ -87,7 +87,7 @@ static FINISHES: AtomicBool = AtomicBool::new(false);
 
 /// Whether Python runs: neither before its start nor ending nor ended.
 pub fn running() -> bool {
-    started() && PyMemAllocator::standing() != Standing::Finalised
+    started() && PyMemAllocator::attach_state() != AttachState::Finalised
 }
 
 /// Whether a Python has started and isn't ending. It may be a second one, after the end of the one whose memory this is.
@@ -134,14 +134,14 @@ fn on_deferred(bytes: usize) {
 
 /// Wakes Python's own thread, if it waits, to look for what there is to do.
 pub fn wake() {
-    if let Some(thread) = KEEPER.get() {
+    if let Some(thread) = MAINTENANCE_THREAD.get() {
         thread.unpark();
     }
 }
 
 /// Frees a portion of the deferred list. The thread is attached.
 pub fn drain() {
-    PyMemAllocator::drain();
+    PyMemAllocator::drain_deferred();
 }
 
 /// What is known of the Python that was started here: version, library, executable, prefix, and the path of this library,
@@ -151,7 +151,7 @@ pub fn description() -> Option<&'static [u8]> {
 }
 
 /// What the one start of the process came to: Python's description, or why it didn't start.
-static STARTED: OnceLock<Result<Vec<u8>, Code>> = OnceLock::new();
+static STARTED: OnceLock<Result<Vec<u8>, Status>> = OnceLock::new();
 
 /// What is known of a start that Python refused: its own words, then the name and the value of each environment variable
 /// that it reads, each closed by a NUL.
@@ -164,15 +164,15 @@ static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
 
 /// Starts Python, once per process; a thread that comes while another starts it waits for the outcome. `paths` is the
 /// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
-pub fn start(paths: &[u8]) -> Result<bool, Code> {
+pub fn start(paths: &[u8]) -> Result<bool, Status> {
     let mut is_first = false;
     // Detached meanwhile: a thread that waits here for another must not keep the GIL from it.
-    let started = let_go_while(|| {
+    let started = detach_for(|| {
         STARTED.get_or_init(|| {
             is_first = true;
             let mut parts = paths.split(|&byte| byte == 0);
             let (Some(library), Some(executable)) = (parts.next(), parts.next()) else {
-                return Err(Code::Invalid);
+                return Err(Status::Invalid);
             };
             // SAFETY: callable at any time.
             if unsafe { Py_IsInitialized() } != 0 {
@@ -185,10 +185,10 @@ pub fn start(paths: &[u8]) -> Result<bool, Code> {
 }
 
 /// Somebody else has started Python; a thread of its own does the rest.
-fn join(library: &[u8]) -> Result<Vec<u8>, Code> {
-    let _attached = Scope::enter()?;
-    let thread = own_thread().spawn(keep).map_err(|_| Code::NoThread)?;
-    let _ = KEEPER.set(thread.thread().clone());
+fn join(library: &[u8]) -> Result<Vec<u8>, Status> {
+    let _attached = AttachGuard::enter()?;
+    let thread = own_thread().spawn(keep).map_err(|_| Status::NoThread)?;
+    let _ = MAINTENANCE_THREAD.set(thread.thread().clone());
     platform::at_exit(end_as_guest);
     Ok(describe(library))
 }
@@ -200,7 +200,7 @@ fn own_thread() -> std::thread::Builder {
 }
 
 /// Starts Python on a thread of its own and waits until it runs.
-fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, Code> {
+fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, Status> {
     let (sender, receiver) = sync_channel(1);
     let thread = own_thread()
         .spawn(move || {
@@ -219,9 +219,9 @@ fn launch(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, C
             let _ = sender.send(description);
             keep();
         })
-        .map_err(|_| Code::NoThread)?;
-    let description = receiver.recv().map_err(|_| Code::NoPython)?;
-    let _ = KEEPER.set(thread.thread().clone());
+        .map_err(|_| Status::NoThread)?;
+    let description = receiver.recv().map_err(|_| Status::NoPython)?;
+    let _ = MAINTENANCE_THREAD.set(thread.thread().clone());
     platform::at_exit(end);
     Ok(description)
 }
@@ -267,12 +267,12 @@ fn describe_refusal(words: &str) -> Vec<u8> {
 /// What Python's own thread does for the rest of the process.
 fn keep() {
     // Before it can be woken.
-    KEEPER.get_or_init(std::thread::current);
+    MAINTENANCE_THREAD.get_or_init(std::thread::current);
     PyMemAllocator::on_deferred(on_deferred);
     let mut period = Period::end();
     while !ENDS.load(Ordering::Acquire) {
         Period::wait(&period);
-        if !is_due(&mut period) && !releases_wait() && !interruptible_run::interrupts_wait() {
+        if !is_due(&mut period) && !has_pending_decrefs() && !interruptible_run::interrupts_wait() {
             continue;
         }
         if free_waiting().is_err() {
@@ -287,7 +287,7 @@ fn keep() {
 
 /// Runs what an orderly end runs in Python, once, and reports to the thread that ends the process.
 fn finish() {
-    if let Ok(_attached) = Scope::enter() {
+    if let Ok(_attached) = AttachGuard::enter() {
         if FINISHES.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -295,7 +295,7 @@ fn finish() {
         unsafe {
             PyGC_Disable();
             run(BEFORE_EXIT);
-            release_waiting();
+            drain_pending_decrefs();
         }
     }
     // Dropping the sender tells the thread that ends the process.
@@ -303,17 +303,20 @@ fn finish() {
 }
 
 /// Raises the interrupts that wait, and frees all that waits: blocks on the deferred list, and references.
-fn free_waiting() -> Result<(), Code> {
-    while PyMemAllocator::waiting() || releases_wait() || interruptible_run::interrupts_wait() {
+fn free_waiting() -> Result<(), Status> {
+    while PyMemAllocator::has_deferred()
+        || has_pending_decrefs()
+        || interruptible_run::interrupts_wait()
+    {
         // Detached again after each portion, so that others get at the GIL.
-        let _attached = Scope::enter()?;
+        let _attached = AttachGuard::enter()?;
         // Before what may run Python code.
         // SAFETY: attached.
         unsafe { interruptible_run::raise_listed() };
         drain();
         RELEASES.store(true, Ordering::Relaxed);
         // SAFETY: attached; no exception is set, and nothing is held here.
-        unsafe { release_waiting() };
+        unsafe { drain_pending_decrefs() };
         RELEASES.store(false, Ordering::Relaxed);
     }
     Ok(())
@@ -335,7 +338,7 @@ fn is_due(period: &mut Option<Period>) -> bool {
     let Some(now) = period.as_ref().filter(|period| period.is_over()) else {
         return false;
     };
-    let is_due = now.nobody_emptied_the_list() && PyMemAllocator::waiting();
+    let is_due = now.nobody_emptied_the_list() && PyMemAllocator::has_deferred();
     *period = if is_due || now.saw_something() {
         Some(Period::begin())
     } else {
@@ -365,7 +368,7 @@ impl Period {
         DEFERRED.store(SLEEP, Ordering::SeqCst);
         // Either this sees the block, or who deferred it sees the store above and wakes this thread.
         fence(Ordering::SeqCst);
-        if !PyMemAllocator::waiting() {
+        if !PyMemAllocator::has_deferred() {
             return None;
         }
         DEFERRED.fetch_max(WATCH, Ordering::SeqCst);
@@ -413,7 +416,7 @@ extern "C" fn end_as_guest() {
 
 /// Lets go of Python, if it runs and the thread is attached: its state then, or null.
 fn let_go() -> *mut PyThreadState {
-    if !running() || PyMemAllocator::standing() != Standing::Attached {
+    if !running() || PyMemAllocator::attach_state() != AttachState::Attached {
         return null_mut();
     }
     // SAFETY: attached to a live Python, so it can detach.
@@ -425,7 +428,7 @@ fn let_go() -> *mut PyThreadState {
 /// That thread may be releasing objects whose finalisers block, as a file's that flushes to a full pipe. Then another one does it,
 /// though exit functions find that it isn't Python's main thread.
 fn conclude() -> bool {
-    let Some(thread) = KEEPER.get() else {
+    let Some(thread) = MAINTENANCE_THREAD.get() else {
         return false;
     };
     let (sender, done): (SyncSender<()>, Receiver<()>) = sync_channel(1);
@@ -435,14 +438,14 @@ fn conclude() -> bool {
     ENDS.store(true, Ordering::Release);
     thread.unpark();
     let is_done = |time| done.recv_timeout(time) == Err(RecvTimeoutError::Disconnected);
-    if is_done(EXIT_PATIENCE) {
+    if is_done(MAINTENANCE_TIMEOUT) {
         return true;
     }
     if RELEASES.load(Ordering::Relaxed) && !FINISHES.load(Ordering::Relaxed) {
         // Without a thread it is Python's own alone, as before.
         let _ = own_thread().spawn(finish);
     }
-    is_done(EXIT_DEADLINE - EXIT_PATIENCE)
+    is_done(EXIT_DEADLINE - MAINTENANCE_TIMEOUT)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.
@@ -461,15 +464,15 @@ unsafe fn run(code: &CStr) {
 ///
 /// # Safety
 /// The thread is attached until the result is dropped, and no exception is set.
-pub unsafe fn execute(code: &CStr) -> Option<Object> {
+pub unsafe fn execute(code: &CStr) -> Option<Bound> {
     // SAFETY: attached; each result is checked before it is passed on.
     unsafe {
-        let globals = Object::owned(PyDict_New())?;
+        let globals = Bound::from_owned(PyDict_New())?;
         let scope = globals.as_ptr();
         PyDict_SetItemString(scope, c"__builtins__".as_ptr(), PyEval_GetBuiltins());
         let name = c"<oneheap>".as_ptr();
-        let compiled = Object::owned(Py_CompileString(code.as_ptr(), name, Py_file_input))?;
-        Object::owned(PyEval_EvalCode(compiled.as_ptr(), scope, scope))?;
+        let compiled = Bound::from_owned(Py_CompileString(code.as_ptr(), name, Py_file_input))?;
+        Bound::from_owned(PyEval_EvalCode(compiled.as_ptr(), scope, scope))?;
         Some(globals)
     }
 }

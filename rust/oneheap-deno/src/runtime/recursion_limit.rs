@@ -25,7 +25,7 @@ const JAVASCRIPT_BYTES: usize = 1200 * 1024;
 const LEVEL_BYTES: usize = 5400;
 
 /// Even on the smallest stack, code needs so many.
-const LEAST_LEVELS: usize = 50;
+const MIN_LEVELS: usize = 50;
 
 /// `Py_Version` of the first Python that looks at the stack itself.
 const LOOKS_ITSELF: c_ulong = 0x030E_0000;
@@ -41,7 +41,7 @@ pub unsafe fn limit_recursion() {
         return;
     }
     let room = stack_bytes.saturating_sub(JAVASCRIPT_BYTES);
-    let levels = (room / LEVEL_BYTES).max(LEAST_LEVELS);
+    let levels = (room / LEVEL_BYTES).max(MIN_LEVELS);
     // SAFETY: attached; the call that finds no level left sets an exception and takes none.
     unsafe {
         let mut taken = 0;

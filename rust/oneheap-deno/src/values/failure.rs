@@ -7,8 +7,8 @@ use pyo3_ffi::{
     PyObject, PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
 };
 
-use crate::boundary::status::Code;
-use crate::values::handle::{Held, Object};
+use crate::boundary::status::Status;
+use crate::values::handle::{Bound, Py};
 use crate::values::support::support;
 use crate::values::text::utf8;
 
@@ -21,7 +21,7 @@ pub struct Exception {
     pub message: String,
     /// A callable that formats what Python prints of it, if it could be made. Most errors are caught and never shown, and
     /// formatting takes many times what the rest does.
-    pub report: Option<Held>,
+    pub report: Option<Py>,
 }
 
 /// Why there is no result.
@@ -29,14 +29,14 @@ pub enum Failure {
     /// Python code raised.
     Raised(Exception),
     /// It didn't come to running Python code.
-    Refused(Code),
+    Status(Status),
     /// So many bytes could not be allocated.
     OutOfMemory(usize),
 }
 
-impl From<Code> for Failure {
-    fn from(code: Code) -> Self {
-        Self::Refused(code)
+impl From<Status> for Failure {
+    fn from(code: Status) -> Self {
+        Self::Status(code)
     }
 }
 
@@ -51,8 +51,8 @@ impl Failure {
         let exception = unsafe {
             PyErr_Fetch(&mut kind, &mut value, &mut traceback);
             PyErr_NormalizeException(&mut kind, &mut value, &mut traceback);
-            let (kind, value) = (Object::owned(kind), Object::owned(value));
-            let traceback = Object::owned(traceback);
+            let (kind, value) = (Bound::from_owned(kind), Bound::from_owned(value));
+            let traceback = Bound::from_owned(traceback);
             if let (Some(value), Some(traceback)) = (&value, &traceback) {
                 PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
             }
@@ -60,7 +60,7 @@ impl Failure {
         };
         // SAFETY: attached. What went wrong while it was described is of no interest.
         unsafe { PyErr_Clear() };
-        exception.map_or(Self::Refused(Code::OutOfMemory), Self::Raised)
+        exception.map_or(Self::Status(Status::OutOfMemory), Self::Raised)
     }
 }
 
@@ -68,10 +68,10 @@ impl Failure {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn describe(exception: Option<&Object>) -> Option<Exception> {
+unsafe fn describe(exception: Option<&Bound>) -> Option<Exception> {
     // SAFETY: attached; arguments are live, and results are owned.
     unsafe {
-        let described = Object::owned(PyObject_CallFunctionObjArgs(
+        let described = Bound::from_owned(PyObject_CallFunctionObjArgs(
             support().ok()?.describe,
             exception?.as_ptr(),
             null_mut::<PyObject>(),
@@ -82,7 +82,7 @@ unsafe fn describe(exception: Option<&Object>) -> Option<Exception> {
             kind: utf8(part(0))?,
             message: utf8(part(1))?,
             report: (report != Py_None())
-                .then(|| Object::borrowed(report).map(Held::from))
+                .then(|| Bound::from_borrowed(report).map(Py::from))
                 .flatten(),
         })
     }
@@ -92,11 +92,11 @@ unsafe fn describe(exception: Option<&Object>) -> Option<Exception> {
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn name_only(kind: Option<&Object>) -> Option<Exception> {
+unsafe fn name_only(kind: Option<&Bound>) -> Option<Exception> {
     // SAFETY: attached; the object is the type of an exception.
     unsafe {
         PyErr_Clear();
-        let name = Object::owned(PyType_GetName(kind?.as_ptr().cast()))?;
+        let name = Bound::from_owned(PyType_GetName(kind?.as_ptr().cast()))?;
         Some(Exception {
             kind: utf8(name.as_ptr())?,
             message: String::new(),

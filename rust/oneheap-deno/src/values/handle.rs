@@ -1,6 +1,6 @@
 //! Strong references to Python objects, and how they are let go on threads that aren't attached.
 //!
-//! [`Object`] belongs to attached code: it is made, used and dropped there. [`Held`] may be dropped on any thread, also
+//! [`Bound`] belongs to attached code: it is made, used and dropped there. [`Py`] may be dropped on any thread, also
 //! by V8's collector: what it held goes on a list, which an attached thread empties where Python code may run. Letting go
 //! of an object can run any Python code (`__del__`), which must not happen within a collection of V8's.
 
@@ -13,15 +13,15 @@ use pyo3_ffi::{Py_DecRef, Py_IncRef, Py_buffer, PyBuffer_Release, PyObject};
 use crate::runtime::python;
 
 /// A strong reference that belongs to an attached thread.
-pub struct Object(NonNull<PyObject>);
+pub struct Bound(NonNull<PyObject>);
 
-impl Object {
+impl Bound {
     /// Takes over a new reference, as most of Python's functions return one; none for their null, which stands for an
     /// exception.
     ///
     /// # Safety
     /// The thread is attached until the result is dropped, and the caller owns the reference.
-    pub unsafe fn owned(object: *mut PyObject) -> Option<Self> {
+    pub unsafe fn from_owned(object: *mut PyObject) -> Option<Self> {
         NonNull::new(object).map(Self)
     }
 
@@ -29,7 +29,7 @@ impl Object {
     ///
     /// # Safety
     /// The thread is attached until the result is dropped, and the object is live or null.
-    pub unsafe fn borrowed(object: *mut PyObject) -> Option<Self> {
+    pub unsafe fn from_borrowed(object: *mut PyObject) -> Option<Self> {
         // SAFETY: as the caller vouches; null does nothing.
         unsafe { Py_IncRef(object) };
         NonNull::new(object).map(Self)
@@ -48,22 +48,22 @@ impl Object {
     }
 }
 
-impl Drop for Object {
+impl Drop for Bound {
     fn drop(&mut self) {
-        // SAFETY: the thread is attached, as `owned` and `borrowed` ask, and the reference is this one's own.
+        // SAFETY: the thread is attached, as `from_owned` and `from_borrowed` ask, and the reference is this one's own.
         unsafe { Py_DecRef(self.0.as_ptr()) };
     }
 }
 
 /// A strong reference that may be kept and dropped on any thread.
-pub struct Held(NonNull<PyObject>);
+pub struct Py(NonNull<PyObject>);
 
 // SAFETY: only attached threads look at the object, and dropping leaves it to one of them.
-unsafe impl Send for Held {}
+unsafe impl Send for Py {}
 // SAFETY: as above.
-unsafe impl Sync for Held {}
+unsafe impl Sync for Py {}
 
-impl Held {
+impl Py {
     /// The object, which this keeps alive. Only attached threads may do something with it.
     pub fn as_ptr(&self) -> *mut PyObject {
         self.0.as_ptr()
@@ -73,34 +73,34 @@ impl Held {
     ///
     /// # Safety
     /// The thread is attached until the result is dropped.
-    pub unsafe fn into_object(self) -> Object {
-        let object = Object(self.0);
+    pub unsafe fn into_bound(self) -> Bound {
+        let object = Bound(self.0);
         std::mem::forget(self);
         object
     }
 }
 
-impl From<Object> for Held {
-    fn from(object: Object) -> Self {
+impl From<Bound> for Py {
+    fn from(object: Bound) -> Self {
         let held = Self(object.0);
         std::mem::forget(object);
         held
     }
 }
 
-impl Drop for Held {
+impl Drop for Py {
     fn drop(&mut self) {
-        Release::Object(self.0).push();
+        PendingDecref::Object(self.0).push();
     }
 }
 
 /// A buffer of a Python object: while it is held, the object keeps the memory where it is.
-pub struct Lease(NonNull<Py_buffer>);
+pub struct BufferGuard(NonNull<Py_buffer>);
 
 // SAFETY: the memory may be used on every thread, and the rest is left to an attached one.
-unsafe impl Send for Lease {}
+unsafe impl Send for BufferGuard {}
 
-impl Lease {
+impl BufferGuard {
     /// Takes over a buffer that `PyObject_GetBuffer` filled. It stays where it is, for exporters may point into it.
     pub fn new(buffer: Box<Py_buffer>) -> Self {
         Self(NonNull::from(Box::leak(buffer)))
@@ -113,21 +113,21 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for BufferGuard {
     fn drop(&mut self) {
-        Release::Buffer(self.0).push();
+        PendingDecref::Buffer(self.0).push();
     }
 }
 
 /// What an attached thread has to let go of.
-enum Release {
+enum PendingDecref {
     Object(NonNull<PyObject>),
     Buffer(NonNull<Py_buffer>),
 }
 
 /// A node of the list of releases.
 struct Node {
-    release: Release,
+    decref: PendingDecref,
     next: *mut Node,
 }
 
@@ -136,23 +136,23 @@ static RELEASES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
 
 thread_local! {
     /// This thread is about to empty the list.
-    static LETS_GO_ITSELF: Cell<bool> = const { Cell::new(false) };
+    static DRAINS_ITSELF: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Does something that puts on the list what this thread lets go of right after. Python's own thread is not to come before it:
 /// without a GIL, what another thread lets go of is freed by the one that made it, the next time that it runs Python code.
-pub fn before_letting_go<R>(work: impl FnOnce() -> R) -> R {
-    LETS_GO_ITSELF.set(true);
+pub fn before_own_decrefs<R>(work: impl FnOnce() -> R) -> R {
+    DRAINS_ITSELF.set(true);
     let result = work();
-    LETS_GO_ITSELF.set(false);
+    DRAINS_ITSELF.set(false);
     result
 }
 
-impl Release {
+impl PendingDecref {
     /// Puts this on the list, on any thread; Python's own thread is woken when there was none, so that it doesn't stay.
     fn push(self) {
         let node = Box::into_raw(Box::new(Node {
-            release: self,
+            decref: self,
             next: null_mut(),
         }));
         let mut head = RELEASES.load(Ordering::Relaxed);
@@ -164,7 +164,7 @@ impl Release {
                 Err(other) => head = other,
             }
         }
-        if head.is_null() && !LETS_GO_ITSELF.get() {
+        if head.is_null() && !DRAINS_ITSELF.get() {
             python::wake();
         }
     }
@@ -173,14 +173,14 @@ impl Release {
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
-    unsafe fn carry_out(self) {
+    unsafe fn perform(self) {
         match self {
-            // SAFETY: the reference that a `Held` had.
+            // SAFETY: the reference that a `Py` had.
             Self::Object(object) => unsafe { Py_DecRef(object.as_ptr()) },
             Self::Buffer(buffer) => {
-                // SAFETY: the buffer of a `Lease`, which is gone; released once.
+                // SAFETY: the buffer of a `BufferGuard`, which is gone; released once.
                 unsafe { PyBuffer_Release(buffer.as_ptr()) };
-                // SAFETY: made by `Box::leak` in `Lease::new`.
+                // SAFETY: made by `Box::leak` in `BufferGuard::new`.
                 drop(unsafe { Box::from_raw(buffer.as_ptr()) });
             }
         }
@@ -188,7 +188,7 @@ impl Release {
 }
 
 /// Whether something waits to be let go. One relaxed load.
-pub fn releases_wait() -> bool {
+pub fn has_pending_decrefs() -> bool {
     !RELEASES.load(Ordering::Relaxed).is_null()
 }
 
@@ -196,8 +196,8 @@ pub fn releases_wait() -> bool {
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the caller holds nothing that Python code could ask for.
-pub unsafe fn release_waiting() {
-    if !releases_wait() {
+pub unsafe fn drain_pending_decrefs() {
+    if !has_pending_decrefs() {
         return;
     }
     let mut node = RELEASES.swap(null_mut(), Ordering::Acquire);
@@ -206,6 +206,6 @@ pub unsafe fn release_waiting() {
         let taken = unsafe { Box::from_raw(node) };
         node = taken.next;
         // SAFETY: as the caller vouches; what Python code raises in here, Python itself reports.
-        unsafe { taken.release.carry_out() };
+        unsafe { taken.decref.perform() };
     }
 }

@@ -13,9 +13,9 @@ use pyo3_ffi::{
     PyUnicode_CompareWithASCIIString,
 };
 
-use crate::runtime::once_box::Published;
+use crate::runtime::once_box::OnceBox;
 use crate::values::failure::Failure;
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 use crate::values::support::support;
 
 /// `Py_TPFLAGS_HEAPTYPE` of Python's `object.h`: a type that was made at run time, as Python's `class` makes them.
@@ -36,7 +36,7 @@ struct ScalarTypes {
 // SAFETY: types and method live as long as the process, and only attached threads do something with them.
 unsafe impl Sync for ScalarTypes {}
 
-static SCALAR_TYPES: Published<ScalarTypes> = Published::new();
+static SCALAR_TYPES: OnceBox<ScalarTypes> = OnceBox::new();
 
 /// The Python object with the value of a NumPy scalar that is a number, a boolean, a string or bytes; none for other objects
 /// (dates, durations and structures too: their values mean nothing without their type).
@@ -44,9 +44,9 @@ static SCALAR_TYPES: Published<ScalarTypes> = Published::new();
 /// # Safety
 /// The thread is attached, no exception is set, and `kind` is the type of the object.
 pub unsafe fn value_of_scalar(
-    object: &Object,
+    object: &Bound,
     kind: *mut PyTypeObject,
-) -> Result<Option<Object>, Failure> {
+) -> Result<Option<Bound>, Failure> {
     // SAFETY: attached; the types are live, and the result is owned. NumPy's own method runs, whatever the object's type.
     unsafe {
         if is_heap_type(kind) {
@@ -69,7 +69,7 @@ pub unsafe fn value_of_scalar(
                 ));
             }
         }
-        Ok(Object::owned(item))
+        Ok(Bound::from_owned(item))
     }
 }
 
@@ -109,7 +109,7 @@ unsafe fn find_and_keep() -> Option<&'static ScalarTypes> {
         if found.is_none() {
             PyErr_Clear();
         }
-        SCALAR_TYPES.get_or_make(|| found.ok_or(())).ok()
+        SCALAR_TYPES.get_or_try_init(|| found.ok_or(())).ok()
     }
 }
 
@@ -143,7 +143,7 @@ unsafe fn find() -> Option<ScalarTypes> {
             boolean: find(c"bool_", &[c"bool", c"bool_"])?,
             string: find(c"str_", &[c"str_"])?,
             bytes: find(c"bytes_", &[c"bytes_"])?,
-            item: Object::owned(item)?.into_ptr(),
+            item: Bound::from_owned(item)?.into_ptr(),
         })
     }
 }
@@ -162,7 +162,7 @@ unsafe fn static_type(object: *mut PyObject, names: &[&CStr]) -> Option<*mut PyT
         if is_heap_type(kind) {
             return None;
         }
-        let name = Object::owned(PyType_GetName(kind))?;
+        let name = Bound::from_owned(PyType_GetName(kind))?;
         names
             .iter()
             .any(|it| PyUnicode_CompareWithASCIIString(name.as_ptr(), it.as_ptr()) == 0)
@@ -178,7 +178,7 @@ unsafe fn is_instance(object: *mut PyObject, base: *mut PyTypeObject) -> bool {
     // SAFETY: as the caller vouches.
     unsafe {
         !object.is_null()
-            && Object::owned(PyObject_Type(object))
+            && Bound::from_owned(PyObject_Type(object))
                 .is_some_and(|kind| PyType_IsSubtype(kind.as_ptr().cast(), base) != 0)
     }
 }

@@ -12,7 +12,7 @@ use pyo3_ffi::{
     PyTypeObject,
 };
 
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 use crate::values::support::support;
 
 /// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
@@ -29,11 +29,11 @@ const DICT_ENTRY_BYTES: usize = 32;
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn retained_bytes(object: &Object) -> usize {
+pub unsafe fn retained_bytes(object: &Bound) -> usize {
     let pointer = object.as_ptr();
     // SAFETY: attached; each size is asked of an object of exactly that type, and can't fail.
     unsafe {
-        let Some(kind) = Object::owned(PyObject_Type(pointer)) else {
+        let Some(kind) = Bound::from_owned(PyObject_Type(pointer)) else {
             PyErr_Clear();
             return 0;
         };

@@ -7,10 +7,10 @@ use pyo3_ffi::{
     PyUnicode_InternFromString,
 };
 
-use crate::boundary::status::Code;
-use crate::runtime::once_box::Published;
+use crate::boundary::status::Status;
+use crate::runtime::once_box::OnceBox;
 use crate::runtime::python;
-use crate::values::handle::Object;
+use crate::values::handle::Bound;
 use crate::values::retained::BF_GETBUFFER;
 
 /// Python's share of this library.
@@ -45,19 +45,19 @@ pub struct Support {
 // SAFETY: the objects are never freed, and only attached threads do something with them.
 unsafe impl Sync for Support {}
 
-static SUPPORT: Published<Support> = Published::new();
+static SUPPORT: OnceBox<Support> = OnceBox::new();
 
 /// The functions of `support.py`. The first call imports them.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn support() -> Result<&'static Support, Code> {
-    SUPPORT.get_or_make(|| {
+pub unsafe fn support() -> Result<&'static Support, Status> {
+    SUPPORT.get_or_try_init(|| {
         // SAFETY: as the caller vouches.
         unsafe { load() }.ok_or_else(|| {
             // SAFETY: attached.
             unsafe { PyErr_Clear() };
-            Code::OutOfMemory
+            Status::OutOfMemory
         })
     })
 }
@@ -70,15 +70,16 @@ unsafe fn load() -> Option<Support> {
     // SAFETY: attached; each result is checked before it is passed on, and each reference is kept or let go once.
     unsafe {
         let globals = python::execute(SOURCE)?;
-        let function =
-            |name: &CStr| Object::borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()));
-        let name = |name: &CStr| Object::owned(PyUnicode_InternFromString(name.as_ptr()));
+        let function = |name: &CStr| {
+            Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
+        };
+        let name = |name: &CStr| Bound::from_owned(PyUnicode_InternFromString(name.as_ptr()));
         Some(Support {
             compile: function(c"compile_source")?.into_ptr(),
             describe: function(c"describe")?.into_ptr(),
             bit_length: function(c"bit_length")?.into_ptr(),
             python_get_buffer: PyType_GetSlot(function(c"Buffer")?.as_ptr().cast(), BF_GETBUFFER),
-            builtins: Object::borrowed(PyEval_GetBuiltins())?.into_ptr(),
+            builtins: Bound::from_borrowed(PyEval_GetBuiltins())?.into_ptr(),
             builtins_name: name(c"__builtins__")?.into_ptr(),
             name_name: name(c"__name__")?.into_ptr(),
             main: name(c"__main__")?.into_ptr(),

@@ -10,11 +10,11 @@ use pyo3_ffi::{
     PyUnicode_DecodeUTF16, PyUnicode_GetLength, PyUnicode_Type,
 };
 
-use crate::boundary::status::Code;
-use crate::runtime::once_box::Published;
+use crate::boundary::status::Status;
+use crate::runtime::once_box::OnceBox;
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Held, Object};
+use crate::values::handle::{Bound, Py};
 use crate::values::value::bytes;
 
 /// The most units of UTF-16 that V8 lets a string have.
@@ -75,7 +75,7 @@ pub struct EncodedText {
     /// Where the units are, and how many.
     pub units: Units,
     /// Keeps them alive.
-    _bytes: Held,
+    _bytes: Py,
 }
 
 /// The units of an encoded string.
@@ -98,7 +98,7 @@ impl Text {
         unsafe {
             let characters = PyUnicode_GetLength(object) as usize;
             if characters <= MAX_COPIED_CHARACTERS
-                && let Some(encoded) = Object::owned(PyUnicode_AsUTF8String(object))
+                && let Some(encoded) = Bound::from_owned(PyUnicode_AsUTF8String(object))
             {
                 if let Some(text) = ShortText::new(bytes(encoded.as_ptr())) {
                     return Ok(Self::Short(text));
@@ -122,7 +122,7 @@ impl Text {
                 return Self::utf16(object, characters);
             }
             if characters > MAX_UNITS {
-                return Err(Code::TooLarge.into());
+                return Err(Status::TooLarge.into());
             }
             if fits_latin1(object, characters)
                 && let Some(text) = Self::latin1(object, characters)?
@@ -140,7 +140,7 @@ impl Text {
     unsafe fn latin1(object: *mut PyObject, characters: usize) -> Result<Option<Self>, Failure> {
         // SAFETY: as the caller vouches; the result is owned.
         unsafe {
-            let Some(encoded) = Object::owned(PyUnicode_AsLatin1String(object)) else {
+            let Some(encoded) = Bound::from_owned(PyUnicode_AsLatin1String(object)) else {
                 return not_encodable(characters).map(|()| None);
             };
             let latin1 = bytes(encoded.as_ptr());
@@ -159,15 +159,15 @@ impl Text {
         let (name, errors) = (c"utf-16".as_ptr(), c"surrogatepass".as_ptr());
         // SAFETY: as the caller vouches; the result is owned. Any two bytes are a unit, and their alignment is checked.
         unsafe {
-            let encoded = Object::owned(PyUnicode_AsEncodedString(object, name, errors))
+            let encoded = Bound::from_owned(PyUnicode_AsEncodedString(object, name, errors))
                 .ok_or_else(|| fallible::fetch(characters.saturating_mul(size_of::<u16>())))?;
             let (before, units, after) = bytes(encoded.as_ptr()).align_to::<u16>();
             // The encoding without an order is in that of this machine, and begins with a mark.
             let ([], [0xfeff, units @ ..], []) = (before, units, after) else {
-                return Err(Code::Invalid.into());
+                return Err(Status::Invalid.into());
             };
             if units.len() > MAX_UNITS {
-                return Err(Code::TooLarge.into());
+                return Err(Status::TooLarge.into());
             }
             Ok(Self::Encoded(EncodedText {
                 units: Units::Utf16(units.as_ptr(), units.len()),
@@ -202,21 +202,21 @@ unsafe fn fits_latin1(object: *mut PyObject, characters: usize) -> bool {
     struct SizeOf(*mut PyObject);
     // SAFETY: never freed, and only attached threads call it.
     unsafe impl Sync for SizeOf {}
-    static SIZE_OF: Published<SizeOf> = Published::new();
+    static SIZE_OF: OnceBox<SizeOf> = OnceBox::new();
     // SAFETY: as the caller vouches; results are owned, and what fails is of no interest.
     unsafe {
         let size = SIZE_OF
-            .get_or_make(|| {
+            .get_or_try_init(|| {
                 let kind = (&raw mut PyUnicode_Type).cast();
                 let method = PyObject_GetAttrString(kind, c"__sizeof__".as_ptr());
-                Object::owned(method)
+                Bound::from_owned(method)
                     .map(|it| SizeOf(it.into_ptr()))
                     .ok_or(())
             })
             .ok()
             .and_then(|method| {
                 let null = null_mut::<PyObject>();
-                Object::owned(PyObject_CallFunctionObjArgs(method.0, object, null))
+                Bound::from_owned(PyObject_CallFunctionObjArgs(method.0, object, null))
             })
             .map(|size| PyLong_AsSsize_t(size.as_ptr()) as usize);
         if size.is_none() {
@@ -230,7 +230,7 @@ unsafe fn fits_latin1(object: *mut PyObject, characters: usize) -> bool {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn text(units: &[u16]) -> Result<Object, Failure> {
+pub unsafe fn text(units: &[u16]) -> Result<Bound, Failure> {
     // Named, for otherwise a first U+FEFF would be taken for a mark and lost.
     let mut order = if cfg!(target_endian = "little") {
         -1
@@ -240,7 +240,7 @@ pub unsafe fn text(units: &[u16]) -> Result<Object, Failure> {
     let bytes = size_of_val(units);
     // SAFETY: attached; the units are readable, the name is static.
     unsafe {
-        Object::owned(PyUnicode_DecodeUTF16(
+        Bound::from_owned(PyUnicode_DecodeUTF16(
             units.as_ptr().cast(),
             bytes as isize,
             c"surrogatepass".as_ptr(),
@@ -261,7 +261,7 @@ pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
     // SAFETY: as the caller vouches.
     unsafe {
         // A `bytes` of its own, for `PyUnicode_AsUTF8` would leave a copy in the object for as long as that lives.
-        let encoded = Object::owned(PyUnicode_AsUTF8String(object))?;
+        let encoded = Bound::from_owned(PyUnicode_AsUTF8String(object))?;
         copied_utf8(&encoded)
             .inspect_err(|_| {
                 PyErr_NoMemory();
@@ -275,7 +275,7 @@ pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
 /// # Safety
 /// The thread is attached, and the object is what `PyUnicode_AsUTF8String` returned.
 #[inline]
-unsafe fn copied_utf8(encoded: &Object) -> Result<String, Failure> {
+unsafe fn copied_utf8(encoded: &Bound) -> Result<String, Failure> {
     // SAFETY: as the caller vouches. Checking the UTF-8 again costs more than the copy.
     unsafe { fallible::copied(bytes(encoded.as_ptr())).map(|it| String::from_utf8_unchecked(it)) }
 }

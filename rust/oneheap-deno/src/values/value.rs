@@ -12,21 +12,21 @@ use pyo3_ffi::{
     PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::objects::exporter::{self, Export};
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Held, Object};
+use crate::values::handle::{Bound, Py};
 use crate::values::numpy;
 use crate::values::retained::retained_bytes;
 use crate::values::support::support;
 use crate::values::text::{Text, text};
 
 /// The most bits that V8 lets a bigint have, in whole words.
-const MOST_BITS: i64 = (1 << 30) - 64;
+const MAX_BITS: i64 = (1 << 30) - 64;
 
 /// What JavaScript gives to Python.
-pub enum Argument {
+pub enum IntoPython {
     None,
     Bool(bool),
     Integer(i64),
@@ -37,38 +37,38 @@ pub enum Argument {
     Text(Vec<u16>),
     Bytes(Vec<u8>),
     /// An object that was made for this argument.
-    Made(Held),
-    Object(Arc<Held>),
+    Made(Py),
+    Object(Arc<Py>),
     Block(Export),
 }
 
 /// What Python gives to JavaScript.
-pub enum Answer {
+pub enum FromPython {
     None,
     Bool(bool),
     Integer(i64),
     Float(f64),
-    /// As in [`Argument`].
+    /// As in [`IntoPython`].
     Big(bool, Vec<u64>),
     Text(Text),
     Bytes(Vec<u8>),
     /// An object that has no counterpart, and the size of the memory that it exports, if it does.
-    Object(Held, usize),
+    Object(Py, usize),
     /// A block that comes back: its identity, and the object.
-    Block(f64, Held),
+    Block(f64, Py),
 }
 
-impl Argument {
+impl IntoPython {
     /// The value as a Python object.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
-    pub unsafe fn into_python(self) -> Result<Object, Failure> {
+    pub unsafe fn into_python(self) -> Result<Bound, Failure> {
         // SAFETY: attached; each call gives a new reference or sets an exception.
         unsafe {
             let (object, bytes) = match self {
                 Self::None => return existing(Py_None()),
-                Self::Made(held) => return Ok(held.into_object()),
+                Self::Made(held) => return Ok(held.into_bound()),
                 Self::Object(held) => return existing(held.as_ptr()),
                 Self::Block(export) => return exporter::object(export),
                 Self::Text(units) => return text(&units),
@@ -82,18 +82,18 @@ impl Argument {
                     (object, size_of_val(&words[..]))
                 }
             };
-            Object::owned(object).ok_or_else(|| fallible::fetch(bytes))
+            Bound::from_owned(object).ok_or_else(|| fallible::fetch(bytes))
         }
     }
 }
 
-impl Answer {
+impl FromPython {
     /// A Python object as a value. Objects of the very types that have a counterpart become that; a NumPy scalar with a value
     /// of such a type becomes that value; all others stay objects.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
-    pub unsafe fn from_python(object: Object) -> Result<Self, Failure> {
+    pub unsafe fn extract(object: Bound) -> Result<Self, Failure> {
         // SAFETY: attached; the object is live.
         unsafe {
             if let Some(answer) = singleton(object.as_ptr()) {
@@ -124,10 +124,11 @@ impl Answer {
 ///
 /// # Safety
 /// The thread is attached, and the object is live.
-unsafe fn existing(object: *mut PyObject) -> Result<Object, Failure> {
+unsafe fn existing(object: *mut PyObject) -> Result<Bound, Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
-        Object::borrowed(object).ok_or(Failure::Refused(crate::boundary::status::Code::Invalid))
+        Bound::from_borrowed(object)
+            .ok_or(Failure::Status(crate::boundary::status::Status::Invalid))
     }
 }
 
@@ -135,11 +136,11 @@ unsafe fn existing(object: *mut PyObject) -> Result<Object, Failure> {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Object, Failure> {
+pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Bound, Failure> {
     // SAFETY: as the caller vouches; the slice is readable.
     unsafe {
         let object = PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as isize);
-        Object::owned(object).ok_or_else(|| fallible::fetch(bytes.len()))
+        Bound::from_owned(object).ok_or_else(|| fallible::fetch(bytes.len()))
     }
 }
 
@@ -147,22 +148,22 @@ pub unsafe fn python_bytes(bytes: &[u8]) -> Result<Object, Failure> {
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn kind_of(object: &Object) -> Result<Object, Failure> {
+unsafe fn kind_of(object: &Bound) -> Result<Bound, Failure> {
     // SAFETY: as the caller vouches; the result is owned.
-    unsafe { Object::owned(PyObject_Type(object.as_ptr())).ok_or_else(|| Failure::fetch()) }
+    unsafe { Bound::from_owned(PyObject_Type(object.as_ptr())).ok_or_else(|| Failure::fetch()) }
 }
 
 /// `None`, `True` or `False`; none for other objects.
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn singleton(object: *mut PyObject) -> Option<Answer> {
+unsafe fn singleton(object: *mut PyObject) -> Option<FromPython> {
     // SAFETY: as the caller vouches; the singletons are Python's own, and only their addresses are looked at.
     unsafe {
         if object == Py_None() {
-            return Some(Answer::None);
+            return Some(FromPython::None);
         }
-        (object == Py_True() || object == Py_False()).then(|| Answer::Bool(object == Py_True()))
+        (object == Py_True() || object == Py_False()).then(|| FromPython::Bool(object == Py_True()))
     }
 }
 
@@ -170,7 +171,7 @@ unsafe fn singleton(object: *mut PyObject) -> Option<Answer> {
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and `kind` is the type of the object.
-unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answer>, Failure> {
+unsafe fn simple(object: &Bound, kind: *mut PyTypeObject) -> Result<Option<FromPython>, Failure> {
     let pointer = object.as_ptr();
     // SAFETY: as the caller vouches; of the types only the addresses are looked at.
     unsafe {
@@ -178,13 +179,13 @@ unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answ
             return integer(pointer).map(Some);
         }
         if kind == &raw mut PyFloat_Type {
-            return Ok(Some(Answer::Float(PyFloat_AsDouble(pointer))));
+            return Ok(Some(FromPython::Float(PyFloat_AsDouble(pointer))));
         }
         if kind == &raw mut PyUnicode_Type {
-            return Text::of(pointer).map(|text| Some(Answer::Text(text)));
+            return Text::of(pointer).map(|text| Some(FromPython::Text(text)));
         }
         if kind == &raw mut PyBytes_Type {
-            return fallible::copied(bytes(pointer)).map(|bytes| Some(Answer::Bytes(bytes)));
+            return fallible::copied(bytes(pointer)).map(|bytes| Some(FromPython::Bytes(bytes)));
         }
     }
     Ok(None)
@@ -194,22 +195,22 @@ unsafe fn simple(object: &Object, kind: *mut PyTypeObject) -> Result<Option<Answ
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is an `int`.
-unsafe fn integer(object: *mut PyObject) -> Result<Answer, Failure> {
+unsafe fn integer(object: *mut PyObject) -> Result<FromPython, Failure> {
     let mut overflow = 0;
     // SAFETY: as the caller vouches.
     let small = unsafe { PyLong_AsLongLongAndOverflow(object, &mut overflow) };
     if overflow == 0 {
-        return Ok(Answer::Integer(small));
+        return Ok(FromPython::Integer(small));
     }
     // SAFETY: as the caller vouches; the digits are ASCII, whose UTF-8 is the string itself, which lives until they are parsed.
     unsafe {
         // Looked at first, for the digits of what JavaScript can't have take seconds.
         let bits = bit_length(object)?;
-        if bits > MOST_BITS {
-            return Err(Code::TooLarge.into());
+        if bits > MAX_BITS {
+            return Err(Status::TooLarge.into());
         }
         let out_of_memory = || fallible::fetch(bits as usize / 4);
-        let digits = Object::owned(PyNumber_ToBase(object, 16)).ok_or_else(out_of_memory)?;
+        let digits = Bound::from_owned(PyNumber_ToBase(object, 16)).ok_or_else(out_of_memory)?;
         let mut length = 0;
         let data = PyUnicode_AsUTF8AndSize(digits.as_ptr(), &mut length);
         if data.is_null() {
@@ -226,7 +227,7 @@ unsafe fn integer(object: *mut PyObject) -> Result<Answer, Failure> {
 unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
     // SAFETY: as the caller vouches; the result is an `int` of less than 64 bits.
     unsafe {
-        let bits = Object::owned(PyObject_CallFunctionObjArgs(
+        let bits = Bound::from_owned(PyObject_CallFunctionObjArgs(
             support()?.bit_length,
             object,
             null_mut::<PyObject>(),
@@ -273,7 +274,7 @@ fn hexadecimal(negative: bool, words: &[u64]) -> Result<Vec<u8>, Failure> {
 const DIGITS: usize = 16;
 
 /// The inverse, for what `hex()` gives: `-0x1f`.
-fn parse_hexadecimal(digits: &[u8]) -> Result<Answer, Failure> {
+fn parse_hexadecimal(digits: &[u8]) -> Result<FromPython, Failure> {
     let (negative, digits) = match digits.strip_prefix(b"-") {
         Some(digits) => (true, digits),
         None => (false, digits),
@@ -285,5 +286,5 @@ fn parse_hexadecimal(digits: &[u8]) -> Result<Answer, Failure> {
             word << 4 | u64::from((digit as char).to_digit(16).unwrap_or(0))
         }));
     }
-    Ok(Answer::Big(negative, words))
+    Ok(FromPython::Big(negative, words))
 }

@@ -68,7 +68,7 @@ fn each_is_taken_once<const PARTS: usize>(
         .into_iter()
         .flat_map(|thread| thread.join().unwrap())
         .collect();
-    while list.is_waiting() {
+    while list.has_deferred() {
         let portion = take(&list, most);
         assert!((1..=most).contains(&portion.len()));
         taken.extend(portion);
@@ -133,9 +133,9 @@ fn a_block_is_seen_by_who_stops_looking_or_its_thread_sees_that() {
         });
         looks.store(false, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let is_waiting = list.is_waiting();
+        let has_deferred = list.has_deferred();
         let sees_that = pusher.join().unwrap();
-        assert!(is_waiting || sees_that);
+        assert!(has_deferred || sees_that);
         assert_eq!(take(&list, 1), [0]);
     });
 }

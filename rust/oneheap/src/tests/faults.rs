@@ -26,7 +26,7 @@ fn history(
     let mut live: Vec<Block> = Vec::new();
     // Blocks of Python's, if nothing goes wrong; then all are resized by a detached thread, and by an attached one.
     for place in [true, false, true] {
-        if place != (heap.standing() == crate::standing::Standing::Attached) {
+        if place != (heap.attach_state() == crate::runtime_state::AttachState::Attached) {
             if place {
                 assert!(python.attach())
             } else {

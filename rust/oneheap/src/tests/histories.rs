@@ -7,7 +7,7 @@ use std::thread;
 use fastrand::Rng;
 
 use super::simulated::{Block, LARGEST, Simulated, SimulatedHeap, layout};
-use crate::standing::Standing;
+use crate::runtime_state::AttachState;
 
 const THREADS: usize = if cfg!(miri) { 3 } else { 8 };
 const OPERATIONS: usize = if cfg!(miri) { 150 } else { 8_000 };
@@ -233,7 +233,7 @@ fn python_may_end_and_start_again_meanwhile() {
             wait_until(done, 70);
             python.start();
         });
-        assert_eq!(heap.standing(), Standing::Finalised);
+        assert_eq!(heap.attach_state(), AttachState::Finalised);
         assert_eq!(
             python.system_blocks(),
             0,

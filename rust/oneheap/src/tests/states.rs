@@ -6,8 +6,8 @@ use std::sync::{Arc, Once};
 use std::thread;
 
 use super::simulated::{Block, Simulated, SimulatedHeap, layout};
-use crate::heap::{Counters, PORTION};
-use crate::standing::Standing;
+use crate::heap::{BATCH_BLOCKS, Counters};
+use crate::runtime_state::AttachState;
 
 /// One layout without a header and one with.
 const ALIGNMENTS: [usize; 2] = [8, 64];
@@ -23,7 +23,7 @@ fn blocks(heap: &SimulatedHeap) -> [Block; 2] {
 #[test]
 fn before_python_starts_memory_is_the_systems() {
     let (python, heap) = Simulated::new().heap();
-    assert_eq!(heap.standing(), Standing::Detached);
+    assert_eq!(heap.attach_state(), AttachState::Detached);
     let blocks = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (0, 2));
     blocks.into_iter().for_each(|block| block.free(&heap));
@@ -35,7 +35,7 @@ fn attached_memory_is_pythons() {
     let (python, heap) = Simulated::new().heap();
     python.start();
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Attached);
+    assert_eq!(heap.attach_state(), AttachState::Attached);
     let blocks = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (2, 0));
     blocks.into_iter().for_each(|block| block.free(&heap));
@@ -48,7 +48,7 @@ fn attached_memory_is_pythons() {
 fn detached_memory_is_the_systems() {
     let (python, heap) = Simulated::new().heap();
     python.start();
-    assert_eq!(heap.standing(), Standing::Detached);
+    assert_eq!(heap.attach_state(), AttachState::Detached);
     let blocks = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (0, 2));
     assert_eq!(
@@ -70,7 +70,7 @@ fn in_a_subinterpreter_memory_is_the_systems() {
     let from_main = blocks(&heap);
     python.detach();
     assert!(python.attach_to_subinterpreter());
-    assert_eq!(heap.standing(), Standing::Detached);
+    assert_eq!(heap.attach_state(), AttachState::Detached);
     let from_sub = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (2, 2));
     from_main
@@ -104,16 +104,16 @@ fn pythons_blocks_freed_while_detached_wait_for_an_attached_thread() {
     assert!(python.attach());
     let blocks = blocks(&heap);
     python.detach();
-    assert!(!heap.is_waiting());
+    assert!(!heap.has_deferred());
     blocks.into_iter().for_each(|block| block.free(&heap));
-    assert!(heap.is_waiting());
+    assert!(heap.has_deferred());
     assert_eq!(heap.counters().deferred, 2);
     assert_eq!(heap.drain(), 0, "a detached thread frees nothing");
     assert_eq!(python.python_blocks(), 2);
     assert!(python.attach());
     assert_eq!(heap.drain(), 2);
     assert_eq!(python.python_blocks(), 0);
-    assert!(!heap.is_waiting());
+    assert!(!heap.has_deferred());
     python.detach();
 }
 
@@ -123,18 +123,18 @@ fn deferred_blocks_are_freed_in_portions_by_allocating_freeing_and_resizing() {
     python.start();
     assert!(python.attach());
     let mut kept = block(&heap, 8);
-    let dropped: Vec<Block> = (0..4 * PORTION).map(|_| block(&heap, 8)).collect();
+    let dropped: Vec<Block> = (0..4 * BATCH_BLOCKS).map(|_| block(&heap, 8)).collect();
     python.detach();
     dropped.into_iter().for_each(|block| block.free(&heap));
     assert!(python.attach());
-    assert_eq!(python.python_blocks(), 1 + 4 * PORTION);
+    assert_eq!(python.python_blocks(), 1 + 4 * BATCH_BLOCKS);
     let other = block(&heap, 8);
-    assert_eq!(python.python_blocks(), 2 + 3 * PORTION);
+    assert_eq!(python.python_blocks(), 2 + 3 * BATCH_BLOCKS);
     other.free(&heap);
-    assert_eq!(python.python_blocks(), 1 + 2 * PORTION);
+    assert_eq!(python.python_blocks(), 1 + 2 * BATCH_BLOCKS);
     assert!(kept.realloc(&heap, 200));
-    assert_eq!(python.python_blocks(), 1 + PORTION);
-    assert_eq!(heap.drain(), PORTION);
+    assert_eq!(python.python_blocks(), 1 + BATCH_BLOCKS);
+    assert_eq!(heap.drain(), BATCH_BLOCKS);
     assert_eq!(heap.drain(), 0);
     kept.free(&heap);
     python.detach();
@@ -182,11 +182,11 @@ fn after_finalisation_pythons_blocks_leak_and_memory_is_the_systems() {
         &heap,
         || freed.free(&heap),
         || {
-            assert_eq!(heap.standing(), Standing::Detached);
+            assert_eq!(heap.attach_state(), AttachState::Detached);
             lost.free(&heap);
         },
     );
-    assert_eq!(heap.standing(), Standing::Finalised);
+    assert_eq!(heap.attach_state(), AttachState::Finalised);
     assert_eq!(python.python_blocks(), 2, "`deferred` went with `freed`");
     assert!(resized.realloc(&heap, 1000));
     assert_eq!((python.python_blocks(), python.system_blocks()), (2, 1));
@@ -204,7 +204,7 @@ fn a_second_life_of_python_changes_nothing() {
     python.finalise(&heap, || {}, || {});
     python.start();
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Finalised);
+    assert_eq!(heap.attach_state(), AttachState::Finalised);
     let second_life = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (2, 2));
     first_life
@@ -222,7 +222,7 @@ fn without_a_slot_for_the_exit_callback_memory_is_the_systems() {
     let (python, heap) = Simulated::new().without_exit_slots().heap();
     python.start();
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Detached);
+    assert_eq!(heap.attach_state(), AttachState::Detached);
     let blocks = blocks(&heap);
     assert_eq!((python.python_blocks(), python.system_blocks()), (0, 2));
     blocks.into_iter().for_each(|block| block.free(&heap));
@@ -243,7 +243,7 @@ fn while_one_thread_registers_the_exit_callback_nobody_waits() {
             thread::scope(|scope| {
                 scope.spawn(|| {
                     assert!(registering.attach());
-                    assert_eq!(heap.standing(), Standing::Detached);
+                    assert_eq!(heap.attach_state(), AttachState::Detached);
                     block(&heap, 8).free(&heap);
                     registering.detach();
                 });
@@ -251,7 +251,7 @@ fn while_one_thread_registers_the_exit_callback_nobody_waits() {
         });
     });
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Attached);
+    assert_eq!(heap.attach_state(), AttachState::Attached);
     assert_eq!(heap.counters().system, 2);
     python.detach();
 }
@@ -262,7 +262,7 @@ fn deferred_raw_blocks_are_freed_by_an_attached_thread_and_leak_after_finalisati
     let (python, heap) = Simulated::new().heap();
     python.start();
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Attached);
+    assert_eq!(heap.attach_state(), AttachState::Attached);
     // SAFETY: attached.
     let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
     python.detach();
@@ -274,7 +274,7 @@ fn deferred_raw_blocks_are_freed_by_an_attached_thread_and_leak_after_finalisati
     // SAFETY: as above.
     unsafe { heap.defer(second, 16) };
     assert_eq!(heap.counters().deferred, 1);
-    assert!(!heap.is_waiting());
+    assert!(!heap.has_deferred());
     assert_eq!(python.python_blocks(), 1);
 }
 
@@ -319,14 +319,14 @@ fn what_is_left_of_the_list_counts_with_what_was_freed_until_it_is_emptied() {
     python.start();
     assert!(python.attach());
     let [one, another] = [block(&heap, 8), block(&heap, 8)];
-    let dropped: Vec<Block> = (0..2 * PORTION).map(|_| block(&heap, 8)).collect();
+    let dropped: Vec<Block> = (0..2 * BATCH_BLOCKS).map(|_| block(&heap, 8)).collect();
     python.detach();
     dropped.into_iter().for_each(|block| block.free(&heap));
     assert!(python.attach());
-    assert_eq!(heap.drain(), PORTION);
+    assert_eq!(heap.drain(), BATCH_BLOCKS);
     assert_eq!(heap.counters().emptied, 0);
     python.detach();
-    assert_eq!(reported(|| one.free(&heap)), (2 * PORTION + 1) * 100);
+    assert_eq!(reported(|| one.free(&heap)), (2 * BATCH_BLOCKS + 1) * 100);
     assert!(python.attach());
     while heap.drain() > 0 {}
     python.detach();
@@ -343,7 +343,7 @@ fn a_deferred_raw_block_reports_the_size_it_was_given() {
     heap.on_deferred(|bytes| REPORTED.set(bytes));
     python.start();
     assert!(python.attach());
-    assert_eq!(heap.standing(), Standing::Attached);
+    assert_eq!(heap.attach_state(), AttachState::Attached);
     // SAFETY: attached.
     let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
     python.detach();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use oneheap::{PyMemAllocator, Standing};
+use oneheap::{AttachState, PyMemAllocator};
 
 use crate::crew::{Share, shares};
 use crate::exchange::Exchange;
@@ -23,11 +23,11 @@ const HEIRLOOMS: usize = 500;
 
 /// Which life of Python it is, from 1 on, or 0 if Python is not running. Attached threads hold the lock for reading, and
 /// whoever ends Python takes it for writing: a thread that waits for a GIL that has gone would hang.
-type Life = RwLock<u64>;
+type RuntimeState = RwLock<u64>;
 
 pub fn run(plan: Plan) -> String {
     let exchange = Exchange::new();
-    let life = Life::new(0);
+    let life = RuntimeState::new(0);
     let pace = Pace::default();
     thread::scope(|scope| {
         for share in shares(plan) {
@@ -58,7 +58,7 @@ pub fn run(plan: Plan) -> String {
             *life = 0;
         }
     });
-    assert_eq!(PyMemAllocator::standing(), Standing::Finalised);
+    assert_eq!(PyMemAllocator::attach_state(), AttachState::Finalised);
     exchange.into_values().for_each(|value| value.check());
     format!(", {LIVES} lives of Python")
 }
@@ -94,7 +94,7 @@ impl Pace {
 }
 
 /// One thread's work, attached and detached at random.
-fn work(share: Share, exchange: &Exchange, life: &Life, pace: &Pace) {
+fn work(share: Share, exchange: &Exchange, life: &RuntimeState, pace: &Pace) {
     let mut worker = Worker::new(share.random, exchange);
     let mut left = share.operations;
     while left > 0 {
@@ -109,7 +109,7 @@ fn work(share: Share, exchange: &Exchange, life: &Life, pace: &Pace) {
 }
 
 /// Works attached, if Python runs and isn't ending.
-fn work_attached(worker: &mut Worker, most: u64, life: &Life) -> u64 {
+fn work_attached(worker: &mut Worker, most: u64, life: &RuntimeState) -> u64 {
     let Ok(life) = life.try_read() else {
         return worker.stretch(most);
     };
@@ -121,11 +121,11 @@ fn work_attached(worker: &mut Worker, most: u64, life: &Life) -> u64 {
     // SAFETY: Python runs, in the life in which the state was made, and doesn't end while the lock is held.
     unsafe { attachment.attach() };
     let expected = if *life == 1 {
-        Standing::Attached
+        AttachState::Attached
     } else {
-        Standing::Finalised
+        AttachState::Finalised
     };
-    assert_eq!(PyMemAllocator::standing(), expected);
+    assert_eq!(PyMemAllocator::attach_state(), expected);
     let operations = worker.stretch(most);
     // SAFETY: as above. Python 3.15 doesn't forget the state of a life that is over.
     unsafe { attachment.end() };

@@ -4,7 +4,7 @@ import {
   alloc,
   AllocationError,
   Block,
-  BorrowedError,
+  BlockInUseError,
   free,
   FreedError,
   PyObjectRef,
@@ -198,7 +198,7 @@ const reallocations = [
   defineCase({
     operation,
     variant: "while Python holds the memory",
-    throws: BorrowedError,
+    throws: BlockInUseError,
     prepare: () => held(LENGTH),
     act: ({ block }) => act(block, 300),
     check: ({ block, contents }) => expectContents(block, contents),

@@ -2,7 +2,7 @@
 
 import {
   AllocationError,
-  BorrowedError,
+  BlockInUseError,
   BufferError,
   FreedError,
   LibraryError,
@@ -37,7 +37,7 @@ function pythonError(): PythonError {
 /** The cases of errors. */
 export const CASES: readonly Case<unknown>[] = [
   making("AllocationError", () => new AllocationError(8, "there is none")),
-  making("BorrowedError", () => new BorrowedError(1)),
+  making("BlockInUseError", () => new BlockInUseError(1)),
   making("BufferError", () => new BufferError("no", "format", "x", [1])),
   making("FreedError", () => new FreedError("it was freed")),
   making(

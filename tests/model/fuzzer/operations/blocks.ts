@@ -230,7 +230,7 @@ const resize: Operation = (world, isHostile) => {
         world.hasGarbage || (memory !== undefined && memory.maybeHeld > 0);
       const errors = {
         FreedError: memory === undefined,
-        BorrowedError: mayBeHeld,
+        BlockInUseError: mayBeHeld,
         RangeError: isBad || (isTooMany && type.BYTES_PER_ELEMENT > 4),
         TypeError: isBad,
         AllocationError: isTooMany,
@@ -240,7 +240,7 @@ const resize: Operation = (world, isHostile) => {
       }
       if (outcome.threw) {
         outcome.allow(errors);
-        if (nameIs(outcome.error, "BorrowedError") && !outcome.isDisturbed) {
+        if (nameIs(outcome.error, "BlockInUseError") && !outcome.isDisturbed) {
           const told = (outcome.error as { holders: number }).holders;
           expect(
             told === holders || world.hasGarbage || memory!.maybeHeld > 0 ||
@@ -255,7 +255,7 @@ const resize: Operation = (world, isHostile) => {
       expect(!wasFreed, "a freed block can't be resized");
       expect(
         holders === 0 || outcome.isDisturbed || memory!.maybeReleased > 0,
-        `a BorrowedError, for ${holders} objects hold the memory`,
+        `a BlockInUseError, for ${holders} objects hold the memory`,
       );
       expect(outcome.value === block, "the same block");
       const { buffer } = handle;

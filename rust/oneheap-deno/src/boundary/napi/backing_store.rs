@@ -10,7 +10,7 @@ use std::sync::Arc;
 use napi_sys::{napi_callback_info, napi_detach_arraybuffer, napi_env, napi_value};
 
 use crate::boundary::napi::Env;
-use crate::boundary::status::{Code, crossing, whole};
+use crate::boundary::status::{Status, address_or_status, safe_integer};
 use crate::memory::block::{FinalizerToken, SharedMemory, Slot, TOKENS};
 use crate::memory::external_memory::ExternalMemory;
 
@@ -22,7 +22,10 @@ const TOKEN_BYTES: usize = 1;
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn token(env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn new_finalizer_token(
+    env: napi_env,
+    _info: napi_callback_info,
+) -> napi_value {
     let Some(external) = ExternalMemory::of_isolate() else {
         return null_mut();
     };
@@ -42,7 +45,7 @@ pub unsafe extern "C" fn token(env: napi_env, _info: napi_callback_info) -> napi
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn slot_of(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn slot_address(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
@@ -58,7 +61,7 @@ pub unsafe extern "C" fn slot_of(env: napi_env, info: napi_callback_info) -> nap
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn new_backing_store(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token. The memory is live as long as what is handed over
     // to the backing store.
@@ -95,17 +98,17 @@ pub unsafe extern "C" fn view(env: napi_env, info: napi_callback_info) -> napi_v
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn free(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn free_block(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token.
     unsafe {
         let [token, buffer] = env.arguments::<2>(info);
-        let freed = env.token(token).ok_or(Code::Invalid).and_then(|token| {
+        let freed = env.token(token).ok_or(Status::Invalid).and_then(|token| {
             FinalizerToken::free(token.as_ptr(), || {
                 napi_detach_arraybuffer(env.0, buffer);
             })
         });
-        env.double(freed.map_or_else(Code::as_address, |()| 1.0))
+        env.double(freed.map_or_else(Status::as_f64, |()| 1.0))
     }
 }
 
@@ -114,19 +117,22 @@ pub unsafe extern "C" fn free(env: napi_env, info: napi_callback_info) -> napi_v
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn realloc(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn realloc_block(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles; JavaScript's thread alone uses the token.
     unsafe {
         let [token, buffer, bytes, zeroed] = env.arguments::<4>(info);
-        let bytes = env.number(bytes).ok_or(Code::Invalid).and_then(whole);
+        let bytes = env
+            .number(bytes)
+            .ok_or(Status::Invalid)
+            .and_then(safe_integer);
         let zeroed = env.number(zeroed) == Some(1.0);
-        let resized = env.token(token).ok_or(Code::Invalid).and_then(|token| {
+        let resized = env.token(token).ok_or(Status::Invalid).and_then(|token| {
             FinalizerToken::reallocate(token.as_ptr(), bytes?, zeroed, || {
                 napi_detach_arraybuffer(env.0, buffer);
             })
         });
-        env.double(crossing(resized))
+        env.double(address_or_status(resized))
     }
 }
 
@@ -134,7 +140,7 @@ pub unsafe extern "C" fn realloc(env: napi_env, info: napi_callback_info) -> nap
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn due(env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn report_due(env: napi_env, _info: napi_callback_info) -> napi_value {
     let Some(external) = ExternalMemory::of_isolate() else {
         return null_mut();
     };

@@ -9,25 +9,25 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 use napi_sys::{
-    Status, TypedarrayType, ValueType, napi_create_bigint_int64, napi_create_bigint_words,
-    napi_create_string_utf16, napi_create_typedarray, napi_env, napi_get_typedarray_info,
-    napi_get_value_bigint_words, napi_get_value_bool, napi_value,
+    Status as NapiStatus, TypedarrayType, ValueType, napi_create_bigint_int64,
+    napi_create_bigint_words, napi_create_string_utf16, napi_create_typedarray, napi_env,
+    napi_get_typedarray_info, napi_get_value_bigint_words, napi_get_value_bool, napi_value,
 };
 
 use crate::boundary::napi::Env;
-use crate::boundary::status::{Code, MAX_SAFE_INTEGER};
+use crate::boundary::status::{MAX_SAFE_INTEGER, Status};
 use crate::memory::block::TOKENS;
 use crate::memory::external_memory::ExternalMemory;
 use crate::memory::storage::slab::Slab;
 use crate::objects::borrow::{self, Borrowing, Description, Source};
 use crate::objects::exporter::Export;
 use crate::objects::reference::Reference;
-use crate::runtime::attach::Scope;
+use crate::runtime::attach::AttachGuard;
 use crate::values::failure::{Exception, Failure};
 use crate::values::fallible;
-use crate::values::handle::{Held, Lease};
+use crate::values::handle::{BufferGuard, Py};
 use crate::values::text::Text;
-use crate::values::value::{Answer, Argument, python_bytes};
+use crate::values::value::{FromPython, IntoPython, python_bytes};
 
 /// The size of a reference's buffer, which JavaScript never looks into.
 const REFERENCE_BYTES: usize = 1;
@@ -40,15 +40,15 @@ static REFERENCES: Slab<Reference> = Slab::new();
 #[repr(i32)]
 enum Tag {
     /// An exception: its type, its message, and a reference to what formats its traceback, or null.
-    Raised = 0,
+    Exception = 0,
     /// A code and, if memory is out, how many bytes were asked for.
-    Refused = 1,
+    Status = 1,
     /// A block: its identity, and a reference to the object.
     Block = 2,
     /// A buffer: an `ArrayBuffer`, its element type, whether it is a copy, its format, and its shape.
-    Borrowed = 3,
+    Buffer = 3,
     /// A buffer that can't be shown: why, its format, and its shape.
-    NotShown = 4,
+    BufferError = 4,
 }
 
 /// From this size on, V8 is told of the memory that an object exports.
@@ -75,31 +75,31 @@ impl Env {
         self,
         value: napi_value,
         conversion: Conversion,
-    ) -> Result<Argument, Failure> {
+    ) -> Result<IntoPython, Failure> {
         // SAFETY: as the caller vouches.
         let argument = unsafe {
             match self.kind(value) {
-                ValueType::napi_null => Some(Argument::None),
+                ValueType::napi_null => Some(IntoPython::None),
                 ValueType::napi_boolean => {
                     let mut truth = false;
                     let status = napi_get_value_bool(self.0, value, &mut truth);
-                    (status == Status::napi_ok).then_some(Argument::Bool(truth))
+                    (status == NapiStatus::napi_ok).then_some(IntoPython::Bool(truth))
                 }
                 ValueType::napi_number => self.number(value).map(number),
                 ValueType::napi_bigint => return self.bigint(value),
-                ValueType::napi_string => return self.utf16(value).map(Argument::Text),
+                ValueType::napi_string => return self.utf16(value).map(IntoPython::Text),
                 ValueType::napi_object => return self.object(value, conversion),
                 _ => None,
             }
         };
-        argument.ok_or_else(|| Code::Invalid.into())
+        argument.ok_or_else(|| Status::Invalid.into())
     }
 
     /// A bigint, as a small integer where it is one.
     ///
     /// # Safety
     /// The environment and the value are live.
-    unsafe fn bigint(self, value: napi_value) -> Result<Argument, Failure> {
+    unsafe fn bigint(self, value: napi_value) -> Result<IntoPython, Failure> {
         let (mut negative, mut count) = (0, 0);
         // SAFETY: as the caller vouches. Without a place for the words, this tells how many there are.
         let counted = unsafe {
@@ -116,8 +116,8 @@ impl Env {
                 words.as_mut_ptr(),
             )
         };
-        if counted != Status::napi_ok || read != Status::napi_ok {
-            return Err(Code::Invalid.into());
+        if counted != NapiStatus::napi_ok || read != NapiStatus::napi_ok {
+            return Err(Status::Invalid.into());
         }
         // SAFETY: so many were written, of no more than there is room for.
         unsafe { words.set_len(count.min(words.capacity())) };
@@ -127,9 +127,9 @@ impl Env {
             _ => None,
         };
         Ok(match small {
-            Some(small) if negative != 0 => Argument::Integer(-small),
-            Some(small) => Argument::Integer(small),
-            None => Argument::Big(negative != 0, words),
+            Some(small) if negative != 0 => IntoPython::Integer(-small),
+            Some(small) => IntoPython::Integer(small),
+            None => IntoPython::Big(negative != 0, words),
         })
     }
 
@@ -137,16 +137,20 @@ impl Env {
     ///
     /// # Safety
     /// As for [`argument`](Self::argument).
-    unsafe fn object(self, value: napi_value, conversion: Conversion) -> Result<Argument, Failure> {
+    unsafe fn object(
+        self,
+        value: napi_value,
+        conversion: Conversion,
+    ) -> Result<IntoPython, Failure> {
         // SAFETY: as the caller vouches. JavaScript's thread alone uses the records.
         unsafe {
             if let Some((data, _)) = self.array_buffer(value) {
                 if let Some(reference) = REFERENCES.get(data.cast()) {
                     let held = reference.as_ref().held.clone();
-                    return held.map(Argument::Object).ok_or(Code::Freed.into());
+                    return held.map(IntoPython::Object).ok_or(Status::Freed.into());
                 }
-                let mut token = TOKENS.get(data.cast()).ok_or(Code::Invalid)?;
-                return Export::new(&mut token.as_mut().slot, None, false).map(Argument::Block);
+                let mut token = TOKENS.get(data.cast()).ok_or(Status::Invalid)?;
+                return Export::new(&mut token.as_mut().slot, None, false).map(IntoPython::Block);
             }
             self.bytes_argument(value, conversion)
         }
@@ -160,16 +164,16 @@ impl Env {
         self,
         value: napi_value,
         conversion: Conversion,
-    ) -> Result<Argument, Failure> {
+    ) -> Result<IntoPython, Failure> {
         // SAFETY: as the caller vouches. Attaching and copying run neither JavaScript nor Python code, so the bytes stay where
         // they are; the new object is Python's.
         unsafe {
-            let bytes = self.bytes(value).ok_or(Code::Invalid)?;
+            let bytes = self.bytes(value).ok_or(Status::Invalid)?;
             if conversion == Conversion::Detached || bytes.len() < DIRECT_BYTES {
-                return fallible::copied(bytes).map(Argument::Bytes);
+                return fallible::copied(bytes).map(IntoPython::Bytes);
             }
-            let _attached = Scope::enter()?;
-            python_bytes(bytes).map(|object| Argument::Made(object.into()))
+            let _attached = AttachGuard::enter()?;
+            python_bytes(bytes).map(|object| IntoPython::Made(object.into()))
         }
     }
 
@@ -191,7 +195,7 @@ impl Env {
                 null_mut(),
             )
         };
-        if status != Status::napi_ok || kind != TypedarrayType::uint8_array {
+        if status != NapiStatus::napi_ok || kind != TypedarrayType::uint8_array {
             return None;
         }
         if data.is_null() {
@@ -205,7 +209,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment and the value are live.
-    pub unsafe fn held(self, value: napi_value) -> Option<Arc<Held>> {
+    pub unsafe fn held(self, value: napi_value) -> Option<Arc<Py>> {
         // SAFETY: as the caller vouches.
         unsafe {
             self.reference(value)
@@ -230,7 +234,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn new_reference(self, held: Held, bytes: usize) -> napi_value {
+    pub unsafe fn new_reference(self, held: Py, bytes: usize) -> napi_value {
         let external = ExternalMemory::of_isolate();
         let retained = if bytes >= LARGE_BYTES { bytes } else { 0 };
         if let Some(external) = &external {
@@ -244,7 +248,7 @@ impl Env {
         };
         let Ok(record) = REFERENCES.insert(record) else {
             // SAFETY: as the caller vouches.
-            return unsafe { self.failure(Code::OutOfMemory.into()) };
+            return unsafe { self.failure(Status::OutOfMemory.into()) };
         };
         let address: *mut c_void = record.as_ptr().cast();
         // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until the finalizer takes it.
@@ -255,7 +259,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn outcome(self, outcome: Result<Answer, Failure>) -> napi_value {
+    pub unsafe fn outcome(self, outcome: Result<FromPython, Failure>) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
             match outcome {
@@ -269,40 +273,42 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    unsafe fn answer(self, answer: Answer) -> napi_value {
+    unsafe fn answer(self, answer: FromPython) -> napi_value {
         let mut value = null_mut();
         // SAFETY: as the caller vouches.
         unsafe {
             match answer {
-                Answer::None => return self.null(),
-                Answer::Bool(truth) => return self.boolean(truth),
-                Answer::Float(number) => return self.double(number),
-                Answer::Integer(integer) if is_safe(integer) => return self.double(integer as f64),
-                Answer::Integer(integer) => {
+                FromPython::None => return self.null(),
+                FromPython::Bool(truth) => return self.boolean(truth),
+                FromPython::Float(number) => return self.double(number),
+                FromPython::Integer(integer) if is_safe(integer) => {
+                    return self.double(integer as f64);
+                }
+                FromPython::Integer(integer) => {
                     napi_create_bigint_int64(self.0, integer, &mut value);
                 }
-                Answer::Big(negative, words) => {
+                FromPython::Big(negative, words) => {
                     if let Err(failure) = fallible::probe(size_of_val(&words[..])) {
                         return self.failure(failure);
                     }
                     let sign = negative.into();
                     napi_create_bigint_words(self.0, sign, words.len(), words.as_ptr(), &mut value);
                 }
-                Answer::Text(Text::Short(text)) => return self.string(text.as_str()),
-                Answer::Text(Text::Copied(text)) => return self.string(&text),
-                Answer::Text(Text::Encoded(text)) => match self.encoded(&text) {
-                    Ok(value) if value.is_null() => return self.failure(Code::TooLarge.into()),
+                FromPython::Text(Text::Short(text)) => return self.string(text.as_str()),
+                FromPython::Text(Text::Copied(text)) => return self.string(&text),
+                FromPython::Text(Text::Encoded(text)) => match self.encoded(&text) {
+                    Ok(value) if value.is_null() => return self.failure(Status::TooLarge.into()),
                     Ok(value) => return value,
                     Err(failure) => return self.failure(failure),
                 },
-                Answer::Bytes(bytes) => {
+                FromPython::Bytes(bytes) => {
                     let length = bytes.len();
                     let buffer = self.owned_bytes(bytes);
                     let kind = TypedarrayType::uint8_array;
                     napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
                 }
-                Answer::Object(held, bytes) => return self.new_reference(held, bytes),
-                Answer::Block(identity, held) => {
+                FromPython::Object(held, bytes) => return self.new_reference(held, bytes),
+                FromPython::Block(identity, held) => {
                     return self.tagged(
                         Tag::Block,
                         &[self.double(identity), self.new_reference(held, 0)],
@@ -329,14 +335,12 @@ impl Env {
                     let report =
                         report.map_or_else(|| self.null(), |held| self.new_reference(held, 0));
                     let parts = [self.string(&kind), self.message(&message), report];
-                    self.tagged(Tag::Raised, &parts)
+                    self.tagged(Tag::Exception, &parts)
                 }
-                Failure::Refused(code) => {
-                    self.tagged(Tag::Refused, &[self.double(code.as_address())])
-                }
+                Failure::Status(code) => self.tagged(Tag::Status, &[self.double(code.as_f64())]),
                 Failure::OutOfMemory(bytes) => {
-                    let code = self.double(Code::OutOfMemory.as_address());
-                    self.tagged(Tag::Refused, &[code, self.double(bytes as f64)])
+                    let code = self.double(Status::OutOfMemory.as_f64());
+                    self.tagged(Tag::Status, &[code, self.double(bytes as f64)])
                 }
             }
         }
@@ -386,15 +390,15 @@ impl Env {
                     let is_copy = matches!(source, Source::Copy(_));
                     let buffer = match source {
                         Source::Copy(bytes) => self.owned_bytes(bytes),
-                        Source::Lease(lease) => self.leased_bytes(lease),
+                        Source::BufferGuard(lease) => self.leased_bytes(lease),
                     };
                     let element = self.double(f64::from(element as u8));
                     let is_copy = self.boolean(is_copy);
-                    self.described(Tag::Borrowed, &[buffer, element, is_copy], &description)
+                    self.described(Tag::Buffer, &[buffer, element, is_copy], &description)
                 }
                 borrow::Outcome::Refused(refusal, description) => {
                     let why = self.double(f64::from(refusal as i32));
-                    self.described(Tag::NotShown, &[why], &description)
+                    self.described(Tag::BufferError, &[why], &description)
                 }
             }
         }
@@ -457,7 +461,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    unsafe fn leased_bytes(self, lease: Lease) -> napi_value {
+    unsafe fn leased_bytes(self, lease: BufferGuard) -> napi_value {
         let buffer = lease.buffer();
         let length = buffer.len as usize;
         retain_buffer(length);
@@ -465,7 +469,14 @@ impl Env {
         let data = NonNull::new(buffer.buf).unwrap_or(NonNull::<u64>::dangling().cast());
         let owner = Box::into_raw(Box::new(lease));
         // SAFETY: as the caller vouches; the exporter keeps the memory until the lease is dropped.
-        unsafe { self.external(data.as_ptr(), length, drop_boxed::<Lease>, owner.cast()) }
+        unsafe {
+            self.external(
+                data.as_ptr(),
+                length,
+                drop_boxed::<BufferGuard>,
+                owner.cast(),
+            )
+        }
     }
 }
 
@@ -477,12 +488,12 @@ fn retain_buffer(bytes: usize) {
 }
 
 /// A number is an integer to Python where it is a safe one. Zero with a sign is none.
-fn number(number: f64) -> Argument {
+fn number(number: f64) -> IntoPython {
     let is_integer = number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER;
     if is_integer && !(number == 0.0 && number.is_sign_negative()) {
-        Argument::Integer(number as i64)
+        IntoPython::Integer(number as i64)
     } else {
-        Argument::Float(number)
+        IntoPython::Float(number)
     }
 }
 

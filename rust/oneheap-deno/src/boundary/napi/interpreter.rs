@@ -15,7 +15,7 @@ use pyo3_ffi::{PyDict_Clear, PyObject};
 
 use crate::boundary::napi::Env;
 use crate::boundary::napi::conversion::Conversion;
-use crate::boundary::status::{Code, whole};
+use crate::boundary::status::{Status, safe_integer};
 use crate::memory::block::pointer;
 use crate::memory::element::Element;
 use crate::memory::external_memory::ExternalMemory;
@@ -24,22 +24,22 @@ use crate::objects::exporter::{self, Export};
 use crate::objects::reference::{self, Reference};
 use crate::running::async_exception;
 use crate::running::compiled::Mode;
-use crate::running::completion_queue::{Entry, Inbox};
-use crate::running::interruptible_run::{Turn, carry_out_interrupts};
+use crate::running::completion_queue::{CompletionQueue, Entry};
+use crate::running::interruptible_run::{InterruptibleRun, carry_out_interrupts};
 use crate::running::pool;
-use crate::running::run::{Program, new_scope};
-use crate::runtime::attach::{Scope, disown, with_python};
+use crate::running::run::{self, Program};
+use crate::runtime::attach::{AttachGuard, delete_thread_state, with_python};
 use crate::values::failure::Failure;
 use crate::values::fallible;
-use crate::values::handle::{Held, Object, before_letting_go};
+use crate::values::handle::{Bound, Py, before_own_decrefs};
 use crate::values::support::support;
-use crate::values::value::Answer;
+use crate::values::value::FromPython;
 
 /// `execute(mode, source, scope, names)`: runs code and waits for it.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn run(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
             python(|| {
                 program
                     .run(|code| code())
-                    .and_then(|object| Answer::from_python(object))
+                    .and_then(|object| FromPython::extract(object))
             })
         });
         env.outcome(outcome)
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn execute(env: napi_env, info: napi_callback_info) -> nap
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -76,29 +76,29 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
         let arguments = [mode, source, scope, names];
         let submitted = program(env, arguments, Conversion::Detached).and_then(|program| {
             let inbox = inbox(env, at)?;
-            let run = env.number(run).ok_or(Code::Invalid)? as u32;
-            let turn = Turn::new();
+            let run = env.number(run).ok_or(Status::Invalid)? as u32;
+            let turn = InterruptibleRun::new();
             inbox.expect(Entry::new(run, turn.clone()));
             let receiver = inbox.clone();
             let leaves_objects = program.scope.is_some();
             let submitted = pool::submit(move || {
                 let run_attached = || {
-                    let _attached = Scope::enter_in_turn()?;
+                    let _attached = AttachGuard::enter_in_turn()?;
                     python(|| {
                         // What somebody else has set for this thread is not for this code.
                         async_exception::discard();
                         program
                             .run(|code| turn.take(code))
-                            .and_then(|object| Answer::from_python(object))
+                            .and_then(|object| FromPython::extract(object))
                     })
                 };
                 let outcome = run_attached();
                 let refers_to_objects = matches!(
                     outcome,
-                    Ok(Answer::Object(..) | Answer::Block(..)) | Err(Failure::Raised(_))
+                    Ok(FromPython::Object(..) | FromPython::Block(..)) | Err(Failure::Raised(_))
                 );
                 if leaves_objects || refers_to_objects {
-                    disown();
+                    delete_thread_state();
                 }
                 receiver.put(run, outcome);
                 carry_out_interrupts();
@@ -118,8 +118,11 @@ pub unsafe extern "C" fn start(env: napi_env, info: napi_callback_info) -> napi_
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn new_inbox(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let inbox = Arc::into_raw(Arc::<Inbox>::default());
+pub unsafe extern "C" fn new_completion_queue(
+    env: napi_env,
+    _info: napi_callback_info,
+) -> napi_value {
+    let inbox = Arc::into_raw(Arc::<CompletionQueue>::default());
     // SAFETY: the environment is live. The hook runs on this thread, when no JavaScript runs any more.
     unsafe {
         napi_add_env_cleanup_hook(env, Some(close_inbox), inbox.cast_mut().cast());
@@ -133,14 +136,14 @@ pub unsafe extern "C" fn new_inbox(env: napi_env, _info: napi_callback_info) -> 
 /// The argument is an inbox of [`new_inbox`]; this runs once.
 unsafe extern "C" fn close_inbox(inbox: *mut c_void) {
     // SAFETY: as the caller vouches.
-    unsafe { Arc::from_raw(inbox.cast::<Inbox>()) }.close();
+    unsafe { Arc::from_raw(inbox.cast::<CompletionQueue>()) }.close();
 }
 
-/// `ticket(inbox)`: what `oneheap_wait` is to be called with, once. The same one until it is.
+/// `wait_handle(inbox)`: what `oneheap_wait` is to be called with, once. The same one until it is.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn wait_handle(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
@@ -148,21 +151,23 @@ pub unsafe extern "C" fn ticket(env: napi_env, info: napi_callback_info) -> napi
             return null_mut();
         };
         let address = Arc::as_ptr(&inbox).expose_provenance();
-        if inbox.issue_ticket() {
-            // Whoever waits with the ticket takes over this count.
+        if inbox.wait_handle() {
+            // Whoever waits with the wait_handle takes over this count.
             std::mem::forget(inbox);
         }
         env.double(address as f64)
     }
 }
 
-/// Waits until there is something in the inbox that a ticket is for.
+/// Waits until there is something in the inbox that a wait_handle is for.
 ///
 /// # Safety
-/// The ticket is one of [`ticket`], and used once.
-pub unsafe fn wait(ticket: f64) {
-    let Ok(address) = whole(ticket) else { return };
-    let inbox: *const Inbox = std::ptr::with_exposed_provenance(address);
+/// The wait_handle is one of [`wait_handle`], and used once.
+pub unsafe fn wait(wait_handle: f64) {
+    let Ok(address) = safe_integer(wait_handle) else {
+        return;
+    };
+    let inbox: *const CompletionQueue = std::ptr::with_exposed_provenance(address);
     if !inbox.is_null() {
         // SAFETY: as the caller vouches.
         unsafe { Arc::from_raw(inbox) }.wait();
@@ -173,7 +178,7 @@ pub unsafe fn wait(ticket: f64) {
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn ended(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn next_completion(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
@@ -188,7 +193,7 @@ pub unsafe extern "C" fn ended(env: napi_env, info: napi_callback_info) -> napi_
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn take_result(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
@@ -203,7 +208,7 @@ pub unsafe extern "C" fn take(env: napi_env, info: napi_callback_info) -> napi_v
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn interrupt(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn interrupt_run(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles.
     unsafe {
@@ -219,7 +224,7 @@ pub unsafe extern "C" fn interrupt(env: napi_env, info: napi_callback_info) -> n
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn new_scope(env: napi_env, _info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -228,8 +233,8 @@ pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi
     // SAFETY: Node-API's own handles; the dictionary is made attached.
     unsafe {
         env.outcome(python(|| {
-            let scope = new_scope(support()?).ok_or_else(|| Failure::fetch())?;
-            Ok(Answer::Object(scope.into(), 0))
+            let scope = run::new_scope(support()?).ok_or_else(|| Failure::fetch())?;
+            Ok(FromPython::Object(scope.into(), 0))
         }))
     }
 }
@@ -238,7 +243,7 @@ pub unsafe extern "C" fn scope(env: napi_env, _info: napi_callback_info) -> napi
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn get_item(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -249,7 +254,7 @@ pub unsafe extern "C" fn variable(env: napi_env, info: napi_callback_info) -> na
         let [scope, name] = env.arguments::<2>(info);
         let found = env
             .held(scope)
-            .ok_or_else(|| Failure::from(Code::Invalid))
+            .ok_or_else(|| Failure::from(Status::Invalid))
             .and_then(|scope| {
                 let name = env.utf16(name)?;
                 python(|| reference::variable(&scope, &name))
@@ -275,7 +280,7 @@ pub unsafe extern "C" fn dispose_scope(env: napi_env, info: napi_callback_info) 
             let _ = with_python(move || {
                 PyDict_Clear(scope.as_ptr());
                 // Code that runs on another thread may have it too.
-                drop(Arc::into_inner(scope).map(|scope| scope.into_object()));
+                drop(Arc::into_inner(scope).map(|scope| scope.into_bound()));
             });
         }
     }
@@ -286,7 +291,7 @@ pub unsafe extern "C" fn dispose_scope(env: napi_env, info: napi_callback_info) 
 ///
 /// # Safety
 /// Called by Node-API, with the address of a live object, to which the caller has a reference.
-pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn from_owned_pointer(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -295,7 +300,7 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
     // SAFETY: Node-API's own handles, and as the caller vouches. The object isn't looked at here.
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
-        match Object::owned(pointer(address).cast()) {
+        match Bound::from_owned(pointer(address).cast()) {
             Some(object) => env.new_reference(object.into(), 0),
             None => null_mut(),
         }
@@ -306,7 +311,10 @@ pub unsafe extern "C" fn adopt(env: napi_env, info: napi_callback_info) -> napi_
 ///
 /// # Safety
 /// Called by Node-API, with the address of a live object.
-pub unsafe extern "C" fn share(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn from_borrowed_pointer(
+    env: napi_env,
+    info: napi_callback_info,
+) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -316,9 +324,9 @@ pub unsafe extern "C" fn share(env: napi_env, info: napi_callback_info) -> napi_
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
         let outcome = python(|| {
-            Object::borrowed(pointer(address).cast())
-                .map(|object| Answer::Object(object.into(), 0))
-                .ok_or(Failure::Refused(Code::Invalid))
+            Bound::from_borrowed(pointer(address).cast())
+                .map(|object| FromPython::Object(object.into(), 0))
+                .ok_or(Failure::Status(Status::Invalid))
         });
         env.outcome(outcome)
     }
@@ -352,7 +360,7 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     // SAFETY: Node-API's own handles; called attached.
     unsafe {
         let outcome = env.all_arguments(info).and_then(|(receiver, given)| {
-            let callable = env.held(receiver).ok_or(Code::Invalid)?;
+            let callable = env.held(receiver).ok_or(Status::Invalid)?;
             let mut arguments = fallible::vec_with_capacity(given.len())?;
             for argument in given {
                 arguments.push(env.argument(argument, Conversion::Waits)?);
@@ -367,7 +375,7 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn get_attr(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -378,7 +386,7 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
         let [object, name] = env.arguments::<2>(info);
         let outcome = env
             .held(object)
-            .ok_or_else(|| Failure::from(Code::Invalid))
+            .ok_or_else(|| Failure::from(Status::Invalid))
             .and_then(|object| {
                 let name = env.utf16(name)?;
                 python(|| reference::attribute(&object, &name))
@@ -391,7 +399,7 @@ pub unsafe extern "C" fn attribute(env: napi_env, info: napi_callback_info) -> n
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn str(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -401,7 +409,7 @@ pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi
     unsafe {
         let outcome = match env.held(env.arguments::<1>(info)[0]) {
             Some(object) => python(|| reference::string(&object)),
-            None => Err(Code::Invalid.into()),
+            None => Err(Status::Invalid.into()),
         };
         env.outcome(outcome)
     }
@@ -411,7 +419,7 @@ pub unsafe extern "C" fn string(env: napi_env, info: napi_callback_info) -> napi
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn decref(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles, of which nobody else has this one now; let go attached.
     unsafe {
@@ -419,7 +427,7 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
         let held = reference.and_then(Reference::release);
         // Code that runs on another thread may have it too.
         if let Some(held) = held.and_then(Arc::into_inner) {
-            let _ = with_python(move || drop(held.into_object()));
+            let _ = with_python(move || drop(held.into_bound()));
         }
     }
     null_mut()
@@ -429,13 +437,13 @@ pub unsafe extern "C" fn release(env: napi_env, info: napi_callback_info) -> nap
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn give_back(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn release_buffer(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own handles. V8 lets go of the memory here, unless it has further users.
     unsafe {
         let buffer = env.buffer_of(env.arguments::<1>(info)[0]);
         let bytes = env.array_buffer(buffer).map_or(0, |(_, bytes)| bytes);
-        before_letting_go(|| napi_detach_arraybuffer(env.0, buffer));
+        before_own_decrefs(|| napi_detach_arraybuffer(env.0, buffer));
         if let Some(external) = ExternalMemory::of_isolate() {
             external.release(bytes as i64);
         }
@@ -450,7 +458,7 @@ pub unsafe extern "C" fn give_back(env: napi_env, info: napi_callback_info) -> n
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn to_python(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
@@ -461,13 +469,12 @@ pub unsafe extern "C" fn export(env: napi_env, info: napi_callback_info) -> napi
         let [token, readonly, shape] = env.arguments::<3>(info);
         let exported = env
             .token(token)
-            .ok_or_else(|| Failure::from(Code::Invalid))
+            .ok_or_else(|| Failure::from(Status::Invalid))
             .and_then(|mut token| {
                 let readonly = env.number(readonly) == Some(1.0);
                 Export::new(&mut token.as_mut().slot, extents(env, shape)?, readonly)
             });
-        let object =
-            exported.and_then(|export| python(|| exporter::object(export).map(Held::from)));
+        let object = exported.and_then(|export| python(|| exporter::object(export).map(Py::from)));
         match object {
             Ok(object) => {
                 let address = object.as_ptr().expose_provenance();
@@ -511,7 +518,7 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
             _ => env
                 .held(what)
                 .map(Exporter::Object)
-                .ok_or_else(|| Code::Invalid.into()),
+                .ok_or_else(|| Status::Invalid.into()),
         };
         let outcome =
             source.and_then(|source| python(|| borrow::borrow(&source.object()?, element, copy)));
@@ -524,7 +531,7 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
 
 /// Whose buffer is borrowed.
 enum Exporter {
-    Object(Arc<Held>),
+    Object(Arc<Py>),
     Address(usize),
     Expression(Program),
 }
@@ -534,10 +541,10 @@ impl Exporter {
     ///
     /// # Safety
     /// The thread is attached, no exception is set, and an address is that of a live object.
-    unsafe fn object(self) -> Result<Object, Failure> {
+    unsafe fn object(self) -> Result<Bound, Failure> {
         let borrowed = |object: *mut PyObject| {
             // SAFETY: as the caller vouches.
-            unsafe { Object::borrowed(object) }.ok_or(Failure::Refused(Code::Invalid))
+            unsafe { Bound::from_borrowed(object) }.ok_or(Failure::Status(Status::Invalid))
         };
         match self {
             Self::Object(held) => borrowed(held.as_ptr()),
@@ -569,12 +576,12 @@ unsafe fn program(
         let mode = match env.number(mode) {
             Some(0.0) => Mode::Run,
             Some(1.0) => Mode::Eval,
-            _ => return Err(Code::Invalid.into()),
+            _ => return Err(Status::Invalid.into()),
         };
         let source = env.utf16(source)?;
         let scope = match env.kind(scope) {
             ValueType::napi_undefined => None,
-            _ => Some(env.held(scope).ok_or(Code::Invalid)?),
+            _ => Some(env.held(scope).ok_or(Status::Invalid)?),
         };
         let length = array_length(env, names) / 2;
         let mut pairs = fallible::vec_with_capacity(length as usize)?;
@@ -633,8 +640,8 @@ unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, F
         for index in 0..length {
             let extent = env
                 .number(element(env, shape, index))
-                .ok_or(Code::Invalid)?;
-            extents.push(whole(extent)? as isize);
+                .ok_or(Status::Invalid)?;
+            extents.push(safe_integer(extent)? as isize);
         }
         Ok(Some(extents.into_boxed_slice()))
     }
@@ -644,13 +651,13 @@ unsafe fn extents(env: Env, shape: napi_value) -> Result<Option<Box<[isize]>>, F
 ///
 /// # Safety
 /// The environment and the value are live, and the address is one of this thread's inboxes.
-unsafe fn inbox(env: Env, address: napi_value) -> Result<Arc<Inbox>, Code> {
+unsafe fn inbox(env: Env, address: napi_value) -> Result<Arc<CompletionQueue>, Status> {
     // SAFETY: as the caller vouches; the inbox lives as long as JavaScript's thread, and this counts one more who has it.
     unsafe {
-        let address = whole(env.number(address).ok_or(Code::Invalid)?)?;
-        let inbox: *const Inbox = std::ptr::with_exposed_provenance(address);
+        let address = safe_integer(env.number(address).ok_or(Status::Invalid)?)?;
+        let inbox: *const CompletionQueue = std::ptr::with_exposed_provenance(address);
         if inbox.is_null() {
-            return Err(Code::Invalid);
+            return Err(Status::Invalid);
         }
         Arc::increment_strong_count(inbox);
         Ok(Arc::from_raw(inbox))

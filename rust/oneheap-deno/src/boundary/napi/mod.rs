@@ -13,16 +13,16 @@ use std::ptr::null_mut;
 use std::sync::Once;
 
 use napi_sys::{
-    PropertyAttributes, Status, napi_callback, napi_callback_info, napi_create_array_with_length,
-    napi_create_double, napi_create_external_arraybuffer, napi_create_function,
-    napi_create_string_latin1, napi_create_string_utf8, napi_create_string_utf16,
-    napi_define_properties, napi_env, napi_get_arraybuffer_info, napi_get_boolean,
-    napi_get_cb_info, napi_get_null, napi_get_typedarray_info, napi_get_value_double,
-    napi_get_value_string_utf16, napi_property_descriptor, napi_set_named_property, napi_typeof,
-    napi_value, napi_valuetype,
+    PropertyAttributes, Status as NapiStatus, napi_callback, napi_callback_info,
+    napi_create_array_with_length, napi_create_double, napi_create_external_arraybuffer,
+    napi_create_function, napi_create_string_latin1, napi_create_string_utf8,
+    napi_create_string_utf16, napi_define_properties, napi_env, napi_get_arraybuffer_info,
+    napi_get_boolean, napi_get_cb_info, napi_get_null, napi_get_typedarray_info,
+    napi_get_value_double, napi_get_value_string_utf16, napi_property_descriptor,
+    napi_set_named_property, napi_typeof, napi_value, napi_valuetype,
 };
 
-use crate::boundary::status::Code;
+use crate::boundary::status::Status;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::text::{EncodedText, Units};
@@ -41,37 +41,40 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         napi_sys::setup();
     });
     for (name, callback) in [
-        (c"token", backing_store::token as CallbackFn),
-        (c"slot", backing_store::slot_of),
-        (c"view", backing_store::view),
-        (c"free", backing_store::free),
-        (c"realloc", backing_store::realloc),
-        (c"due", backing_store::due),
+        (
+            c"newFinalizerToken",
+            backing_store::new_finalizer_token as CallbackFn,
+        ),
+        (c"slotAddress", backing_store::slot_address),
+        (c"newBackingStore", backing_store::new_backing_store),
+        (c"freeBlock", backing_store::free_block),
+        (c"reallocBlock", backing_store::realloc_block),
+        (c"reportDue", backing_store::report_due),
         (
             c"reportExternalMemory",
             backing_store::report_external_memory,
         ),
-        (c"stackProver", stack::stack_prover),
+        (c"setStackProver", stack::set_stack_prover),
         (c"ensureStack", stack::ensure_stack),
-        (c"execute", interpreter::execute),
-        (c"start", interpreter::start),
-        (c"inbox", interpreter::new_inbox),
-        (c"ticket", interpreter::ticket),
-        (c"ended", interpreter::ended),
-        (c"take", interpreter::take),
-        (c"interrupt", interpreter::interrupt),
-        (c"scope", interpreter::scope),
-        (c"variable", interpreter::variable),
+        (c"run", interpreter::run),
+        (c"runAsync", interpreter::run_async),
+        (c"newCompletionQueue", interpreter::new_completion_queue),
+        (c"waitHandle", interpreter::wait_handle),
+        (c"nextCompletion", interpreter::next_completion),
+        (c"takeResult", interpreter::take_result),
+        (c"interruptRun", interpreter::interrupt_run),
+        (c"newScope", interpreter::new_scope),
+        (c"getItem", interpreter::get_item),
         (c"disposeScope", interpreter::dispose_scope),
-        (c"adopt", interpreter::adopt),
-        (c"share", interpreter::share),
+        (c"fromOwnedPointer", interpreter::from_owned_pointer),
+        (c"fromBorrowedPointer", interpreter::from_borrowed_pointer),
         (c"address", interpreter::address),
         (c"call", interpreter::call),
-        (c"attribute", interpreter::attribute),
-        (c"string", interpreter::string),
-        (c"release", interpreter::release),
-        (c"giveBack", interpreter::give_back),
-        (c"export", interpreter::export),
+        (c"getAttr", interpreter::get_attr),
+        (c"str", interpreter::str),
+        (c"decref", interpreter::decref),
+        (c"releaseBuffer", interpreter::release_buffer),
+        (c"toPython", interpreter::to_python),
         (c"borrow", interpreter::borrow),
     ] {
         // SAFETY: env and exports are live for the length of this call.
@@ -100,7 +103,7 @@ unsafe fn export(env: napi_env, exports: napi_value, name: &CStr, callback: napi
             &mut function,
         )
     };
-    if made == Status::napi_ok {
+    if made == NapiStatus::napi_ok {
         // SAFETY: all three are live.
         unsafe { napi_set_named_property(env, exports, name.as_ptr(), function) };
     }
@@ -210,7 +213,7 @@ impl Env {
         let mut number = f64::NAN;
         // SAFETY: as the caller vouches.
         let status = unsafe { napi_get_value_double(self.0, value, &mut number) };
-        (status == Status::napi_ok).then_some(number)
+        (status == NapiStatus::napi_ok).then_some(number)
     }
 
     /// The UTF-16 of a string, exactly.
@@ -225,10 +228,10 @@ impl Env {
             // SAFETY: as the caller vouches; there is that much room.
             let status =
                 unsafe { napi_get_value_string_utf16(self.0, value, units, room, &mut length) };
-            if status == Status::napi_ok {
+            if status == NapiStatus::napi_ok {
                 Ok(length)
             } else {
-                Err(Code::Invalid)
+                Err(Status::Invalid)
             }
         };
         let mut units: Vec<u16> = fallible::vec_with_capacity(USUAL)?;
@@ -253,7 +256,7 @@ impl Env {
         let (mut data, mut bytes) = (null_mut(), 0);
         // SAFETY: as the caller vouches.
         let status = unsafe { napi_get_arraybuffer_info(self.0, value, &mut data, &mut bytes) };
-        (status == Status::napi_ok).then_some((data, bytes))
+        (status == NapiStatus::napi_ok).then_some((data, bytes))
     }
 
     /// `null`.
@@ -408,6 +411,6 @@ impl Env {
                 &mut buffer,
             )
         };
-        (status == Status::napi_ok).then_some(buffer)
+        (status == NapiStatus::napi_ok).then_some(buffer)
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ptr::null_mut;
 
 use napi_sys::{
-    Status, napi_call_function, napi_callback_info, napi_create_reference, napi_env,
+    Status as NapiStatus, napi_call_function, napi_callback_info, napi_create_reference, napi_env,
     napi_get_reference_value, napi_get_undefined, napi_ref, napi_throw_range_error, napi_value,
 };
 
@@ -20,7 +20,7 @@ thread_local! {
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn stack_prover(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn set_stack_prover(env: napi_env, info: napi_callback_info) -> napi_value {
     let mut prover = null_mut();
     // SAFETY: Node-API's own handles.
     unsafe { napi_create_reference(env, Env(env).arguments::<1>(info)[0], 1, &mut prover) };
@@ -67,7 +67,7 @@ impl Env {
                 napi_get_undefined(self.0, &mut receiver);
                 napi_call_function(self.0, receiver, prover, 0, [].as_ptr(), &mut result)
             };
-            if status != Status::napi_ok {
+            if status != NapiStatus::napi_ok {
                 // What was thrown, at the end of the stack or by a Worker's end, is pending.
                 return false;
             }

@@ -2,7 +2,7 @@
 //!
 //! Both givers align to [`BASE_ALIGN`]. A *base* is the address they gave, a *pointer* what the allocator hands out.
 //!
-//! - Alignments up to [`UNHEADED_ALIGN`] need no header. A base of Python's is handed out as it is, one of the system's
+//! - Alignments up to [`MAX_HEADERLESS_ALIGN`] need no header. A base of Python's is handed out as it is, one of the system's
 //!   [`SYSTEM_OFFSET`] further on, so the pointer modulo [`BASE_ALIGN`] tells the origin.
 //! - Larger ones have a word in front of the pointer that holds the distance to the base, and the origin in its lowest
 //!   bit (distances are multiples of 16).
@@ -13,10 +13,10 @@ use std::alloc::Layout;
 pub const BASE_ALIGN: usize = 16;
 
 /// The least that Python is asked for: enough for [`BASE_ALIGN`] to hold, and for the link of the deferred list.
-pub const LEAST_BYTES: usize = 16;
+pub const MIN_BYTES: usize = 16;
 
 /// The largest alignment that both `base` and `base + SYSTEM_OFFSET` satisfy.
-const UNHEADED_ALIGN: usize = 8;
+const MAX_HEADERLESS_ALIGN: usize = 8;
 
 /// How far behind its base an unheaded block of the system's starts.
 const SYSTEM_OFFSET: usize = 8;
@@ -33,29 +33,29 @@ pub enum Origin {
 
 /// Whether pointers of this layout have a header word in front of them.
 #[inline]
-pub fn is_headed(layout: Layout) -> bool {
-    layout.align() > UNHEADED_ALIGN
+pub fn has_header(layout: Layout) -> bool {
+    layout.align() > MAX_HEADERLESS_ALIGN
 }
 
-/// Whether a base is aligned as [`place`] needs it. Python's allocators do so, a hook in front of them might not.
+/// Whether a base is aligned as [`write_header`] needs it. Python's allocators do so, a hook in front of them might not.
 #[inline]
-pub fn is_base(base: *mut u8) -> bool {
+pub fn is_aligned_base(base: *mut u8) -> bool {
     base.addr().is_multiple_of(BASE_ALIGN)
 }
 
 /// How many bytes to ask of Python for `layout`; `None` if there are no so many.
 #[inline]
 pub fn python_bytes(layout: Layout) -> Option<usize> {
-    if is_headed(layout) {
+    if has_header(layout) {
         return layout.size().checked_add(layout.align());
     }
-    Some(layout.size().max(LEAST_BYTES))
+    Some(layout.size().max(MIN_BYTES))
 }
 
 /// What to ask of the system for `layout`; `None` if there are no so many bytes.
 #[inline]
 pub fn system_layout(layout: Layout) -> Option<Layout> {
-    let extra = if is_headed(layout) {
+    let extra = if has_header(layout) {
         layout.align()
     } else {
         SYSTEM_OFFSET
@@ -69,8 +69,8 @@ pub fn system_layout(layout: Layout) -> Option<Layout> {
 /// `base` is aligned to [`BASE_ALIGN`] and starts a block of as many bytes as [`python_bytes`] or [`system_layout`] said
 /// for `layout` and `origin`.
 #[inline]
-pub unsafe fn place(base: *mut u8, layout: Layout, origin: Origin) -> *mut u8 {
-    if !is_headed(layout) {
+pub unsafe fn write_header(base: *mut u8, layout: Layout, origin: Origin) -> *mut u8 {
+    if !has_header(layout) {
         return match origin {
             Origin::Python => base,
             // SAFETY: the block has SYSTEM_OFFSET bytes more than the layout's size.
@@ -92,27 +92,27 @@ pub unsafe fn place(base: *mut u8, layout: Layout, origin: Origin) -> *mut u8 {
     }
 }
 
-/// The origin and the base of a pointer: undoes [`place`].
+/// The origin and the base of a pointer: undoes [`write_header`].
 ///
 /// # Safety
-/// `pointer` comes from [`place`] with a layout of the same alignment, and its block is live.
+/// `pointer` comes from [`write_header`] with a layout of the same alignment, and its block is live.
 #[inline]
-pub unsafe fn locate(pointer: *mut u8, layout: Layout) -> (Origin, *mut u8) {
-    if !is_headed(layout) {
-        if is_base(pointer) {
+pub unsafe fn origin_of(pointer: *mut u8, layout: Layout) -> (Origin, *mut u8) {
+    if !has_header(layout) {
+        if is_aligned_base(pointer) {
             return (Origin::Python, pointer);
         }
-        // SAFETY: `place` went this far from the base of a block of the system's.
+        // SAFETY: `write_header` went this far from the base of a block of the system's.
         return (Origin::System, unsafe { pointer.sub(SYSTEM_OFFSET) });
     }
-    // SAFETY: `place` wrote the word.
+    // SAFETY: `write_header` wrote the word.
     let word = unsafe { pointer.cast::<usize>().sub(1).read() };
     let origin = if word & SYSTEM_BIT == 0 {
         Origin::Python
     } else {
         Origin::System
     };
-    // SAFETY: `place` went this far from the base.
+    // SAFETY: `write_header` went this far from the base.
     (origin, unsafe { pointer.sub(word & !SYSTEM_BIT) })
 }
 
@@ -121,15 +121,15 @@ mod tests {
     use super::*;
 
     const SIZES: [usize; 9] = [1, 7, 8, 15, 16, 17, 100, 4096, 5000];
-    const LARGEST_ALIGN: usize = 4096;
-    const LARGEST_BLOCK: usize = 5000 + LARGEST_ALIGN;
+    const MAX_ALIGN: usize = 4096;
+    const MAX_BLOCK_BYTES: usize = 5000 + MAX_ALIGN;
 
     fn layout(size: usize, align: usize) -> Layout {
         Layout::from_size_align(size, align).unwrap()
     }
 
     fn alignments() -> impl Iterator<Item = usize> {
-        (0..=LARGEST_ALIGN.ilog2()).map(|bit| 1 << bit)
+        (0..=MAX_ALIGN.ilog2()).map(|bit| 1 << bit)
     }
 
     fn bytes(layout: Layout, origin: Origin) -> usize {
@@ -141,24 +141,24 @@ mod tests {
 
     #[test]
     fn a_pointer_is_aligned_within_its_block_and_leads_back_to_its_base() {
-        let mut memory = vec![0u128; (LARGEST_BLOCK + LARGEST_ALIGN) / 16];
+        let mut memory = vec![0u128; (MAX_BLOCK_BYTES + MAX_ALIGN) / 16];
         let memory: *mut u8 = memory.as_mut_ptr().cast();
         for origin in [Origin::Python, Origin::System] {
             for align in alignments() {
                 for size in SIZES {
-                    for offset in (0..LARGEST_ALIGN).step_by(if cfg!(miri) { 1008 } else { 16 }) {
+                    for offset in (0..MAX_ALIGN).step_by(if cfg!(miri) { 1008 } else { 16 }) {
                         let layout = layout(size, align);
                         let bytes = bytes(layout, origin);
                         // SAFETY: within the memory.
                         let base = unsafe { memory.add(offset) };
                         // SAFETY: the base is a multiple of 16, and as much memory lies behind.
-                        let pointer = unsafe { place(base, layout, origin) };
+                        let pointer = unsafe { write_header(base, layout, origin) };
                         assert_eq!(pointer.addr() % align, 0);
                         assert!(pointer >= base && pointer.addr() + size <= base.addr() + bytes);
                         // SAFETY: within the block, as just seen.
                         unsafe { pointer.write_bytes(0xFF, size) };
                         // SAFETY: just placed.
-                        assert_eq!(unsafe { locate(pointer, layout) }, (origin, base));
+                        assert_eq!(unsafe { origin_of(pointer, layout) }, (origin, base));
                     }
                 }
             }

@@ -10,13 +10,13 @@ use crate::interpreter::Interpreter;
 ///
 /// ```
 /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
-/// use oneheap::{PyMemAllocator, Standing};
+/// use oneheap::{PyMemAllocator, AttachState};
 ///
 /// // In a process where Python has not been started:
-/// assert_eq!(PyMemAllocator::standing(), Standing::Detached);
+/// assert_eq!(PyMemAllocator::attach_state(), AttachState::Detached);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum AttachState {
     /// Attached to the main interpreter (and holding its GIL, on builds that have one), which will tell before it
     /// ends. Allocations are Python's.
     Attached,
@@ -52,47 +52,47 @@ const FINALISED: u8 = 3;
 ///   it is a double free), and a block doesn't tell which life it is from.
 /// - *In a forked child* the word and the thread's state are those of the thread that forked. A child forked while
 ///   another thread was registering stays `Detached` for ever: slower, and right.
-pub struct Life(AtomicU8);
+pub struct RuntimeState(AtomicU8);
 
-impl Life {
+impl RuntimeState {
     pub const fn new() -> Self {
         Self(AtomicU8::new(UNSET))
     }
 
     /// How the calling thread stands now.
     #[inline]
-    pub fn standing(&self, interpreter: &impl Interpreter) -> Standing {
+    pub fn attach_state(&self, interpreter: &impl Interpreter) -> AttachState {
         // Acquire: what `Interpreter::found` stored before the release of READY is visible.
         match self.0.load(Ordering::Acquire) {
             // SAFETY: READY is only set after `found` has said yes, and the load synchronised with that.
-            READY if unsafe { interpreter.attached() } => Standing::Attached,
+            READY if unsafe { interpreter.attached() } => AttachState::Attached,
             UNSET => self.first_use(interpreter),
-            FINALISED => Standing::Finalised,
-            _ => Standing::Detached,
+            FINALISED => AttachState::Finalised,
+            _ => AttachState::Detached,
         }
     }
 
     /// Nobody is registered for the interpreter's end yet: does it, if the calling thread can.
     #[cold]
-    fn first_use(&self, interpreter: &impl Interpreter) -> Standing {
+    fn first_use(&self, interpreter: &impl Interpreter) -> AttachState {
         // SAFETY: `found` has just said yes on this thread.
         if !interpreter.found() || !unsafe { interpreter.attached() } {
-            return Standing::Detached;
+            return AttachState::Detached;
         }
         if self
             .0
             .compare_exchange(UNSET, REGISTERING, Ordering::Relaxed, Ordering::Relaxed)
             .is_err()
         {
-            return Standing::Detached;
+            return AttachState::Detached;
         }
         // SAFETY: the thread is attached to the main interpreter.
         if !unsafe { interpreter.register_exit() } {
-            return Standing::Detached;
+            return AttachState::Detached;
         }
         // The callback can't have come yet: this thread is attached.
         self.0.store(READY, Ordering::Release);
-        Standing::Attached
+        AttachState::Attached
     }
 
     /// The interpreter's memory can't be used from now on.
