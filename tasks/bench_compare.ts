@@ -2,7 +2,7 @@
  * `deno task bench:compare OLD [--rounds N] [--filter TEXT]`: measures this checkout beside an older one, by this one's
  * benchmarks, and fails where something is slower.
  *
- * Each round starts two processes for each checkout, one pair after the other. In a pair both take turns at each
+ * Each round starts two processes for each checkout, one pair after the other. In a pair the two alternate at each
  * benchmark, and the time of a round is that of the fastest batch. Over all rounds, a benchmark is slower where the whole
  * confidence interval of its median ratio is above 1.03. One that seems so is measured in as many rounds again, for among a
  * hundred benchmarks chance alone has one seem slower now and then; all of its rounds count.
@@ -16,9 +16,9 @@ import { Comparison, NAMES, ratiosOf } from "../bench/compare/comparison.ts";
 import { type Checkout, Layout } from "../bench/compare/layout.ts";
 import {
   BOUND,
-  LEAST_ROUNDS,
+  MAX_ROUNDS,
   medianOf,
-  MOST_ROUNDS,
+  MIN_ROUNDS,
   rankOfLow,
   spreadOf,
   verdictOf,
@@ -53,18 +53,18 @@ Deno.exit(summarize() ? 0 : 1);
 
 function parseArguments(args: readonly string[]): Arguments {
   const folders: string[] = [];
-  let rounds = LEAST_ROUNDS;
+  let rounds = MIN_ROUNDS;
   let filter = "";
-  const given = args.flatMap((it) =>
+  const rest = args.flatMap((it) =>
     it.startsWith("--") && it.includes("=")
       ? [it.slice(0, it.indexOf("=")), it.slice(it.indexOf("=") + 1)]
       : [it]
   );
-  while (given.length > 0) {
-    const argument = given.shift()!;
-    if (argument === "--rounds") rounds = roundsOf(given.shift());
+  while (rest.length > 0) {
+    const argument = rest.shift()!;
+    if (argument === "--rounds") rounds = roundsOf(rest.shift());
     else if (argument === "--filter") {
-      filter = given.shift() ?? refuse("--filter needs a text");
+      filter = rest.shift() ?? refuse("--filter needs a text");
     } else if (argument.startsWith("-")) refuse(`unknown: ${argument}`);
     else folders.push(argument);
   }
@@ -75,12 +75,12 @@ function parseArguments(args: readonly string[]): Arguments {
 function roundsOf(text: string | undefined): number {
   const rounds = Number(text);
   if (
-    Number.isInteger(rounds) && rounds >= LEAST_ROUNDS && rounds <= MOST_ROUNDS
+    Number.isInteger(rounds) && rounds >= MIN_ROUNDS && rounds <= MAX_ROUNDS
   ) return rounds;
   return refuse(
     `--rounds ${
       text ?? ""
-    }: give a whole number from ${LEAST_ROUNDS} to ${MOST_ROUNDS}; fewer rounds tell too little`,
+    }: give a whole number from ${MIN_ROUNDS} to ${MAX_ROUNDS}; fewer rounds show too little`,
   );
 }
 
@@ -198,7 +198,7 @@ function printTable(): void {
   console.log();
 }
 
-/** Tells what is slower and what failed. Whether nothing is or did. */
+/** Prints what is slower and what failed. Returns whether nothing is slower and nothing failed. */
 function summarize(): boolean {
   for (const [name, error] of comparison.onlyNew) {
     console.log(`new: ${name}: OLD can't run it: ${error}`);

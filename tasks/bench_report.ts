@@ -44,7 +44,7 @@ const sections: Section[] = [
   {
     title: "Python",
     note:
-      "Memory is shown and let go again. Element by element, it goes by Python's C API through Deno's FFI, with the calls " +
+      "Memory is shared and released again. Element by element, it goes by Python's C API through Deno's FFI, with the calls " +
       "that deno_python makes for each element.",
     figures: pythonFigures(
       runs,

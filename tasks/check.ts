@@ -1,4 +1,4 @@
-/** `deno task check`: formatting, lints, types, documentation, and the examples in it. Runs all, then tells what failed. */
+/** `deno task check`: formatting, lints, types, documentation, and the examples in it. Runs all of them, then reports those that failed. */
 
 import { assertionFlags } from "./lib/assertions.ts";
 import { build } from "./build.ts";

@@ -1,5 +1,5 @@
 /**
- * `deno task fuzz`: runs the hostile fuzzer of `tests/model/fuzzer` for a while, and tells how many operations it had.
+ * `deno task fuzz`: runs the hostile fuzzer of `tests/model/fuzzer` for a while, and prints how many operations it ran.
  *
  * `--minutes N` (1), or `--operations N` or `--seeds N` instead; `--seed S` begins with that one, else with any; `--jobs N` runs as
  * many processes at a time; `--without KINDS` leaves out kinds of what is hostile, to narrow a failure down: stack, memory,
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-/** A number of the command line; none where it isn't given. */
+/** A number of the command line; undefined where it isn't passed. */
 function number(
   name: "minutes" | "operations" | "seeds" | "seed" | "jobs",
 ): number | undefined {
@@ -31,7 +31,7 @@ function number(
   if (text === undefined) return undefined;
   const value = Number(text);
   if (Number.isFinite(value) && value >= 0) return value;
-  console.error(`--${name} must be a number from 0 on; "${text}" was given`);
+  console.error(`--${name} must be a number from 0 on; "${text}" was passed`);
   Deno.exit(2);
 }
 

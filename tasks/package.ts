@@ -22,7 +22,7 @@ const ROOT = new URL("../", import.meta.url);
 const PREBUILT = "ffi/prebuilt/";
 
 /** The most that a library may take in the package, compressed. */
-const MOST_BYTES = 400 * 1024;
+const MAX_COMPRESSED_BYTES = 400 * 1024;
 
 /** A library that is to be packaged. */
 interface Library {
@@ -57,8 +57,8 @@ export function packageLibraries(folder?: string): readonly Library[] {
 /** A target's library in the folder; the host's is built if it isn't there. */
 function findLibrary(target: Target, folder?: string): string | undefined {
   const name = libraryName(target);
-  const given = `${folder}/${target}/${name}`;
-  if (folder !== undefined && isFile(given)) return given;
+  const prebuilt = `${folder}/${target}/${name}`;
+  if (folder !== undefined && isFile(prebuilt)) return prebuilt;
   if (target !== Deno.build.target) return undefined;
   cargo("build", "--release", "--quiet", "--package", "oneheap-deno");
   return fileURLToPath(new URL(`rust/target/release/${name}`, ROOT));
@@ -78,16 +78,16 @@ function read(target: Target, file: string): Library {
     throw new Error(`${file} has no ${missing}: build it from this checkout`);
   }
   const compressed = compress(contents);
-  if (compressed.length > MOST_BYTES) {
+  if (compressed.length > MAX_COMPRESSED_BYTES) {
     throw new Error(
-      `${file} takes ${compressed.length} bytes compressed, and ${MOST_BYTES} are allowed. Is it built with cargo's ` +
+      `${file} takes ${compressed.length} bytes compressed, and ${MAX_COMPRESSED_BYTES} are allowed. Is it built with cargo's ` +
         "release profile, so stripped and with fat LTO?",
     );
   }
   return { target, contents, compressed };
 }
 
-/** Brotli is slow here and quick where it is unpacked; it takes a sixth less room than deflate. */
+/** Brotli is slow here and quick where it is unpacked; it takes a sixth less space than deflate. */
 function compress(contents: Uint8Array): Uint8Array {
   return brotliCompressSync(contents, {
     params: {

@@ -2,7 +2,7 @@
 
 import { BATCH } from "./benchmark.ts";
 import { BENCHMARKS } from "./benchmarks.ts";
-import type { Answer } from "./messages.ts";
+import type { Reply } from "./messages.ts";
 import type { Layout, Pair, Surroundings } from "./layout.ts";
 import { MeasuredProcess, timeProgram } from "./process.ts";
 import { spreadOf, verdictOf } from "./statistics.ts";
@@ -11,8 +11,8 @@ import { spreadOf, verdictOf } from "./statistics.ts";
 const WARM_UP = 25;
 
 /** How long it is measured at each of a round's turns, in milliseconds, and in how many batches at least. */
-const TURN = 6;
-const LEAST_BATCHES = 3;
+const TURN_MILLISECONDS = 6;
+const MIN_BATCHES = 3;
 
 /** How many processes of each checkout make a round. The fastest counts: a bad layout of its memory slows some. */
 const PROCESSES = 2;
@@ -86,12 +86,12 @@ export class Comparison {
     await using fresh = new MeasuredProcess(surroundings[1]);
     for (const { name, batch = BATCH } of benchmarks) {
       try {
-        const answers = await this.#measure([old, fresh], name, batch);
-        if (this.#fails(name, answers)) {
+        const replies = await this.#measure([old, fresh], name, batch);
+        if (this.#fails(name, replies)) {
           times.delete(name);
           continue;
         }
-        add(times, name, [answers[0].map(timeOf), answers[1].map(timeOf)]);
+        add(times, name, [replies[0].map(timeOf), replies[1].map(timeOf)]);
       } catch (error) {
         throw new Error(`${name}: ${(error as Error).message}`);
       }
@@ -102,22 +102,22 @@ export class Comparison {
     processes: Pair<MeasuredProcess>,
     name: string,
     batch: number,
-  ): Promise<Pair<Answer[]>> {
+  ): Promise<Pair<Reply[]>> {
     const prepare = { ask: "prepare", name, warmUp: WARM_UP } as const;
-    let answers = await this.#inTurns(
+    let replies = await this.#inTurns(
       1,
       (side) => processes[side].ask(prepare),
     );
-    if (answers.every((them) => errorOf(them) === undefined)) {
+    if (replies.every((them) => errorOf(them) === undefined)) {
       // The same on both sides and in all rounds, as the new one's first process has it.
       const size = this.#sizes.get(name) ??
-        sizeFor(timeOf(answers[1][0]), batch);
+        sizeFor(timeOf(replies[1][0]), batch);
       this.#sizes.set(name, size);
       const measure = { ask: "measure", ...size } as const;
-      answers = await this.#inTurns(2, (side) => processes[side].ask(measure));
+      replies = await this.#inTurns(2, (side) => processes[side].ask(measure));
     }
     for (const process of processes) await process.ask({ ask: "finish" });
-    return answers;
+    return replies;
   }
 
   async #measurePrograms(
@@ -132,7 +132,7 @@ export class Comparison {
     }
   }
 
-  #fails(name: string, [old, fresh]: Pair<Answer[]>): boolean {
+  #fails(name: string, [old, fresh]: Pair<Reply[]>): boolean {
     const oldError = errorOf(old);
     const error = errorOf(fresh);
     if ((error ?? oldError) === undefined) return false;
@@ -180,15 +180,18 @@ function sizeFor(
 ): { batches: number; times: number } {
   const times = Math.max(1, Math.round(batch * 1e6 / nanoseconds));
   const milliseconds = times * nanoseconds / 1e6;
-  const batches = Math.max(LEAST_BATCHES, Math.round(TURN / milliseconds));
+  const batches = Math.max(
+    MIN_BATCHES,
+    Math.round(TURN_MILLISECONDS / milliseconds),
+  );
   return { batches, times };
 }
 
-function errorOf(answers: Answer[]): string | undefined {
-  return answers.map((it) => "error" in it ? it.error : undefined)
+function errorOf(replies: Reply[]): string | undefined {
+  return replies.map((it) => "error" in it ? it.error : undefined)
     .find((it) => it !== undefined);
 }
 
-function timeOf(answer: Answer): number {
-  return "nanoseconds" in answer ? answer.nanoseconds : NaN;
+function timeOf(reply: Reply): number {
+  return "nanoseconds" in reply ? reply.nanoseconds : NaN;
 }

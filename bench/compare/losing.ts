@@ -1,5 +1,5 @@
 /**
- * What is lost instead of disposed: each batch ends with V8's collection and what is run after it, so that the time tells
+ * What is lost instead of disposed: each batch ends with V8's collection and what is run after it, so that the time shows
  * what an object costs until it is gone.
  */
 

@@ -1,8 +1,8 @@
 /** What `bench_compare.ts` and the processes that it measures say to each other: a line of JSON each. */
 
-/** What a process is asked. It answers each with one {@linkcode Answer}. */
-export type Question =
-  /** To prepare a benchmark and warm up for so many milliseconds; the answer is a first measurement. */
+/** A request to a process, which replies to each with one {@linkcode Reply}. */
+export type Request =
+  /** To prepare a benchmark and warm up for so many milliseconds; the reply is a first measurement. */
   | { readonly ask: "prepare"; readonly name: string; readonly warmUp: number }
   /** To run so many batches of the prepared benchmark, each of so many iterations. */
   | {
@@ -14,7 +14,7 @@ export type Question =
   | { readonly ask: "finish" };
 
 /** Nanoseconds for an iteration of the fastest batch, or why there are none. */
-export type Answer = { readonly nanoseconds: number } | {
+export type Reply = { readonly nanoseconds: number } | {
   readonly error: string;
 };
 

@@ -1,7 +1,7 @@
 /** The processes that are measured. */
 
 import type { Surroundings } from "./layout.ts";
-import { type Answer, linesOf, type Question } from "./messages.ts";
+import { linesOf, type Reply, type Request } from "./messages.ts";
 
 const PROGRAM = `${import.meta.dirname}/program.ts`;
 
@@ -15,7 +15,7 @@ export class MeasuredProcess implements AsyncDisposable {
   #side: string;
   #child: Deno.ChildProcess;
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  #answers: AsyncGenerator<string>;
+  #replies: AsyncGenerator<string>;
 
   /** Starts it with the checkout's library. */
   constructor({ side, url, seed, env }: Surroundings) {
@@ -33,28 +33,28 @@ export class MeasuredProcess implements AsyncDisposable {
       stderr: "inherit",
     }).spawn();
     this.#writer = this.#child.stdin.getWriter();
-    this.#answers = linesOf(this.#child.stdout);
+    this.#replies = linesOf(this.#child.stdout);
   }
 
   /**
-   * What came of a question.
+   * What came of a request.
    *
-   * @throws {Error} If the process ended or hangs instead of answering.
+   * @throws {Error} If the process ended or hangs instead of replying.
    */
-  async ask(question: Question): Promise<Answer> {
+  async ask(request: Request): Promise<Reply> {
     const deadline = setTimeout(() => this.#child.kill("SIGKILL"), DEADLINE);
     try {
-      const line = JSON.stringify(question) + "\n";
-      // A process that has ended tells by its output's end.
+      const line = JSON.stringify(request) + "\n";
+      // A process that has ended shows by its output's end.
       this.#writer.write(new TextEncoder().encode(line)).catch(() => {});
-      const { value } = await this.#answers.next();
+      const { value } = await this.#replies.next();
       if (value !== undefined) return JSON.parse(value);
     } finally {
       clearTimeout(deadline);
     }
     const { signal, code } = await this.#child.status;
     const end = signal ?? `status ${code}`;
-    throw new Error(`${this.#side} ended with ${end} instead of answering`);
+    throw new Error(`${this.#side} ended with ${end} instead of replying`);
   }
 
   /** Ends the process, and waits for it. */

@@ -1,11 +1,11 @@
 /**
  * The process that is measured: it imports the library whose URL is its argument, and does what its standard input asks.
- * Two of them take turns, one for each checkout, and one waits for its next line while the other measures.
+ * Two of them alternate, one for each checkout, and one waits for its next line while the other measures.
  */
 
 import type { Library, Run } from "./benchmark.ts";
 import { BENCHMARKS } from "./benchmarks.ts";
-import { type Answer, linesOf, type Question } from "./messages.ts";
+import { linesOf, type Reply, type Request } from "./messages.ts";
 
 /** As V8's `--expose-gc` has it. */
 declare const gc: () => void;
@@ -15,18 +15,18 @@ let resources = new DisposableStack();
 let run: Run = () => {};
 
 for await (const line of linesOf(Deno.stdin.readable)) {
-  console.log(JSON.stringify(await answer(JSON.parse(line))));
+  console.log(JSON.stringify(await reply(JSON.parse(line))));
 }
 // A Worker of a failed benchmark would keep the process.
 Deno.exit();
 
-async function answer(question: Question): Promise<Answer> {
+async function reply(request: Request): Promise<Reply> {
   try {
-    switch (question.ask) {
+    switch (request.ask) {
       case "prepare":
-        return { nanoseconds: await prepare(question.name, question.warmUp) };
+        return { nanoseconds: await prepare(request.name, request.warmUp) };
       case "measure":
-        return { nanoseconds: await measure(question.batches, question.times) };
+        return { nanoseconds: await measure(request.batches, request.times) };
       case "finish":
         resources.dispose();
         return { nanoseconds: 0 };
@@ -47,7 +47,7 @@ async function prepare(name: string, warmUp: number): Promise<number> {
   let nanoseconds = await measure(1, 1);
   for (let times = 2; performance.now() < end;) {
     nanoseconds = await measure(1, times);
-    // A batch of several milliseconds tells enough.
+    // A batch of several milliseconds is enough.
     if (nanoseconds * times < 4e6) times *= 2;
   }
   return nanoseconds;

@@ -29,7 +29,7 @@ export const RUNNING: readonly Benchmark[] = [
   onePlusOne,
   attached(onePlusOne),
   {
-    name: "eval, 200 expressions in turn",
+    name: "eval, 200 expressions alternating",
     prepare({ python }) {
       const expressions = Array.from({ length: 200 }, (_, it) => `${it} + 1`);
       let next = 0;
@@ -39,25 +39,25 @@ export const RUNNING: readonly Benchmark[] = [
       });
     },
   },
-  given("two numbers", "a + b", () => ({ a: 1, b: 2.5 })),
-  given("a string", "len(a)", () => ({ a: "forty-two" })),
-  given(
+  passing("two numbers", "a + b", () => ({ a: 1, b: 2.5 })),
+  passing("a string", "len(a)", () => ({ a: "forty-two" })),
+  passing(
     "a string that isn't ASCII",
     "len(a)",
     () => ({ a: "zweiundvierzig ü" }),
   ),
-  given("a bigint", "a > 0", () => ({ a: 2n ** 80n })),
-  given("64 bytes", "len(a)", () => ({ a: new Uint8Array(64) })),
-  given("1 MB of bytes", "len(a)", () => ({ a: new Uint8Array(1e6) })),
-  given("a block", "a is None", ({ alloc }, resources) => ({
+  passing("a bigint", "a > 0", () => ({ a: 2n ** 80n })),
+  passing("64 bytes", "len(a)", () => ({ a: new Uint8Array(64) })),
+  passing("1 MB of bytes", "len(a)", () => ({ a: new Uint8Array(1e6) })),
+  passing("a block", "a is None", ({ alloc }, resources) => ({
     a: resources.use(alloc(Float64Array, 8)),
   })),
-  given("a block with a view", "a is None", ({ alloc }, resources) => {
+  passing("a block with a view", "a is None", ({ alloc }, resources) => {
     const block = resources.use(alloc(Float64Array, 8));
     block.view[0] = 1;
     return { a: block };
   }),
-  given("a reference", "a is None", ({ python }, resources) => ({
+  passing("a reference", "a is None", ({ python }, resources) => ({
     a: resources.use(python.eval("[]") as Reference),
   })),
   {
@@ -76,7 +76,7 @@ export const RUNNING: readonly Benchmark[] = [
   result("16 bytes", "b'0123456789abcdef'"),
   result("1 MB of bytes", "bytes(1_000_000)"),
   {
-    name: "eval gives a list, and it is disposed",
+    name: "eval returns a list, and it is disposed",
     prepare: ({ python }) => repeat(() => dispose(python.eval("[1, 2]"))),
   },
   {
@@ -202,7 +202,7 @@ export const RUNNING: readonly Benchmark[] = [
 ];
 
 /** `eval` with something by name. */
-function given(
+function passing(
   what: string,
   expression: string,
   make: (library: Library, resources: DisposableStack) => Names,
@@ -220,7 +220,7 @@ function given(
 /** `eval` whose result is converted. */
 function result(what: string, expression: string): Benchmark {
   return {
-    name: `eval gives ${what}`,
+    name: `eval returns ${what}`,
     prepare: ({ python }) => repeat(() => keep(python.eval(expression))),
   };
 }

@@ -1,10 +1,10 @@
-/** The statistics of a comparison: the ratios of several rounds, their median and spread, and what they tell. */
+/** The statistics of a comparison: the ratios of several rounds, their median and spread, and the verdict. */
 
-/** Fewer rounds tell too little: an interval of about 95 % would span all of five to eight ratios, the wildest included. */
-export const LEAST_ROUNDS = 9;
+/** Fewer rounds show too little: an interval of about 95 % would span all of five to eight ratios, the wildest included. */
+export const MIN_ROUNDS = 9;
 
 /** More rounds than this take hours. */
-export const MOST_ROUNDS = 999;
+export const MAX_ROUNDS = 999;
 
 /** How much longer the new one may take. */
 export const BOUND = 1.03;
@@ -17,7 +17,7 @@ export interface Spread {
   readonly high: number;
 }
 
-/** What a comparison tells of a benchmark. */
+/** The verdict on a benchmark. */
 export type Verdict = "SLOWER" | "faster" | "as fast" | "undecided";
 
 /**
@@ -39,7 +39,7 @@ export function rankOfLow(count: number): number {
   }
   if (rank > 0) return rank;
   throw new RangeError(
-    `${count} ratios have no interval of 95 %; give 6 or more`,
+    `${count} ratios have no interval of 95 %; pass 6 or more`,
   );
 }
 
@@ -63,8 +63,8 @@ export function medianOf(numbers: readonly number[]): number {
 }
 
 /**
- * What a spread tells: slower, where all of it is above the bound; faster, where all of it is below the bound's inverse; as
- * fast, where none of it is above the bound; else that the rounds don't tell.
+ * The verdict for a spread: slower, where all of it is above the bound; faster, where all of it is below the bound's inverse; as
+ * fast, where none of it is above the bound; else undecided.
  */
 export function verdictOf({ low, high }: Spread): Verdict {
   if (low > BOUND) return "SLOWER";

@@ -97,17 +97,17 @@ async function startWorker(): Promise<Worker> {
     new URL("worker.ts", import.meta.url),
     { type: "module", name: Deno.args[0] },
   );
-  await answer(worker);
+  await reply(worker);
   return worker;
 }
 
 async function finish(worker: Worker, job: Job): Promise<void> {
-  const done = answer(worker);
+  const done = reply(worker);
   worker.postMessage(job);
   await done;
 }
 
-function answer(worker: Worker): Promise<void> {
+function reply(worker: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {

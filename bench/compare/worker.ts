@@ -1,4 +1,4 @@
-/** What a Worker of the comparison does: it imports the library that its name is the URL of, and then what it is told. */
+/** What a Worker of the comparison does: it imports the library that its name is the URL of, and then runs what it is sent. */
 
 /// <reference lib="deno.worker" />
 
@@ -20,7 +20,7 @@ const WORK = {
   },
 };
 
-/** What a Worker is told. It answers when it is done, and first when it has imported the library. */
+/** What is sent to a Worker. It replies when it is done, and first when it has imported the library. */
 export interface Job {
   readonly work: keyof typeof WORK;
   readonly times: number;

@@ -2,7 +2,7 @@
  * An address pair: `malloc`, then `free`, by `raw` and by the functions below it.
  *
  * A pair takes nanoseconds, so each iteration makes many. The loops are written out one by one: V8 calls a foreign
- * function fast only where it knows which one it is.
+ * function fast only where the optimiser has seen which one it is.
  */
 
 import { attach, python, raw } from "../../mod.ts";

@@ -1,8 +1,8 @@
 /**
  * Doubles between TypeScript and Python one at a time, by Python's C API through Deno's FFI: the way without shared memory.
  *
- * The calls for each element are those that deno_python 0.4 makes. Into Python, it has a `FinalizationRegistry` give the
- * element's reference back some time later; here that is done at once. Out of Python, it doesn't give the references to the
+ * The calls for each element are those that deno_python 0.4 makes. Into Python, it has a `FinalizationRegistry` release the
+ * element's reference some time later; here that is done at once. Out of Python, it doesn't give the references to the
  * element and its type back; here that is done, too.
  */
 
@@ -25,7 +25,7 @@ const types = ["type(None)", "bool", "int", "float"].map((type) =>
   python.eval(type) as PyObjectRef
 );
 
-/** Something that stands for a Python object. */
+/** A pointer to a Python object. */
 class Wrapped {
   readonly handle: Deno.PointerValue;
 

@@ -24,7 +24,7 @@ export function markdown(
   return `# Benchmarks
 
 Written by \`deno task bench:report\`. Every ratio is of two average times of one and the same run of \`deno bench\`, and
-every difference of the fastest ones; of ${runs} runs, the middle one is given. ${reached} of ${figures.length} goals are reached.
+every difference of the fastest ones; of ${runs} runs, the middle one is shown. ${reached} of ${figures.length} goals are reached.
 
 ${circumstances.map(([what, value]) => `- ${what}: ${value}`).join("\n")}
 

@@ -101,14 +101,14 @@ function sizes(
   const times = SHARED_SIZES.map(({ label }) =>
     median(runs.map((run) => run.time(bench(label))))
   );
-  const told = SHARED_SIZES.map(({ label }, index) =>
+  const texts = SHARED_SIZES.map(({ label }, index) =>
     `${label}: ${formatTime(times[index])}`
   );
   const [least, most] = [Math.min(...times), Math.max(...times)];
   return {
     what,
     goal: `at most ${formatTime(SHOWN_WITHIN)}, independent of the size`,
-    measured: told.join(", "),
+    measured: texts.join(", "),
     reached: most <= SHOWN_WITHIN && most <= INDEPENDENT * least,
   };
 }

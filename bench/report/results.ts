@@ -17,7 +17,7 @@ interface Output {
 
 /** One run of all benchmarks. */
 export class Results {
-  /** The processor's model, as Deno tells it. */
+  /** The processor's model, as Deno reports it. */
   readonly cpu: string;
   #measured = new Map<string, { avg: number; min: number }>();
 
@@ -31,7 +31,7 @@ export class Results {
 
   /**
    * How long an iteration took, in nanoseconds, on average: the collector's work for many iterations falls on few, so
-   * neither the median nor the fastest tells what they cost.
+   * neither the median nor the fastest shows what they cost.
    *
    * @throws {Error} If there is no such benchmark, or it failed.
    */

@@ -31,7 +31,7 @@ const WORK = {
 /** The name of what is to be done. */
 export type Work = keyof typeof WORK;
 
-/** What a Worker is told. It answers when it is done. */
+/** What is sent to a Worker. It replies when it is done. */
 export interface Job {
   readonly work: Work;
   readonly count: number;

@@ -1,4 +1,4 @@
-/** Workers that allocate when they are told to. */
+/** Workers that allocate on request. */
 
 import type { Job, Work } from "./worker.ts";
 

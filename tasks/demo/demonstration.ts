@@ -10,14 +10,14 @@ import {
   readIntoBlock,
 } from "./streaming.ts";
 
-/** A file up to this size is read several times, and the median told; a larger one once each way. */
+/** A file up to this size is read several times, and the median printed; a larger one once each way. */
 const REPEATED_BYTES = 64 * 1024 * 1024;
 const REPETITIONS = 5;
 
 /** From this size on, a terminal gets a progress bar. */
 const LONG_BYTES = 64 * 1024 * 1024;
 
-const LARGEST_OF_LIBRARY = `
+const LARGEST_SOURCE = `
 import os, sysconfig
 paths = (os.path.join(folder, name) for folder, _, names in os.walk(sysconfig.get_path("stdlib"))
     if "site-packages" not in folder for name in names if name.endswith(".py"))
@@ -25,8 +25,10 @@ largest = max(paths, key=os.path.getsize)
 `;
 
 /** Shows what becomes of a file (by default the largest of Python's standard library); returns the exit status. */
-export async function demonstrate(given: string | undefined): Promise<number> {
-  const path = given ?? largestOfLibrary();
+export async function demonstrate(
+  argument: string | undefined,
+): Promise<number> {
+  const path = argument ?? largestSource();
   const size = sizeOf(path);
   if (size === undefined) return 1;
   console.log(`Python ${python.version}, ${python.library}`);
@@ -37,9 +39,9 @@ export async function demonstrate(given: string | undefined): Promise<number> {
   return isSame ? 0 : 1;
 }
 
-function largestOfLibrary(): string {
+function largestSource(): string {
   using scope = new PythonScope();
-  python.run(LARGEST_OF_LIBRARY, { scope });
+  python.run(LARGEST_SOURCE, { scope });
   return scope.get("largest") as string;
 }
 
@@ -68,7 +70,7 @@ async function showMemory(path: string, size: number): Promise<void> {
   const after = tracedBytes();
   python.run("import tracemalloc; tracemalloc.stop()");
   const more = column(during - before);
-  console.log("Python's traced memory, as tracemalloc tells it");
+  console.log("Python's traced memory, as tracemalloc reports it");
   console.log(`  before                ${column(before)}`);
   console.log(
     `  with the block        ${column(during)}  (${more} more; the block: ${
@@ -106,7 +108,7 @@ async function showSharing(path: string, size: number): Promise<boolean> {
   return isSame;
 }
 
-/** Times the job in Python's heap and in JavaScript's memory, in turn. */
+/** Times the job in Python's heap and in JavaScript's memory, alternating. */
 async function showTimes(path: string, size: number): Promise<void> {
   const repetitions = size <= REPEATED_BYTES ? REPETITIONS : 1;
   const inBlock: number[] = [];
@@ -126,7 +128,7 @@ async function showTimes(path: string, size: number): Promise<void> {
   }
   const how = repetitions === 1
     ? "one run each"
-    : `medians of ${repetitions} runs in turn`;
+    : `medians of ${repetitions} alternating runs`;
   console.log(`Reading and counting it took (${how})`);
   console.log(`  in Python's heap         ${milliseconds(inBlock)}`);
   console.log(`  in JavaScript's memory   ${milliseconds(inArray)}`);

@@ -5,7 +5,7 @@ export function count(number: number): string {
   return number.toLocaleString("en");
 }
 
-/** The same, to stand in a column. */
+/** The same, padded for a column. */
 export function column(number: number): string {
   return count(number).padStart(13);
 }
@@ -15,7 +15,7 @@ export function addressText(address: number): string {
   return `0x${address.toString(16)}`;
 }
 
-/** The median of times in milliseconds, to stand in a column. */
+/** The median of times in milliseconds, padded for a column. */
 export function milliseconds(times: number[], digits = 2): string {
   const sorted = times.toSorted((one, other) => one - other);
   return `${sorted[times.length >> 1].toFixed(digits).padStart(9)} ms`;

@@ -137,7 +137,7 @@ function showTimes(block: Block<Doubles>): void {
       }
     });
   }
-  console.log("How long it takes (medians; the ways take turns)");
+  console.log("How long it takes (medians; the ways alternate)");
   console.log("                       to NumPy    numpy.sqrt          back");
   WAYS.forEach(({ name }, index) => {
     const of = (part: keyof Times) =>

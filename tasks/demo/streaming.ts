@@ -5,7 +5,7 @@ import { alloc, type Block, realloc } from "../../mod.ts";
 /** The memory to begin with; it doubles when it is full. */
 const FIRST_BYTES = 64 * 1024;
 
-/** What is told of the bytes read so far. */
+/** Called with the bytes read so far. */
 export type Progress = (bytes: number) => void;
 
 /** Reads the file into one block, straight into its view, and fits the block to it. The caller owns the block. */

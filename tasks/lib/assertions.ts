@@ -1,4 +1,4 @@
-/** Whether `jsr:@std/assert` can be had here, and what Deno is told where it can't. */
+/** Whether `jsr:@std/assert` can be had here, and the flags for Deno where it can't. */
 
 const ROOT = new URL("../../", import.meta.url);
 

@@ -1,4 +1,4 @@
-/** Jobs that run a few at a time, and the table that tells what came of each. */
+/** Jobs that run a few at a time, and the table of their results. */
 
 /** One thing to do, and the words for it in the table. */
 export interface Job {
@@ -6,7 +6,7 @@ export interface Job {
   readonly subject: string;
   /** What is done with it. */
   readonly activity: string;
-  /** Does it. Resolves to what the table tells about it; throws where it did not pass. */
+  /** Does it. Resolves to what the table shows about it; throws where it did not pass. */
   run(): Promise<string>;
 }
 
@@ -17,7 +17,7 @@ interface Result {
   readonly seconds: number;
 }
 
-/** Runs jobs, at most `limit` at a time, and keeps what came of them. */
+/** Runs jobs, at most `limit` at a time, and keeps their results. */
 export class Schedule {
   #free: number;
   #waiting: (() => void)[] = [];
@@ -71,7 +71,7 @@ export class Schedule {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Hands the place on, or gives it back. */
+  /** Passes the slot to the next job, or frees it. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next();
@@ -79,7 +79,7 @@ export class Schedule {
   }
 }
 
-/** What is told of an error: its message, and a stack only where it is not one of ours. */
+/** What is printed of an error: its message, and a stack only where it is not one of ours. */
 function describe(error: unknown): string {
   if (error instanceof JobError) return error.message;
   return error instanceof Error ? error.stack ?? error.message : String(error);

@@ -1,4 +1,4 @@
-/** What a shared library was built for, as its first bytes tell: enough to notice that two were mixed up. */
+/** What a shared library was built for, as its first bytes say: enough to notice that two were mixed up. */
 
 import type { Target } from "../../ffi/loading/target.ts";
 

@@ -37,7 +37,7 @@ export async function installPackages(packages: string[]): Promise<void> {
 export async function debianMirror(): Promise<string> {
   const mirror = await askForMirror();
   if (mirror) return mirror;
-  // A new machine's apt has not read the lists yet, which tell whose archive it is.
+  // A new machine's apt has not read the lists yet, which say whose archive it is.
   requireRoot("make apt read its lists, which name the mirror");
   await runCommand(["apt-get", "update"], { timeout: TIMEOUT });
   const now = await askForMirror();

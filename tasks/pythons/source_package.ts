@@ -18,7 +18,7 @@ export async function fetchSource(
   return await unpack(folder);
 }
 
-/** The options that give apt lists of its own in the folder: the machine's stay as they are, and no root is needed. */
+/** Returns the options for apt to have its own lists in the folder: the machine's stay as they are, and no root is needed. */
 async function ownLists(folder: string): Promise<string[]> {
   await Deno.mkdir(`${folder}/lists/partial`, { recursive: true });
   const sources = `${folder}/sources.list`;

@@ -7,7 +7,7 @@ import { WITHOUT_LONG_TESTS } from "../lib/long_tests.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** The stress programs; `rust/stress/README.md` tells of them. */
+/** The stress programs; `rust/stress/README.md` describes them. */
 const STRESS = fileURLToPath(new URL("rust/target/release/stress", ROOT));
 
 /** How long the suite may take, and each of the stress programs, in seconds: ten times what they need and more. */

@@ -1,4 +1,4 @@
-/** The version of a Python, as the tasks tell it: `3.13.0`, and `3.13.0t` for a free-threaded build. */
+/** The version of a Python, as the tasks write it: `3.13.0`, and `3.13.0t` for a free-threaded build. */
 
 const QUESTION =
   "import platform, sys; print(platform.python_version() + sys.abiflags)";
