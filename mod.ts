@@ -28,11 +28,8 @@ export {
   type ReallocOptions,
   type ToPythonOptions,
 } from "./ffi/memory/block.ts";
-export {
-  Borrowed,
-  type BorrowOptions,
-  type BorrowSource,
-} from "./ffi/objects/borrow.ts";
+export { Borrowed } from "./ffi/objects/borrowed.ts";
+export type { BorrowOptions, BorrowSource } from "./ffi/running/borrow.ts";
 export {
   AllocationError,
   type Attempt,

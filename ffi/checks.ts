@@ -1,11 +1,8 @@
-/** Checking arguments before they cross, and telling what a code means that came back. */
+/** Checks of arguments, before anything is done with them. */
 
-import { AllocationError, FreedError, LibraryError } from "./errors.ts";
 import { isSafeInteger } from "./intrinsics.ts";
-import { STATUS } from "./boundary/symbols.ts";
-import { describe } from "./elements.ts";
 
-/** A count, size or address that is whole, not negative, and exact as a double; else a `RangeError` that names it. */
+/** Return a count, size or address that is whole, not negative, and exact as a double; else throw a `RangeError` that names it. */
 export function requireSafeInteger(what: string, value: number): number {
   if (isSafeInteger(value) && value >= 0) return value + 0; // -0 becomes 0
   if (typeof value !== "number") {
@@ -18,55 +15,31 @@ export function requireSafeInteger(what: string, value: number): number {
   );
 }
 
-/** The error for a code that came back where an address should have. */
-export function errorForStatus(code: number, requested: number): Error {
-  switch (code) {
-    case STATUS.outOfMemory:
-      return new AllocationError(
-        requested,
-        "Python's allocator is out of memory",
-      );
-    case STATUS.misaligned:
-      return new AllocationError(
-        requested,
-        "an allocator hook in this process gives addresses that are no multiple of 16",
-      );
-    case STATUS.noPython:
-      return new LibraryError(
-        "Python is ending or has ended in this process; it can't be attached to any more",
-      );
-    case STATUS.subinterpreter:
-      return new LibraryError(
-        "This thread is attached to a subinterpreter, whose memory must not meet the main interpreter's. Detach it first",
-      );
-    case STATUS.tooLarge:
-      return new RangeError(
-        "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
-      );
-    case STATUS.freed:
-      return new FreedError(
-        "This object was freed, or its memory was transferred away",
-      );
-    case STATUS.stackEnd:
-      return new RangeError("Maximum call stack size exceeded");
-    case STATUS.inCallback:
-      return new LibraryError(
-        "This thread can't be detached in a callback that Python makes while the thread is attached (ctypes.PYFUNCTYPE): " +
-          "Python would go on detached. Use a callback for which ctypes releases the GIL (CFUNCTYPE)",
-      );
-    case STATUS.busy:
-      return new RangeError(
-        "This block is being resized: a hook of Python's allocator, which runs meanwhile, can't use it",
-      );
-    case STATUS.noThread:
-      return new LibraryError(
-        "No thread could be made for Python code. The system's limit of threads or of memory is reached",
-      );
-    default:
-      return new RangeError(
-        requested === 0
-          ? "The library refused an argument that isn't what it seems to be (a Proxy, say)"
-          : `The library refused the arguments of a request for ${requested} bytes`,
-      );
+/** Return an argument that is a string; else throw a `TypeError` that names it. */
+export function requireString(what: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new TypeError(
+    `The ${what} must be a string; ${describe(value)} was given`,
+  );
+}
+
+/** Return options; throw a `TypeError` for what has no properties. */
+export function requireOptions<Options>(options: Options): Options {
+  if (options !== null) return options;
+  throw new TypeError("The options must be an object; null was given");
+}
+
+/** Return a value as an error message shows it. What runs of the value's own code can't keep the message from being made. */
+export function describe(value: unknown): string {
+  try {
+    if (typeof value === "string") return JSON.stringify(value);
+    if (typeof value === "function") return value.name;
+    if (typeof value === "object" && value !== null) {
+      return `an object (${value.constructor?.name ?? "no class"})`;
+    }
+    if (typeof value === "bigint") return `${value}n`;
+    return String(value);
+  } catch {
+    return "an object (which can't be shown)";
   }
 }

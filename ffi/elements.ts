@@ -1,5 +1,6 @@
 /** The typed arrays, and what the functions that take their constructors accept. */
 
+import { describe } from "./checks.ts";
 import { mapGet } from "./intrinsics.ts";
 
 /**
@@ -101,25 +102,4 @@ export function elementType(type: unknown): ElementType {
   throw new TypeError(
     `The type must be a TypedArray constructor, as Float64Array; ${given} was given`,
   );
-}
-
-/** Options that somebody gave; a `TypeError` for what has no properties. */
-export function requireOptions<Options>(options: Options): Options {
-  if (options !== null) return options;
-  throw new TypeError("The options must be an object; null was given");
-}
-
-/** A value as an error message shows it. What runs of the value's own code can't keep the message from being made. */
-export function describe(value: unknown): string {
-  try {
-    if (typeof value === "string") return JSON.stringify(value);
-    if (typeof value === "function") return value.name;
-    if (typeof value === "object" && value !== null) {
-      return `an object (${value.constructor?.name ?? "no class"})`;
-    }
-    if (typeof value === "bigint") return `${value}n`;
-    return String(value);
-  } catch {
-    return "an object (which can't be shown)";
-  }
 }

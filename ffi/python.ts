@@ -2,15 +2,15 @@
 
 import {
   borrow,
-  type Borrowed,
   type BorrowOptions,
   type BorrowSource,
-} from "./objects/borrow.ts";
+} from "./running/borrow.ts";
+import type { Borrowed } from "./objects/borrowed.ts";
 import { embedded, type EmbeddedPython } from "./loading/native.ts";
 import type { PythonValue } from "./objects/py_object_ref.ts";
 import type { RunOptions } from "./running/options.ts";
 import { execute, start } from "./running/run.ts";
-import { MODE } from "./boundary/symbols.ts";
+import { MODE } from "./boundary/status.ts";
 import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
 
 /**

@@ -1,48 +1,117 @@
-/** What comes back from Python: a failure is thrown, all else is handed on. */
+/** What comes back from native code: a failure is thrown, all else is returned. */
 
-import { errorForStatus } from "../checks.ts";
-import { LazyTraceback, PythonError } from "../errors.ts";
+import {
+  AllocationError,
+  FreedError,
+  LazyTraceback,
+  LibraryError,
+  PythonError,
+} from "../errors.ts";
 import { apply, isArray } from "../intrinsics.ts";
-import { napi } from "../loading/native.ts";
-import { type NativeResult, TAG } from "./symbols.ts";
+import type { NativeResult, NodeApi } from "./node_api.ts";
+import { STATUS, TAG } from "./status.ts";
 
-/** The outcome, unless it is a failure: that is thrown. `cause` is why code was interrupted, if it was. */
+/** The functions that a traceback is formatted by. */
+type TracebackFunctions = Pick<NodeApi, "call" | "decref">;
+
+/** Set when the library is open: these declarations are below what opens it. */
+let native: TracebackFunctions;
+
+/** Set the functions that format the traceback of an exception and release it. */
+export function setTracebackFunctions(functions: TracebackFunctions): void {
+  native = functions;
+}
+
+/** Return the result, unless it is a failure: that is thrown. `cause` is why the code was interrupted, if it was. */
 export function unwrapResult(
-  outcome: NativeResult,
+  result: NativeResult,
   cause?: unknown,
 ): NativeResult {
-  if (!isArray(outcome)) return outcome;
+  if (!isArray(result)) return result;
   // By index: a pattern would run the iterator of arrays, which user code can change.
-  const tag = outcome[0];
+  const tag = result[0];
   if (tag === TAG.exception) {
-    const type = text(outcome[1], "Exception");
+    const type = stringOr(result[1], "Exception");
     // The constructor takes a traceback that is formatted later, too; its type doesn't say so to users.
     throw new PythonError(
       type,
-      text(outcome[2], "<its message can't be told>"),
-      tracebackOf(outcome[3]) as string,
+      stringOr(result[2], "<its message can't be told>"),
+      tracebackOf(result[3]) as string,
       type === "KeyboardInterrupt" && cause !== undefined
         ? { cause }
         : undefined,
     );
   }
   if (tag === TAG.status) {
-    throw errorForStatus(outcome[1] as number, (outcome[2] ?? 0) as number);
+    throw errorForStatus(result[1] as number, (result[2] ?? 0) as number);
   }
-  return outcome;
+  return result;
 }
 
-/** A text of Python's. One that V8 had no memory for is not there. */
-function text(given: unknown, otherwise: string): string {
-  return typeof given === "string" ? given : otherwise;
+/** Return a string of Python's, or another one where V8 had no memory for it. */
+function stringOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
 }
 
-/** What has Python format a traceback; nothing where there was no memory for that. */
+/** Return what has Python format a traceback; an empty one where there was no memory for that. */
 function tracebackOf(report: unknown): unknown {
   if (typeof report !== "object" || report === null) return "";
   const reference = report as ArrayBuffer;
   return new LazyTraceback(() => {
-    const traceback = apply(napi.call, reference, []);
+    const traceback = apply(native.call, reference, []);
     return typeof traceback === "string" ? traceback : undefined;
-  }, () => napi.decref(reference));
+  }, () => native.decref(reference));
+}
+
+/** Return the error for a status that was returned in place of an address. `requested` is how many bytes were asked for; 0 if none. */
+export function errorForStatus(status: number, requested: number): Error {
+  switch (status) {
+    case STATUS.outOfMemory:
+      return new AllocationError(
+        requested,
+        "Python's allocator is out of memory",
+      );
+    case STATUS.misaligned:
+      return new AllocationError(
+        requested,
+        "an allocator hook in this process gives addresses that are no multiple of 16",
+      );
+    case STATUS.noPython:
+      return new LibraryError(
+        "Python is ending or has ended in this process; it can't be attached to any more",
+      );
+    case STATUS.subinterpreter:
+      return new LibraryError(
+        "This thread is attached to a subinterpreter, whose memory must not meet the main interpreter's. Detach it first",
+      );
+    case STATUS.tooLarge:
+      return new RangeError(
+        "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
+      );
+    case STATUS.freed:
+      return new FreedError(
+        "This object was freed, or its memory was transferred away",
+      );
+    case STATUS.stackEnd:
+      return new RangeError("Maximum call stack size exceeded");
+    case STATUS.inCallback:
+      return new LibraryError(
+        "This thread can't be detached in a callback that Python makes while the thread is attached (ctypes.PYFUNCTYPE): " +
+          "Python would go on detached. Use a callback for which ctypes releases the GIL (CFUNCTYPE)",
+      );
+    case STATUS.busy:
+      return new RangeError(
+        "This block is being resized: a hook of Python's allocator, which runs meanwhile, can't use it",
+      );
+    case STATUS.noThread:
+      return new LibraryError(
+        "No thread could be made for Python code. The system's limit of threads or of memory is reached",
+      );
+    default:
+      return new RangeError(
+        requested === 0
+          ? "The library refused an argument that isn't what it seems to be (a Proxy, say)"
+          : `The library refused the arguments of a request for ${requested} bytes`,
+      );
+  }
 }

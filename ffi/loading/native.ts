@@ -22,13 +22,10 @@ import {
   unsupported,
 } from "./find_python.ts";
 import { parseRefusal, refusalError } from "./refused_configuration.ts";
-import {
-  ABI,
-  ABI_SYMBOL,
-  type NodeApi,
-  STATUS,
-  SYMBOLS,
-} from "../boundary/symbols.ts";
+import type { NodeApi } from "../boundary/node_api.ts";
+import { STATUS } from "../boundary/status.ts";
+import { setTracebackFunctions } from "../boundary/result.ts";
+import { ABI, ABI_SYMBOL, SYMBOLS } from "../boundary/symbols.ts";
 import { type Unusable, warningOf } from "./unusable.ts";
 
 /** The functions of the Rust library. */
@@ -75,6 +72,7 @@ export const embedded: EmbeddedPython = describePython(symbols);
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
 napi.setStackProver(proveStack);
+setTracebackFunctions(napi);
 
 /**
  * The library that another thread of this process has started Python with, found without the environment: Python code

@@ -1,12 +1,11 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
 import { alloc, type Block } from "./block.ts";
-import { requireSafeInteger } from "../checks.ts";
+import { requireOptions, requireSafeInteger } from "../checks.ts";
 import { FreedError } from "../errors.ts";
 import { napi } from "../loading/native.ts";
 import {
   elementType,
-  requireOptions,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";

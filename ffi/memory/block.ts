@@ -1,6 +1,7 @@
 /** Blocks: typed memory in Python's heap. */
 
-import { errorForStatus, requireSafeInteger } from "../checks.ts";
+import { errorForStatus, unwrapResult } from "../boundary/result.ts";
+import { describe, requireSafeInteger } from "../checks.ts";
 import { BlockInUseError, FreedError } from "../errors.ts";
 import { reportDue, reportExternalMemory } from "./external_memory.ts";
 import {
@@ -19,11 +20,9 @@ import {
   viewLength,
 } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
-import { register } from "./exported_blocks.ts";
-import { unwrapResult } from "../boundary/result.ts";
-import { STATUS } from "../boundary/symbols.ts";
+import { ExportedBlocks } from "./exported_blocks.ts";
+import { STATUS } from "../boundary/status.ts";
 import {
-  describe,
   type Element,
   type ElementType,
   elementType,
@@ -98,7 +97,7 @@ let create: <A extends TypedArray>(
 export let tokenOf: (block: Block<TypedArray>) => ArrayBuffer;
 
 /** Returns the number by which a block is recognised when it returns from Python; 0 if it has none. */
-export let identityOf: (block: Block<TypedArray>) => number;
+let identityOf: (block: Block<TypedArray>) => number;
 
 /** Whether a value is a block. Neither its prototype nor its class can be mistaken, whoever changes them. */
 export let isBlock: (value: unknown) => value is Block<TypedArray>;
@@ -180,7 +179,7 @@ export class Block<A extends TypedArray> implements Disposable {
       const { buffer, slot } = block.#live();
       if (block.#identity === 0) {
         const identity = symbols.oneheap_block_identity(slot);
-        if (identity !== 0) register(identity, block);
+        if (identity !== 0) exportedBlocks.register(identity, block);
         block.#identity = identity;
       }
       return buffer;
@@ -388,6 +387,10 @@ export class Block<A extends TypedArray> implements Disposable {
     return this.#view = view;
   }
 }
+
+/** The blocks of this thread that were exported to Python. */
+export const exportedBlocks: ExportedBlocks<Block<TypedArray>> =
+  new ExportedBlocks(identityOf);
 
 /** Elements to bytes; a `RangeError` for more than a typed array can have. */
 function byteLength(elementSize: number, length: number): number {

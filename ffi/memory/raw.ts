@@ -1,6 +1,7 @@
 /** Python's memory by address, for code that manages it as C does. */
 
-import { errorForStatus, requireSafeInteger } from "../checks.ts";
+import { errorForStatus } from "../boundary/result.ts";
+import { requireSafeInteger } from "../checks.ts";
 import { symbols } from "../loading/native.ts";
 
 /**

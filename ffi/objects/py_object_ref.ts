@@ -1,21 +1,16 @@
-/** Python's values in JavaScript: what has a counterpart becomes that, everything else a reference to the Python object. */
+/** References to Python objects that have no counterpart in JavaScript. */
 
-import { type Block, isBlock, tokenOf } from "../memory/block.ts";
-import { FreedError } from "../errors.ts";
-import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
-import {
-  apply,
-  isArray,
-  isProxy,
-  isStackEnd,
-  isView,
-  typedArrayName,
-} from "../intrinsics.ts";
-import { napi, symbols } from "../loading/native.ts";
-import { lookup } from "../memory/exported_blocks.ts";
 import { unwrapResult } from "../boundary/result.ts";
-import type { NativeResult, NativeValue } from "../boundary/symbols.ts";
-import { describe, type TypedArray } from "../elements.ts";
+import type { NativeValue } from "../boundary/node_api.ts";
+import { describe, requireString } from "../checks.ts";
+import type { TypedArray } from "../elements.ts";
+import { FreedError } from "../errors.ts";
+import { apply, isStackEnd } from "../intrinsics.ts";
+import { napi, symbols } from "../loading/native.ts";
+import type { Block } from "../memory/block.ts";
+import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
+import { fromNative, toNative } from "../values/conversions.ts";
+import { defineHandles, makeHandle } from "../values/handle.ts";
 
 /**
  * What goes into Python and what comes back.
@@ -52,15 +47,6 @@ export type PythonValue =
   | Block<TypedArray>
   | PyObjectRef;
 
-/** Makes a `PyObjectRef` of a reference's buffer. */
-let create: (reference: ArrayBuffer) => PyObjectRef;
-
-/** The buffer of a `PyObjectRef`; a `FreedError` if it was disposed. */
-export let referenceOf: (object: PyObjectRef) => ArrayBuffer;
-
-/** Whether a value is a `PyObjectRef`, whatever its prototype says. */
-export let isReference: (value: unknown) => value is PyObjectRef;
-
 /** Says to the constructor that its argument is a reference's buffer, which only this module can. */
 const REFERENCE = Symbol();
 
@@ -86,10 +72,12 @@ export class PyObjectRef implements Disposable {
       reference: ArrayBuffer,
       kind: symbol,
     ) => PyObjectRef;
-    create = (reference) => new Own(reference, REFERENCE);
-    referenceOf = (object) => object.#live();
-    isReference = (value): value is PyObjectRef =>
-      typeof value === "object" && value !== null && #reference in value;
+    defineHandles({
+      make: (reference) => new Own(reference, REFERENCE),
+      is: (value) =>
+        typeof value === "object" && value !== null && #reference in value,
+      referenceOf: (handle) => (handle as PyObjectRef).#live(),
+    });
   }
 
   /**
@@ -123,9 +111,9 @@ export class PyObjectRef implements Disposable {
    * ```
    */
   static from(pointer: Deno.PointerObject): PyObjectRef {
-    return create(
+    return makeHandle(
       unwrapResult(napi.fromBorrowedPointer(addressOf(pointer))) as ArrayBuffer,
-    );
+    ) as PyObjectRef;
   }
 
   /** Whether the reference was disposed. */
@@ -152,7 +140,9 @@ export class PyObjectRef implements Disposable {
     for (let index = 0; index < args.length; index++) {
       crossings[index] = toNative(args[index]);
     }
-    return fromNative(apply(napi.call, reference, crossings));
+    return fromNative(
+      apply(napi.call, reference, crossings),
+    ) as PythonValue;
   }
 
   /**
@@ -164,7 +154,7 @@ export class PyObjectRef implements Disposable {
     if (reportDue[0] !== 0) reportExternalMemory();
     return fromNative(
       napi.getAttr(this.#live(), requireString("attribute", attribute)),
-    );
+    ) as PythonValue;
   }
 
   /** The object as Python's `str()` has it. */
@@ -215,60 +205,4 @@ export function addressOf(pointer: unknown): number {
   throw new TypeError(
     `The pointer must be a Deno.PointerObject; ${describe(pointer)} was given`,
   );
-}
-
-/** A string that somebody gave. */
-export function requireString(what: string, value: unknown): string {
-  if (typeof value === "string") return value;
-  throw new TypeError(
-    `The ${what} must be a string; ${describe(value)} was given`,
-  );
-}
-
-/**
- * A value as it crosses to Python; a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
- * of object it is, is asked of private fields and of JavaScript's own functions.
- */
-export function toNative(value: PythonValue): NativeValue {
-  switch (typeof value) {
-    case "string":
-    case "number":
-    case "boolean":
-    case "bigint":
-      return value;
-    case "object":
-      if (value === null) return value;
-      if (isReference(value)) return referenceOf(value);
-      if (isBlock(value)) return tokenOf(value);
-      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
-  }
-  // A Proxy that was revoked is no array to ask for.
-  const isElements = isView(value) || (!isProxy(value) && isArray(value));
-  throw new TypeError(
-    "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
-      `${describe(value)} was given` +
-      (isElements ? ". Give alloc(type, elements)" : "") +
-      (value === undefined ? ". Give null for None" : ""),
-  );
-}
-
-/** What came back, as JavaScript has it; a failure is thrown. */
-export function fromNative(
-  outcome: NativeResult,
-  cause?: unknown,
-): PythonValue {
-  if (typeof outcome !== "object" || outcome === null) return outcome;
-  if (isArray(outcome)) return block(unwrapResult(outcome, cause) as unknown[]);
-  if (isView(outcome)) return outcome as Uint8Array;
-  return create(outcome as ArrayBuffer);
-}
-
-/** A block that returns, or its memory alone. By index: a pattern would run the iterator of arrays, which user code can change. */
-function block(outcome: readonly unknown[]): PythonValue {
-  const identity = outcome[1] as number;
-  const reference = outcome[2];
-  const block = lookup(identity);
-  if (block === undefined) return fromNative(reference as NativeResult);
-  napi.decref(reference as ArrayBuffer);
-  return block;
 }

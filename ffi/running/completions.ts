@@ -6,7 +6,7 @@ import {
   startTimer,
 } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
-import type { NativeResult } from "../boundary/symbols.ts";
+import type { NativeResult } from "../boundary/node_api.ts";
 
 /** A run on a thread of its own. */
 export interface Run {

@@ -10,9 +10,10 @@ import {
   signalReason,
 } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { type PythonValue, toNative } from "../objects/py_object_ref.ts";
-import type { NativeValue } from "../boundary/symbols.ts";
-import { describe, requireOptions } from "../elements.ts";
+import { toNative } from "../values/conversions.ts";
+import type { PythonValue } from "../objects/py_object_ref.ts";
+import type { NativeValue } from "../boundary/node_api.ts";
+import { describe, requireOptions } from "../checks.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**

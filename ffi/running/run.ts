@@ -8,13 +8,11 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
+import { requireString } from "../checks.ts";
 import { napi } from "../loading/native.ts";
-import {
-  fromNative,
-  type PythonValue,
-  requireString,
-} from "../objects/py_object_ref.ts";
-import { MODE, type Mode } from "../boundary/symbols.ts";
+import { fromNative } from "../values/conversions.ts";
+import type { PythonValue } from "../objects/py_object_ref.ts";
+import { MODE, type Mode } from "../boundary/status.ts";
 import {
   forget,
   inboxAddress,
@@ -41,14 +39,16 @@ export function execute(
   requireString("source", source);
   if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
-    return fromNative(napi.run(mode, source, undefined, undefined));
+    return fromNative(
+      napi.run(mode, source, undefined, undefined),
+    ) as PythonValue;
   }
   const { scope, names, signal } = readOptions(options);
   throwIfAborted(signal);
   const dictionary = scope && dictionaryOf(scope);
   return fromNative(
     napi.run(mode, source, dictionary, encodeNames(names)),
-  );
+  ) as PythonValue;
 }
 
 /** Runs code on a thread of its own. What keeps it from that rejects the promise. */
@@ -120,7 +120,7 @@ async function valueOfRun(
     const cause = signal !== undefined && signalAborted(signal)
       ? signalReason(signal)
       : undefined;
-    const value = fromNative(run.outcome!, cause);
+    const value = fromNative(run.outcome!, cause) as PythonValue;
     return mode === MODE.eval ? value : undefined;
   } finally {
     if (signal !== undefined) removeEventListener(signal, "abort", abort);

@@ -2,12 +2,10 @@
 
 import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
+import { requireString } from "../checks.ts";
 import { napi } from "../loading/native.ts";
-import {
-  fromNative,
-  type PythonValue,
-  requireString,
-} from "../objects/py_object_ref.ts";
+import { fromNative } from "../values/conversions.ts";
+import type { PythonValue } from "../objects/py_object_ref.ts";
 import { unwrapResult } from "../boundary/result.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
@@ -57,7 +55,7 @@ export class PythonScope implements Disposable {
   get(name: string): PythonValue | undefined {
     const normal = normalize(requireString("name", name), "NFKC");
     const found = napi.getItem(this.#live(), normal);
-    return found === undefined ? undefined : fromNative(found);
+    return found === undefined ? undefined : fromNative(found) as PythonValue;
   }
 
   /** Releases all variables. Disposing twice does nothing. */

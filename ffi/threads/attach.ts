@@ -1,8 +1,8 @@
 /** Holding the thread attached to Python across many calls. */
 
-import { errorForStatus } from "../checks.ts";
+import { errorForStatus } from "../boundary/result.ts";
 import { napi, symbols } from "../loading/native.ts";
-import { STATUS } from "../boundary/symbols.ts";
+import { STATUS } from "../boundary/status.ts";
 
 /** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
 let begin: (attachment: Attachment, number: number) => Disposable;

@@ -2,15 +2,14 @@
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { napi } from "../../ffi/loading/native.ts";
+import type { NodeApi } from "../../ffi/boundary/node_api.ts";
 import {
-  ABI,
   BUFFER_ERROR_REASON,
   MODE,
-  type NodeApi,
   STATUS,
-  SYMBOLS,
   TAG,
-} from "../../ffi/boundary/symbols.ts";
+} from "../../ffi/boundary/status.ts";
+import { ABI, SYMBOLS } from "../../ffi/boundary/symbols.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
 
 /** A function of the boundary, in Deno's words. */

@@ -1,6 +1,6 @@
 //! What a function of the boundary answers instead of an address.
 
-/// Why a call gave no memory. The numbers stand in `ffi/boundary/symbols.ts` too.
+/// Why a call gave no memory. The numbers stand in `ffi/boundary/status.ts` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {

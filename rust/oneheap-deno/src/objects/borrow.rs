@@ -35,7 +35,7 @@ pub struct Description {
     pub shape: Vec<isize>,
 }
 
-/// Why a buffer can't be shown. The numbers stand in `ffi/boundary/symbols.ts` too.
+/// Why a buffer can't be shown. The numbers stand in `ffi/boundary/status.ts` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum BufferErrorReason {

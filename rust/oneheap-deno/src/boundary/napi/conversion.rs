@@ -35,7 +35,7 @@ const REFERENCE_BYTES: usize = 1;
 /// All references of JavaScript's to Python objects.
 static REFERENCES: Slab<Reference> = Slab::new();
 
-/// What an array that comes back begins with. The numbers stand in `ffi/boundary/symbols.ts` too.
+/// What an array that comes back begins with. The numbers stand in `ffi/boundary/status.ts` too.
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {

@@ -1,4 +1,4 @@
-//! Node-API: the functions that JavaScript gets by it, as `ffi/boundary/symbols.ts` declares them, and the words they are written in.
+//! Node-API: the functions that JavaScript gets by it, as `ffi/boundary/node_api.ts` declares them, and the words they are written in.
 //!
 //! They are what Deno's FFI can't do: make `ArrayBuffer`s that know when they are let go, and take and give any JavaScript
 //! value. Each thread that opens the library gets functions of its own.

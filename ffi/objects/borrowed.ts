@@ -1,57 +1,21 @@
 /** Memory of Python objects, shown to JavaScript where it is. */
 
-import { BufferError, type BufferErrorReason, FreedError } from "../errors.ts";
-import { freeze } from "../intrinsics.ts";
-import { napi } from "../loading/native.ts";
-import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
-import {
-  addressOf,
-  isReference,
-  type PyObjectRef,
-  referenceOf,
-} from "./py_object_ref.ts";
-import { unwrapResult } from "../boundary/result.ts";
-import {
-  encodeNames,
-  readNames,
-  readScope,
-  type RunOptions,
-} from "../running/options.ts";
-import { dictionaryOf } from "../running/scope.ts";
-import { BUFFER_ERROR_REASON, TAG } from "../boundary/symbols.ts";
+import type { NativeResult } from "../boundary/node_api.ts";
+import { BUFFER_ERROR_REASON, TAG } from "../boundary/status.ts";
+import { describe } from "../checks.ts";
 import {
   CONSTRUCTORS,
-  describe,
-  elementType,
-  requireOptions,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
-
-/**
- * What {@linkcode Python.borrow} can be told.
- *
- * @example
- * ```ts
- * import { type BorrowOptions, python } from "@oneheap/oneheap";
- *
- * const copied: BorrowOptions = { copy: true };
- * using bytes = python.borrow("b'constant'", copied);
- * console.log(bytes.view.length, bytes.copied); // 8 true
- * ```
- */
-export interface BorrowOptions extends Pick<RunOptions, "scope" | "names"> {
-  /**
-   * Copies what can't be shown where it is: memory that is read-only, not in C order, or not aligned. Without it, that is a
-   * `BufferError`.
-   */
-  copy?: boolean;
-}
+import { BufferError, type BufferErrorReason, FreedError } from "../errors.ts";
+import { freeze } from "../intrinsics.ts";
+import { napi } from "../loading/native.ts";
 
 /** What the constructor is called with. `private` is a word of TypeScript's alone. */
 const OWN = Symbol();
 
-/** Gives `borrow` the constructor, which is nobody else's to call. */
+/** Calls the constructor, which nobody else can. */
 let create: <A extends TypedArray>(
   view: A,
   shape: readonly number[],
@@ -127,79 +91,39 @@ export class Borrowed<A extends TypedArray> implements Disposable {
   }
 }
 
-/**
- * What memory can be borrowed from: a reference to a Python object, a pointer to one (deno_python's `PyObject.handle`), or an
- * expression.
- *
- * @example
- * ```ts
- * import { type BorrowSource, python } from "@oneheap/oneheap";
- *
- * const lengthOf = (source: BorrowSource) => {
- *   using borrowed = python.borrow(source);
- *   return borrowed.view.length;
- * };
- * console.log(lengthOf("bytearray(8)")); // 8
- * ```
- */
-export type BorrowSource = PyObjectRef | Deno.PointerObject | string;
-
-/** Borrows the memory of a Python object, shown as `type` or as its format tells. */
-export function borrow<A extends TypedArray>(
-  source: BorrowSource,
+/** Return the memory that native code has borrowed; throw a `BufferError` where no typed array of that `type` can show it. */
+export function borrowedOf<A extends TypedArray>(
+  result: NativeResult,
   type: TypedArrayConstructor<A> | undefined,
-  options: BorrowOptions = {},
 ): Borrowed<A> {
-  const element = type && elementType(type).number;
-  if (reportDue[0] !== 0) reportExternalMemory();
-  const { copy, scope, names } = requireOptions(options);
-  const entries = readNames(names);
-  const readFrom = readScope(scope);
-  const what = encodeSource(source);
-  const outcome = unwrapResult(
-    napi.borrow(
-      element,
-      copy ? 1 : 0,
-      what,
-      readFrom && dictionaryOf(readFrom),
-      encodeNames(entries),
-    ),
-  );
-  const answer = outcome as unknown[];
-  if (answer[0] === TAG.bufferError) throw refusal(answer, type);
-  const Shown = CONSTRUCTORS[answer[2] as number] as TypedArrayConstructor<A>;
+  const parts = result as unknown[];
+  if (parts[0] === TAG.bufferError) throw bufferErrorOf(parts, type);
+  const Shown = CONSTRUCTORS[parts[2] as number] as TypedArrayConstructor<A>;
   return create(
-    new Shown(answer[1] as ArrayBuffer),
-    shapeOf(answer, 5),
-    answer[4] as string,
-    answer[3] as boolean,
+    new Shown(parts[1] as ArrayBuffer),
+    shapeOf(parts, 5),
+    parts[4] as string,
+    parts[3] as boolean,
   );
 }
 
-/** The shape at the end of an array from native code. By index: a pattern would run the iterator of arrays, which user code can change. */
-function shapeOf(answer: unknown[], start: number): readonly number[] {
+/** Return the shape at the end of an array from native code. By index: a pattern would run the iterator of arrays, which user code can change. */
+function shapeOf(parts: unknown[], start: number): readonly number[] {
   const shape: number[] = [];
-  for (let index = start; index < answer.length; index++) {
-    shape[index - start] = answer[index] as number;
+  for (let index = start; index < parts.length; index++) {
+    shape[index - start] = parts[index] as number;
   }
   return freeze(shape);
 }
 
-/** The source as it crosses. */
-function encodeSource(source: BorrowSource): string | ArrayBuffer | number {
-  if (typeof source === "string") return source;
-  if (isReference(source)) return referenceOf(source);
-  return addressOf(source);
-}
-
-/** The error for a buffer that can't be shown: why, its format and its shape come after the tag. */
-function refusal(
-  answer: unknown[],
+/** Return the error for a buffer that can't be shown: why, its format and its shape come after the tag. */
+function bufferErrorOf(
+  parts: unknown[],
   type: { readonly name: string } | undefined,
 ): BufferError {
-  const reason = REASONS[answer[1] as number];
-  const format = answer[2] as string;
-  const extents = shapeOf(answer, 3);
+  const reason = REASONS[parts[1] as number];
+  const format = parts[2] as string;
+  const extents = shapeOf(parts, 3);
   const what = `The buffer of format ${describe(format)} and shape [${
     extents.join(", ")
   }]`;

@@ -1,0 +1,46 @@
+/** The numbers that stand for something on both sides; a test compares them with those in Rust. */
+
+/** The status that a function returns in place of an address or of 1. */
+export const STATUS = {
+  outOfMemory: 0,
+  invalid: -1,
+  noPython: -2,
+  misaligned: -3,
+  subinterpreter: -4,
+  blockInUse: -5,
+  noThread: -6,
+  tooLarge: -7,
+  freed: -8,
+  stackEnd: -9,
+  inCallback: -10,
+  busy: -11,
+} as const;
+
+/** What an array that comes by Node-API begins with. */
+export const TAG = {
+  /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
+  exception: 0,
+  /** A code and, if memory is out, how many bytes were asked for. */
+  status: 1,
+  /** A block that comes back: its identity, and a reference to the Python object. */
+  block: 2,
+  /** A buffer of a Python object: an `ArrayBuffer`, its element type, whether it is a copy, its format, and its shape. */
+  buffer: 3,
+  /** A buffer that can't be shown: why, its format, and its shape. */
+  bufferError: 4,
+} as const;
+
+/** Why a buffer can't be shown. */
+export const BUFFER_ERROR_REASON = {
+  format: 1,
+  element: 2,
+  strides: 3,
+  readOnly: 4,
+  alignment: 5,
+} as const;
+
+/** What kind of Python code it is: statements, or one expression. */
+export const MODE = { run: 0, eval: 1 } as const;
+
+/** A kind of Python code. */
+export type Mode = typeof MODE[keyof typeof MODE];

@@ -1,0 +1,57 @@
+/** Conversions between values of JavaScript and what crosses to Python and back. */
+
+import type { NativeResult, NativeValue } from "../boundary/node_api.ts";
+import { unwrapResult } from "../boundary/result.ts";
+import { describe } from "../checks.ts";
+import { isArray, isProxy, isView, typedArrayName } from "../intrinsics.ts";
+import { napi } from "../loading/native.ts";
+import { exportedBlocks, isBlock, tokenOf } from "../memory/block.ts";
+import { isHandle, makeHandle, referenceOf } from "./handle.ts";
+
+/**
+ * Return a value as it crosses to Python; throw a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
+ * of object it is, is asked of private fields and of JavaScript's own functions.
+ */
+export function toNative(value: unknown): NativeValue {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+    case "bigint":
+      return value;
+    case "object":
+      if (value === null) return value;
+      if (isHandle(value)) return referenceOf(value);
+      if (isBlock(value)) return tokenOf(value);
+      if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
+  }
+  // A Proxy that was revoked is no array to ask for.
+  const isElements = isView(value) || (!isProxy(value) && isArray(value));
+  throw new TypeError(
+    "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
+      `${describe(value)} was given` +
+      (isElements ? ". Give alloc(type, elements)" : "") +
+      (value === undefined ? ". Give null for None" : ""),
+  );
+}
+
+/** Return a native result as JavaScript has it, a `PythonValue`; throw a failure. `cause` is why the code was interrupted, if it was. */
+export function fromNative(
+  result: NativeResult,
+  cause?: unknown,
+): unknown {
+  if (typeof result !== "object" || result === null) return result;
+  if (isArray(result)) return blockOf(unwrapResult(result, cause) as unknown[]);
+  if (isView(result)) return result as Uint8Array;
+  return makeHandle(result as ArrayBuffer);
+}
+
+/** Return the block of this thread that comes back, or a handle of its Python object. By index: a pattern would run the iterator of arrays, which user code can change. */
+function blockOf(result: readonly unknown[]): unknown {
+  const identity = result[1] as number;
+  const reference = result[2];
+  const block = exportedBlocks.lookup(identity);
+  if (block === undefined) return fromNative(reference as NativeResult);
+  napi.decref(reference as ArrayBuffer);
+  return block;
+}

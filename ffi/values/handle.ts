@@ -1,0 +1,28 @@
+/**
+ * Handles: objects that own a reference to a Python object. Their class, `PyObjectRef`, is of a layer above, which defines here how
+ * a handle is made and recognised.
+ */
+
+/** What the conversions need of the class of handles. */
+export interface HandleClass {
+  /** Make a handle that takes ownership of a reference's buffer. */
+  make(reference: ArrayBuffer): object;
+  /** Return whether a value is a handle, whatever its prototype says. */
+  is(value: unknown): boolean;
+  /** Return the buffer of a handle's reference; throw a `FreedError` if the handle was disposed. */
+  referenceOf(handle: object): ArrayBuffer;
+}
+
+/** Make a handle that takes ownership of a reference's buffer. */
+export let makeHandle: HandleClass["make"];
+
+/** Return whether a value is a handle, whatever its prototype says. */
+export let isHandle: HandleClass["is"];
+
+/** Return the buffer of a handle's reference; throw a `FreedError` if the handle was disposed. */
+export let referenceOf: HandleClass["referenceOf"];
+
+/** Define the class of handles. */
+export function defineHandles(functions: HandleClass): void {
+  ({ make: makeHandle, is: isHandle, referenceOf } = functions);
+}
