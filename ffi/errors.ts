@@ -3,6 +3,7 @@
  * works where `Error.prototype` is frozen or has setters.
  */
 
+import { MAX_SHOWN_UNITS } from "./limits.ts";
 import { apply, isStackEnd } from "./intrinsics.ts";
 
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
@@ -13,9 +14,6 @@ const { captureStackTrace } = Error;
 
 /** V8's getter of `stack`, which formats the frames when they are asked for. Older ones have a value in its place. */
 const nativeStack = Object.getOwnPropertyDescriptor(new Error(), "stack")?.get;
-
-/** Stacks show so many UTF-16 units of a message; tracebacks, as many characters. */
-const MAX_SHOWN_UNITS = 64 * 1024;
 
 /**
  * Python's allocator did not give the memory. Nothing was changed: a block that was to be resized is as it was.

@@ -3,6 +3,7 @@
  * imported.
  */
 
+import { SELF_TEST_BLOCKS } from "../limits.ts";
 import metadata from "../../deno.json" with { type: "json" };
 import { type Attempt, LibraryError } from "../errors.ts";
 import { cacheFolder, HAS_OWNERS, hash } from "../loading/cache.ts";
@@ -143,9 +144,6 @@ const SETTINGS = [
   "PYTHONHOME",
   "PYTHONPATH",
 ];
-
-/** Allocations of the self-test. */
-const SELF_TEST_BLOCKS = 1_000;
 
 /**
  * Looks at everything that the library needs, and tries it: finds Python, opens the library, and allocates, grows and

@@ -1,5 +1,6 @@
 /** Finding the Python to embed: its executable, and the shared library that is the interpreter. */
 
+import { MAX_REASON_UNITS, NEWEST_MINOR, OLDEST_MINOR } from "../limits.ts";
 import { type Attempt, LibraryError } from "../errors.ts";
 import {
   installationOf,
@@ -42,12 +43,6 @@ interface Environment {
   readonly remedy: string;
 }
 
-/** The oldest Python that is supported. */
-const OLDEST_MINOR = 11;
-
-/** The newest that is looked for by name where nothing else is allowed. A newer one is found by asking it. */
-const NEWEST_MINOR = 15;
-
 /**
  * Tells, a line each: implementation, version, executable, and the shared library, if there is one. Debian's Python
  * names a library that is another package's, so it is looked for. `sysconfig` takes several milliseconds to import, so
@@ -73,9 +68,6 @@ if not library:
     library = first(of("INSTSONAME") or of("LDLIBRARY") or "", [of("LIBDIR"), of("PYTHONFRAMEWORKPREFIX")] + folders)
 print(sys.implementation.name, version, sys.executable, library, sep="\\n")
 `;
-
-/** What a program that is no Python says of the question may be long. */
-const MAX_REASON_LENGTH = 120;
 
 /** A Python's answer to the question. */
 const ANSWER = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
@@ -244,7 +236,7 @@ export function fromExecutable(
   const text = new TextDecoder();
   if (!output.success) {
     const said = text.decode(output.stderr).trim().split("\n").at(-1)
-      ?.slice(0, MAX_REASON_LENGTH);
+      ?.slice(0, MAX_REASON_UNITS);
     const status = `it ended with status ${output.code}`;
     return refuse(tried, executable, said ? `${status}: ${said}` : status);
   }

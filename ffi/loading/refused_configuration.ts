@@ -1,5 +1,6 @@
 /** Which environment variables Python refuses to start with. */
 
+import { MAX_SHOWN_VALUE_UNITS } from "../limits.ts";
 import { type Attempt, LibraryError } from "../errors.ts";
 import { granted } from "./permissions.ts";
 
@@ -13,9 +14,6 @@ export interface Refusal {
 
 /** Starts Python and does nothing. It reads the environment, and nothing of the current folder, as the embedded one. */
 const START = ["-X", "utf8", "-P", "-c", ""];
-
-/** How much of a variable's value is shown, in UTF-16 units. */
-const MAX_SHOWN_VALUE = 200;
 
 /** Reads a refusal as the Rust library describes it: the words, then names and values, each closed by a NUL. */
 export function parseRefusal(description: string): Refusal {
@@ -119,7 +117,7 @@ function complaint(executable: string, unset: string[]): string | undefined {
 }
 
 function shorten(value: string): string {
-  return value.length > MAX_SHOWN_VALUE
-    ? `${value.slice(0, MAX_SHOWN_VALUE)}…`
+  return value.length > MAX_SHOWN_VALUE_UNITS
+    ? `${value.slice(0, MAX_SHOWN_VALUE_UNITS)}…`
     : value;
 }

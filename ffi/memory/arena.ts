@@ -1,5 +1,6 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
+import { FIRST_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../limits.ts";
 import { alloc, type Block } from "./block.ts";
 import { requireOptions, requireSafeInteger } from "../checks.ts";
 import { FreedError } from "../errors.ts";
@@ -10,14 +11,8 @@ import {
   type TypedArrayConstructor,
 } from "../elements.ts";
 
-/** The size of an arena's first chunk unless it is told another. */
-const FIRST_CHUNK_BYTES = 64 * 1024;
-
 /** What an arena has before its first chunk. */
 const NO_CHUNK = new Uint8Array(0);
-
-/** Chunks double up to this size, or stay at the size that the arena was told if that is larger. */
-const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
  * What an {@linkcode Arena} can be told.

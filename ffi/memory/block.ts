@@ -1,5 +1,10 @@
 /** Blocks: typed memory in Python's heap. */
 
+import {
+  DEFAULT_ALIGN_BYTES,
+  MAX_ALIGN_BYTES,
+  MAX_DIMENSIONS,
+} from "../limits.ts";
 import { errorForStatus, unwrapResult } from "../boundary/result.ts";
 import { describe, requireSafeInteger } from "../checks.ts";
 import { BlockInUseError, FreedError } from "../errors.ts";
@@ -30,20 +35,11 @@ import {
   type TypedArrayConstructor,
 } from "../elements.ts";
 
-/** The largest alignment that can be asked for: a page. */
-const MAX_ALIGN = 4096;
-
-/** More dimensions than anything in Python takes: `memoryview` and NumPy know 64. */
-const MAX_DIMENSIONS = 1024;
-
 /** What can be asked for. */
 const ALIGNS = Object.freeze([
   ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
-  MAX_ALIGN,
+  MAX_ALIGN_BYTES,
 ]);
-
-/** The alignment of a block for which none is asked. */
-const DEFAULT_ALIGN = 16;
 
 /**
  * What {@linkcode alloc} can be told besides type and length.
@@ -491,11 +487,11 @@ export function alloc<A extends TypedArray>(
 }
 
 function checkedAlign(align: number | undefined): number {
-  if (align === undefined) return DEFAULT_ALIGN;
+  if (align === undefined) return DEFAULT_ALIGN_BYTES;
   const bytes = requireSafeInteger("align", align);
   if (ALIGNS.includes(bytes)) return bytes;
   throw new RangeError(
-    `The align must be a power of two from 1 to ${MAX_ALIGN} bytes; ${bytes} was given`,
+    `The align must be a power of two from 1 to ${MAX_ALIGN_BYTES} bytes; ${bytes} was given`,
   );
 }
 

@@ -1,7 +1,6 @@
 /** The blocks of this thread that were exported to Python, to recognise them when they come back. */
 
-/** Fewer entries are not looked through. */
-const MIN_SWEPT_ENTRIES = 1024;
+import { MIN_SWEPT_ENTRIES } from "../limits.ts";
 
 /**
  * Blocks by their identities, none of which is used twice. A block that is lost, freed or resized leaves an entry until there are many:

@@ -6,10 +6,8 @@
  * rising without the lost buffer; without both, blocks that have no view are not collected at all.
  */
 
+import { COLLECTION_BUFFER_BYTES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
-
-/** A buffer of this size has V8 make a minor collection. */
-const LOST_BYTES = 32 * 1024 * 1024;
 
 /** Is not 0 when {@linkcode reportExternalMemory} is to be called. Rust writes it, so that looking costs no call. */
 export const reportDue: Int32Array = new Int32Array(napi.reportDue());
@@ -18,7 +16,7 @@ export const reportDue: Int32Array = new Int32Array(napi.reportDue());
 export function reportExternalMemory(): void {
   napi.reportExternalMemory();
   try {
-    new ArrayBuffer(LOST_BYTES);
+    new ArrayBuffer(COLLECTION_BUFFER_BYTES);
   } catch {
     // There is no room for it. V8 has collected all garbage before it gave up.
   }

@@ -7,6 +7,7 @@
  * is freed by hand returns its token for the next one, so that it costs nothing.
  */
 
+import { MAX_IDLE_TOKENS } from "../limits.ts";
 import { AllocationError } from "../errors.ts";
 import { napi } from "../loading/native.ts";
 
@@ -19,9 +20,6 @@ export interface FinalizerToken {
   /** The next idle token; only while this one is idle. */
   next: FinalizerToken | undefined;
 }
-
-/** So many tokens wait for the next blocks; more are left to the collector. */
-const MAX_IDLE = 8192;
 
 /** The idle tokens, linked: no method that user code can patch sees a token. */
 let idle: FinalizerToken | undefined;
@@ -39,7 +37,7 @@ export function takeToken(): FinalizerToken {
 
 /** Takes a token back. Its slot is empty, and nobody refers to it any more. */
 export function returnToken(token: FinalizerToken): void {
-  if (idleCount >= MAX_IDLE) return;
+  if (idleCount >= MAX_IDLE_TOKENS) return;
   token.next = idle;
   idle = token;
   idleCount++;

@@ -1,5 +1,6 @@
 /** Runs on threads of their own, until their outcomes are taken: on this side, a number and a promise for each. */
 
+import { PUMP_RETRY_MILLISECONDS } from "../limits.ts";
 import {
   createObject,
   promiseWithResolvers,
@@ -78,9 +79,6 @@ export function startDelivery(): void {
   if (!delivering) deliver(inboxAddress());
 }
 
-/** After so many milliseconds delivery is tried again that was interrupted, by the end of the stack. */
-const RETRY_MILLISECONDS = 1;
-
 /** Settles runs until there are none. One call of Deno's waits at a time, and keeps the event loop alive meanwhile. */
 async function deliver(inbox: number): Promise<void> {
   delivering = true;
@@ -94,7 +92,7 @@ async function deliver(inbox: number): Promise<void> {
   } catch {
     delivering = false;
     try {
-      startTimer(startDelivery, RETRY_MILLISECONDS);
+      startTimer(startDelivery, PUMP_RETRY_MILLISECONDS);
     } catch {
       // The next run starts it again.
     }

@@ -1,5 +1,6 @@
 /** What the functions that run Python code are told, read before anything is used. */
 
+import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import {
   entriesOf,
   isAbortSignal,
@@ -92,10 +93,6 @@ export function readNames(names: unknown): Names | undefined {
 /** The normal forms of names that were given before, so that they needn't be looked at again. */
 const normalForms = new Map<string, string>();
 
-/** So many are kept, of names that are no longer than that. */
-const MAX_KEPT = 1024;
-const MAX_KEPT_LENGTH = 64;
-
 /** The form by which Python knows a name; a `RangeError` for what can't be one. */
 function normalForm(name: string): string {
   const known = normalForms.get(name);
@@ -108,8 +105,8 @@ function normalForm(name: string): string {
       `The names must be Python identifiers; ${describe(name)} was given`,
     );
   }
-  if (name.length <= MAX_KEPT_LENGTH) {
-    if (normalForms.size >= MAX_KEPT) normalForms.clear();
+  if (name.length <= MAX_KEPT_NAME_UNITS) {
+    if (normalForms.size >= MAX_KEPT_NAMES) normalForms.clear();
     normalForms.set(name, normal);
   }
   return normal;

@@ -131,13 +131,54 @@ Deno.test("both sides expect as many counts in the statistics", () => {
   assertEquals(fields, Number(inTypeScript));
 });
 
-Deno.test("both sides have the same largest alignment", () => {
-  const inTypeScript = constant(
-    source("ffi/memory/block.ts").replaceAll(" =", ": number ="),
-    "MAX_ALIGN",
+/** The constants of a table of limits by their names. In both languages, and in Python, their values are numbers or products of numbers. */
+function limitsIn(path: string, pattern: RegExp): Map<string, number> {
+  const constants = source(path).matchAll(pattern);
+  return new Map(
+    constants.map(([, name, value]) => [name, valueOf(value)]).filter((
+      [, value],
+    ) => !Number.isNaN(value)) as Iterable<[string, number]>,
   );
-  const inRust = source("rust/oneheap-deno/src/memory/block.rs");
-  assertEquals(constant(inRust, "MAX_ALIGN"), inTypeScript);
+}
+
+/** Returns the value of a product, a sum or a shift of numbers; NaN for another expression. */
+function valueOf(expression: string): number {
+  const plain = expression.replaceAll("_", "");
+  return /^[\d\s*+\-<()]+$/.test(plain) ? Number(eval(plain)) : NaN;
+}
+
+const RUST_LIMITS = limitsIn(
+  "rust/oneheap-deno/src/limits.rs",
+  /const (\w+): \w+ = ([^;]+);/g,
+);
+const TYPESCRIPT_LIMITS = limitsIn(
+  "ffi/limits.ts",
+  /const (\w+) = ([^;]+);/g,
+);
+const PYTHON_LIMITS = limitsIn(
+  "rust/oneheap-deno/src/values/support.py",
+  /^([A-Z_]+) = (.+)$/gm,
+);
+
+Deno.test("limits of the same name are the same on both sides", () => {
+  const twins = [...TYPESCRIPT_LIMITS.keys()].filter((name) =>
+    RUST_LIMITS.has(name)
+  );
+  assertEquals(twins, ["DEFAULT_ALIGN_BYTES", "MAX_ALIGN_BYTES"]);
+  for (const name of twins) {
+    assertEquals(RUST_LIMITS.get(name), TYPESCRIPT_LIMITS.get(name), name);
+  }
+});
+
+Deno.test("Python's limits are those of the languages beside it", () => {
+  assertEquals(
+    PYTHON_LIMITS.get("MAX_STRING_UNITS"),
+    RUST_LIMITS.get("MAX_STRING_UNITS"),
+  );
+  assertEquals(
+    PYTHON_LIMITS.get("MAX_SHOWN_CHARACTERS"),
+    TYPESCRIPT_LIMITS.get("MAX_SHOWN_UNITS"),
+  );
 });
 
 Deno.test("Node-API exports the functions that TypeScript declares, and no others", () => {

@@ -2,14 +2,157 @@
 //!
 //! `ffi/limits.ts` has those of TypeScript; a test compares what stands in both.
 
+use std::time::Duration;
+
 // Runtime
+
+/// The stack, in bytes, that is kept for JavaScript after a call into this library: some frames, and compiling a function that runs for
+/// the first time.
+pub const RESERVED_STACK_BYTES: usize = 64 * 1024;
+
+/// The bytes of deferred frees at which the maintenance thread is woken. Large enough that a loop which allocates and frees, and so
+/// empties the list itself, wakes no thread.
+pub const MAX_DEFERRED_BYTES: usize = 16 * 1024 * 1024;
+
+/// The time after which, or at most twice that, the maintenance thread frees what was deferred.
+pub const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
+
+/// The time that the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
+pub const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The part of it after which another thread does the work of a maintenance thread that is blocked by a finaliser.
+pub const MAINTENANCE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The stack of the threads that this library makes to run Python code, in bytes. Up to Python's limit of recursion, most code needs 5 MiB at
+/// most, and the hungriest that was found (`select.select` that calls itself by a `fileno`) 48; what isn't used costs nothing.
+pub const THREAD_STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// The stack, in bytes, for which Python's own recursion limit suffices. A process's first thread usually has 8 MiB.
+pub const MIN_FULL_STACK_BYTES: usize = 7 * 1024 * 1024;
+
+/// The stack, in bytes, that JavaScript may have used when it calls Python: V8's own limit is 1 MiB.
+pub const JAVASCRIPT_STACK_BYTES: usize = 1200 * 1024;
+
+/// The stack, in bytes, of one level of recursion: at most 5.2 KiB were measured on 3.11 to 3.13 (`list.sort` with a key that sorts again).
+pub const RECURSION_LEVEL_BYTES: usize = 5400;
+
+/// The levels of recursion that are left even on the smallest stack: code needs as many.
+pub const MIN_RECURSION_LEVELS: usize = 50;
 
 // Memory
 
+/// The largest block, in bytes, whose free is deferred where the thread is detached; for a larger one it attaches.
+pub const MAX_DEFERRED_BLOCK_BYTES: usize = 64 * 1024;
+
+/// The alignment of a block for which none is asked, in bytes. Up to it a block is a plain `PyMem` block, which `realloc` can grow in place.
+pub const DEFAULT_ALIGN_BYTES: usize = 16;
+
+/// The largest alignment that can be asked for, in bytes: a page.
+pub const MAX_ALIGN_BYTES: usize = 4096;
+
+/// The records in the first chunk of a slab; each further chunk has twice as many.
+pub const FIRST_SLAB_RECORDS: usize = 512;
+
+/// The chunks of a slab: more than fit into the address space.
+pub const MAX_SLAB_CHUNKS: usize = 32;
+
+/// The entries of the first address table that is allocated; a power of two.
+pub const MIN_TABLE_CAPACITY: usize = 64;
+
+/// The growth, in bytes, that is reported to V8.
+pub const REPORT_STEP_BYTES: i64 = 32 * 1024 * 1024;
+
+/// The bytes that memory may grow by after frees by hand until growth is reported again, or as many as were freed at once: what is
+/// borrowed and released repeatedly is reported the first time only.
+pub const REPORT_SLACK_BYTES: i64 = 256 * 1024 * 1024;
+
+/// The shortest time between two samples of the memory in use.
+pub const MIN_SAMPLE_MILLISECONDS: u64 = 4;
+
+/// The longest time between two samples.
+pub const MAX_SAMPLE_MILLISECONDS: u64 = 40;
+
+/// The pause until the next sample of the memory in use, as a multiple of the time that the last one took: so sampling takes 1 % of the
+/// time at most. A sample takes some 5 µs, and longer where the C library has many pieces of free memory.
+pub const SAMPLE_PAUSE_FACTOR: u32 = 100;
+
+/// The growth of the memory in use, in bytes, that is taken for lost Python objects; where a quarter of the memory is more, that.
+pub const MIN_GROWTH_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The samples after which everything has been freed that a collection of all garbage found; if that was nothing, the memory is needed.
+pub const SETTLING_SAMPLES: u8 = 3;
+
+/// The external memory, in bytes, that is reported to have V8 collect all garbage at once: more than half its largest heap. V8 counts
+/// from what there was at the last collection, so each report is larger than the one before.
+pub const PRESSURE_BYTES: i64 = 1 << 42;
+
+/// The difference between two of those reports, in bytes.
+pub const PRESSURE_STEP_BYTES: i64 = 1 << 38;
+
+/// The largest of those reports, in bytes. V8 accepts no more than 2^60; a thread would have to ask for two million collections.
+pub const MAX_PRESSURE_BYTES: i64 = 1 << 59;
+
 // Values
 
-// Objects
+/// The bits of V8's largest bigint, in whole words.
+pub const MAX_BIGINT_BITS: i64 = (1 << 30) - 64;
+
+/// The UTF-16 units of V8's longest string. `support.py` has it too.
+pub const MAX_STRING_UNITS: usize = (1 << 29) - 24;
+
+/// The characters of the longest string that is copied to this side in UTF-8: a decref of an encoded `bytes` costs as much as copying
+/// some hundred kilobytes.
+pub const MAX_COPIED_CHARACTERS: usize = 64 * 1024;
+
+/// The UTF-8 bytes of a short text: as many as fit into the size of a failure, so that a result is no larger for them.
+pub const MAX_SHORT_TEXT_BYTES: usize = 63;
+
+/// The smallest value, in bytes, that is first allocated on trial. V8 has memory for smaller ones already, most often.
+pub const MIN_PROBED_BYTES: usize = 1024 * 1024;
 
 // Running
 
+/// The objects that the end of a fresh scope looks at.
+pub const MAX_SCOPE_OBJECTS: usize = 2000;
+
+/// The references of an object that are followed; one with more isn't looked into.
+pub const MAX_SCOPE_REFERENCES: isize = 2000;
+
+/// The arguments of a run that are recognised as not of its making.
+pub const MAX_SCOPE_ARGUMENTS: usize = 4;
+
+/// The entries of a dictionary among which a module's `__name__` and `__builtins__` are looked for.
+pub const FIRST_GRAPH_ENTRIES: usize = 16;
+
+/// The lists in which runs that have not ended are looked up by their number.
+pub const COMPLETION_LISTS: usize = 64;
+
+/// The idle threads that are kept for further runs; others end at once.
+pub const MAX_IDLE_THREADS: usize = 8;
+
+/// The time after which an idle thread ends.
+pub const THREAD_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The times that code is run until no asynchronous exception is left. Each time may raise another exception, as a `MemoryError`.
+pub const MAX_INTERRUPT_ATTEMPTS: usize = 16;
+
+/// The code objects that are kept, each at the one place that its hash says. A table of a fixed size allocates nothing while it is
+/// locked: an allocation of Python's can release the GIL, and then a thread that holds it waits for the lock.
+pub const MAX_COMPILED_SOURCES: usize = 256;
+
+/// The UTF-16 units of the longest source whose code object is kept; longer ones are compiled each time.
+pub const MAX_COMPILED_SOURCE_UNITS: usize = 16 * 1024;
+
 // Boundary
+
+/// The smallest buffer of an object, in bytes, that is reported to V8.
+pub const MIN_REPORTED_BYTES: usize = 64 * 1024;
+
+/// The smallest `Uint8Array`, in bytes, that is copied straight into a `bytes` while the thread is attached; smaller ones are copied before.
+pub const MIN_DIRECT_BYTES: usize = 16 * 1024;
+
+/// The arguments of a call that are read without asking for their count first.
+pub const USUAL_ARGUMENTS: usize = 8;
+
+/// The UTF-16 units of a string, with its NUL, that is read without asking for its length first. Most strings fit.
+pub const USUAL_STRING_UNITS: usize = 128;

@@ -3,6 +3,9 @@
 #[path = "../src/memory/address_table.rs"]
 #[allow(missing_docs)]
 mod address_table;
+#[path = "../src/limits.rs"]
+#[allow(dead_code)]
+mod limits;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;

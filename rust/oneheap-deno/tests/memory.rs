@@ -2,6 +2,9 @@
 //! orders, with a failure between any two steps. Run under Miri too: `MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-ignore-leaks" cargo
 //! +nightly miri test -p oneheap-deno --test memory` (the tests leak their records of what was freed).
 
+#[path = "../src/limits.rs"]
+#[allow(dead_code)]
+mod limits;
 #[path = "../src/memory/storage/mod.rs"]
 mod storage;
 

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3_ffi::{
     Py_AtExit, Py_GetVersion, Py_IsInitialized, PyGILState_GetThisThreadState, PyInterpreterState,
@@ -13,6 +13,7 @@ use pyo3_ffi::{
 };
 
 use crate::interpreter::Interpreter;
+use crate::limits::{LOOK_PERIOD, MAX_TIME_WITHOUT_CODE};
 use crate::symbol::python_symbol;
 use crate::thread_state::{self, Owner};
 
@@ -23,13 +24,6 @@ type MainInterpreter = unsafe extern "C" fn() -> *mut PyInterpreterState;
 
 /// The last minor version of Python 3 whose current thread state is one for the whole process.
 const LAST_GLOBAL_MINOR: u32 = 11;
-
-/// A thread that runs code in a subinterpreter holds the GIL without a frame for less: for microseconds before its code and after,
-/// for some milliseconds when it makes or ends the interpreter.
-const MAX_TIME_WITHOUT_CODE: Duration = Duration::from_millis(500);
-
-/// The time between two looks at a thread state whose owner isn't clear yet.
-const LOOK_PERIOD: Duration = Duration::from_micros(100);
 
 /// The CPython of this process. What the stable ABI lacks is looked up in the process, once, and never as a null.
 pub struct CPython {

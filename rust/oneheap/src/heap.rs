@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use crate::deferred::{Deferred, Link};
 use crate::header::{self, MIN_BYTES, Origin};
 use crate::interpreter::Interpreter;
+use crate::limits::BATCH_BLOCKS;
 use crate::runtime_state::{AttachState, RuntimeState};
 use crate::waiting::WaitingBytes;
-
-/// How many deferred blocks are freed at a time: two million at once would hold a thread up for 131 ms (measured).
-pub const BATCH_BLOCKS: usize = 256;
 
 /// How often the allocator went its slow ways, since the library was loaded.
 ///

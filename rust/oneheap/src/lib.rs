@@ -11,6 +11,7 @@ mod deferred;
 mod header;
 mod heap;
 mod interpreter;
+mod limits;
 mod runtime_state;
 mod symbol;
 mod thread_state;

@@ -3,8 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 
-/// The capacity of the first table that is allocated, a power of two.
-const MIN_CAPACITY: usize = 64;
+use crate::limits::MIN_TABLE_CAPACITY;
 
 /// An address and its size in bytes; address 0 marks an unused place.
 #[derive(Clone, Copy)]
@@ -147,7 +146,7 @@ impl AddressTable {
 
     /// Doubles the capacity.
     fn grow(&mut self) -> Result<(), OutOfMemory> {
-        let capacity = (self.capacity * 2).max(MIN_CAPACITY);
+        let capacity = (self.capacity * 2).max(MIN_TABLE_CAPACITY);
         let layout = Layout::array::<Entry>(capacity).map_err(|_| OutOfMemory)?;
         // SAFETY: the capacity is not 0, and an entry neither.
         let entries: *mut Entry = unsafe { (self.allocate)(layout) }.cast();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use oneheap::PyMemAllocator;
 
 use crate::boundary::status::Status;
+use crate::limits::{DEFAULT_ALIGN_BYTES, MAX_ALIGN_BYTES, MAX_DEFERRED_BLOCK_BYTES};
 use crate::memory::element::Element;
 use crate::memory::external_memory::ExternalMemory;
 use crate::memory::stats;
@@ -17,15 +18,6 @@ use crate::memory::storage::shared_memory::{self, Backing};
 use crate::memory::storage::slab::Slab;
 use crate::memory::storage::slot::{self, NoMemory};
 use crate::runtime::attach::AttachGuard;
-
-/// A detached free up to this size goes by the deferred list, a larger one attaches.
-pub const DEFERRED_FREE_BYTES: usize = 64 * 1024;
-
-/// Up to this alignment a block is a plain `PyMem` block, so that `realloc` can grow it in place.
-const PLAIN_ALIGN: usize = 16;
-
-/// The largest alignment that a block can ask for: a page.
-const MAX_ALIGN: usize = 4096;
 
 /// The memory of a block.
 #[derive(Clone, Copy)]
@@ -72,7 +64,11 @@ impl Memory {
     /// The layout that the memory was allocated with. The allocator gives `PyMem` pointers out as they are (and so can
     /// resize them in place) where no more than a word's alignment is asked for, and they are aligned to 16 all the same.
     fn layout(bytes: usize, align: usize) -> Result<Layout, Status> {
-        let align = if align <= PLAIN_ALIGN { 8 } else { align };
+        let align = if align <= DEFAULT_ALIGN_BYTES {
+            8
+        } else {
+            align
+        };
         Layout::from_size_align(bytes.max(1), align).map_err(|_| Status::OutOfMemory)
     }
 
@@ -176,7 +172,7 @@ impl Backing for Memory {
     }
 
     unsafe fn free(self) {
-        let _attached = (self.bytes > DEFERRED_FREE_BYTES).then(AttachGuard::enter);
+        let _attached = (self.bytes > MAX_DEFERRED_BLOCK_BYTES).then(AttachGuard::enter);
         // SAFETY: as the caller vouches.
         unsafe { self.free_without_waiting(true) };
     }
@@ -191,7 +187,7 @@ impl FinalizerToken {
         zeroed: bool,
         element: Element,
     ) -> Result<*mut u8, Status> {
-        if !self.slot.is_empty() || !align.is_power_of_two() || align > MAX_ALIGN {
+        if !self.slot.is_empty() || !align.is_power_of_two() || align > MAX_ALIGN_BYTES {
             return Err(Status::Invalid);
         }
         let memory = Memory::allocate(bytes, align, zeroed, element)?;

@@ -15,33 +15,12 @@ use std::time::Instant;
 
 use napi_sys::{napi_adjust_external_memory, napi_env};
 
+use crate::limits::{
+    MAX_PRESSURE_BYTES, MAX_SAMPLE_MILLISECONDS, MIN_GROWTH_BYTES, MIN_SAMPLE_MILLISECONDS,
+    PRESSURE_BYTES, PRESSURE_STEP_BYTES, REPORT_SLACK_BYTES, REPORT_STEP_BYTES,
+    SAMPLE_PAUSE_FACTOR, SETTLING_SAMPLES,
+};
 use crate::runtime::platform;
-
-/// Growth by so many bytes is reported to V8.
-const STEP_BYTES: i64 = 32 * 1024 * 1024;
-
-/// After frees by hand it takes at most this many more bytes until growth is reported again, or as many as were freed at once: what
-/// is borrowed and released in turn is reported of the first time only.
-const SLACK_BYTES: i64 = 256 * 1024 * 1024;
-
-/// How often the memory in use is looked at, at most. A look takes some 5 µs, and longer where the C library has many pieces of free
-/// memory: so many times as long passes until the next, but not longer than the second of these.
-const SAMPLE_MILLISECONDS: (u64, u64) = (4, 40);
-const SAMPLE_PAUSE: u32 = 100;
-
-/// Growth of the memory in use by so many bytes, or by a quarter of what it was, is taken for lost Python objects.
-const GROWTH_BYTES: u64 = 64 * 1024 * 1024;
-
-/// After so many looks everything has been freed that a collection of all garbage found; if that was nothing, what is in use is needed.
-const SETTLING_SAMPLES: u8 = 3;
-
-/// More than V8 lets external memory be before it collects all garbage at once: half the largest heap. V8 counts from what there was at
-/// the last collection, so each request is larger than the one before.
-const PRESSURE_BYTES: i64 = 1 << 42;
-const PRESSURE_STEP_BYTES: i64 = 1 << 38;
-
-/// V8 takes no more than 2^60 bytes; a thread would have to ask for two million collections.
-const MAX_PRESSURE_BYTES: i64 = 1 << 59;
 
 /// Nothing is to be done.
 const NOT_DUE: i32 = 0;
@@ -119,7 +98,7 @@ impl ExternalMemory {
     pub fn retain(&self, bytes: i64) {
         add(&self.unreported, bytes);
         let retained = add(&self.retained, bytes);
-        if retained - self.reported.load(Relaxed) >= STEP_BYTES {
+        if retained - self.reported.load(Relaxed) >= REPORT_STEP_BYTES {
             self.due.store(DUE, Relaxed);
         }
     }
@@ -128,7 +107,7 @@ impl ExternalMemory {
     #[inline]
     pub fn release(&self, bytes: i64) {
         let retained = add(&self.retained, -bytes);
-        let slack = SLACK_BYTES.max(bytes);
+        let slack = REPORT_SLACK_BYTES.max(bytes);
         if self.reported.load(Relaxed) - retained > slack {
             self.reported.store(retained + slack, Relaxed);
         }
@@ -169,9 +148,9 @@ impl ExternalMemory {
     fn sample(&self, now: u64) {
         let start = Instant::now();
         let used = platform::used_bytes();
-        let pause = (start.elapsed() * SAMPLE_PAUSE).as_millis() as u64;
-        let (least, most) = SAMPLE_MILLISECONDS;
-        NEXT_SAMPLE.store(now + pause.clamp(least, most), Relaxed);
+        let pause = (start.elapsed() * SAMPLE_PAUSE_FACTOR).as_millis() as u64;
+        let pause = pause.clamp(MIN_SAMPLE_MILLISECONDS, MAX_SAMPLE_MILLISECONDS);
+        NEXT_SAMPLE.store(now + pause, Relaxed);
         // Nothing is allocated and nobody is called while this is locked; another thread's look will do as well.
         let Ok(mut watch) = WATCH.try_lock() else {
             return;
@@ -212,7 +191,7 @@ impl Watch {
     /// Takes a look into account. Whether something is to be done about growth.
     fn grows(&mut self, used: u64) -> bool {
         self.baseline = self.baseline.min(used);
-        let limit = GROWTH_BYTES.max(self.baseline / 4);
+        let limit = MIN_GROWTH_BYTES.max(self.baseline / 4);
         let is_grown = used - self.baseline >= limit;
         self.growth = match self.growth {
             Growth::All(looks, before) if used < before || looks >= SETTLING_SAMPLES => {

@@ -9,14 +9,14 @@ use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
 use crate::boundary::status::Status;
+use crate::limits::MAX_DEFERRED_BLOCK_BYTES;
 use crate::memory::address_table::{AddressTable, OutOfMemory};
-use crate::memory::block::DEFERRED_FREE_BYTES;
 use crate::runtime::attach::AttachGuard;
 
 /// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has room for a list's link.
 const MIN_TABLE_BYTES: usize = 16;
 
-/// The sizes of all memory from here that is larger than [`DEFERRED_FREE_BYTES`], so that `free` knows to free it at once. C code
+/// The sizes of all memory from here that is larger than [`MAX_DEFERRED_BLOCK_BYTES`], so that `free` knows to free it at once. C code
 /// that frees memory from here leaves its entry behind, which does no harm: at most a small `free` attaches.
 ///
 /// No call into Python is made while this is locked.
@@ -89,7 +89,7 @@ pub unsafe fn free(pointer: *mut u8) {
         return unsafe { PyMem_Free(pointer.cast()) };
     }
     // SAFETY: as the caller vouches.
-    unsafe { PyMemAllocator::defer(pointer, DEFERRED_FREE_BYTES) };
+    unsafe { PyMemAllocator::defer(pointer, MAX_DEFERRED_BLOCK_BYTES) };
 }
 
 /// Frees a block that may be large.
@@ -108,7 +108,7 @@ unsafe fn free_by_size(pointer: *mut u8) {
         return unsafe { PyMem_Free(pointer.cast()) };
     }
     // SAFETY: as the caller vouches.
-    unsafe { PyMemAllocator::defer(pointer, known.unwrap_or(DEFERRED_FREE_BYTES)) };
+    unsafe { PyMemAllocator::defer(pointer, known.unwrap_or(MAX_DEFERRED_BLOCK_BYTES)) };
 }
 
 /// What Python's allocator gave, if it can be handed out. The thread is attached.
@@ -135,7 +135,7 @@ fn is_any_large() -> bool {
 /// Remembers the size of a block if it is large.
 #[inline]
 fn remember(pointer: *mut u8, bytes: usize) {
-    if bytes > DEFERRED_FREE_BYTES {
+    if bytes > MAX_DEFERRED_BLOCK_BYTES {
         remember_large(pointer, bytes);
     }
 }

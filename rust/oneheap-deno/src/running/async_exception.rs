@@ -15,6 +15,7 @@ use pyo3_ffi::{
     PyThreadState_SetAsyncExc,
 };
 
+use crate::limits::MAX_INTERRUPT_ATTEMPTS;
 use crate::runtime::once_box::OnceBox;
 use crate::values::handle::Bound;
 
@@ -27,9 +28,6 @@ pub unsafe fn set(thread: u64, exception: *mut PyObject) {
     unsafe { PyThreadState_SetAsyncExc(thread as c_long, exception) };
 }
 
-/// So often the code is run until it raises nothing. Each time may raise something else: for want of memory, say.
-const MAX_ATTEMPTS: usize = 16;
-
 /// Discards the exception that is set for the calling thread and wasn't raised so far, if there is one.
 ///
 /// # Safety
@@ -41,7 +39,7 @@ pub unsafe fn discard() {
         let Ok(code) = CODE.get_or_try_init(compile) else {
             return PyErr_Clear();
         };
-        for _ in 0..MAX_ATTEMPTS {
+        for _ in 0..MAX_INTERRUPT_ATTEMPTS {
             if Bound::from_owned(PyEval_EvalCode(code.code, code.globals, code.globals)).is_some() {
                 return;
             }

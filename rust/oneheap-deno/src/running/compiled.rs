@@ -10,6 +10,7 @@ use pyo3_ffi::{
     PyUnicode_FromStringAndSize, PyUnicode_InternFromString,
 };
 
+use crate::limits::{MAX_COMPILED_SOURCE_UNITS, MAX_COMPILED_SOURCES};
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
@@ -32,13 +33,6 @@ pub struct CompiledCode {
     pub may_keep_scope: bool,
 }
 
-/// So many pieces of code are kept, each in the one place that its hash gives. A table of a fixed size needs no memory
-/// while it is locked: asking Python for memory can let go of the GIL, and then a thread that has it waits for the lock.
-const KEPT: usize = 256;
-
-/// Longer sources, in UTF-16 units, are compiled each time.
-const MAX_SOURCE_UNITS: usize = 16 * 1024;
-
 struct Entry {
     mode: Mode,
     source: Vec<u16>,
@@ -46,7 +40,8 @@ struct Entry {
     may_keep_scope: bool,
 }
 
-static TABLE: Mutex<[Option<Entry>; KEPT]> = Mutex::new([const { None }; KEPT]);
+static TABLE: Mutex<[Option<Entry>; MAX_COMPILED_SOURCES]> =
+    Mutex::new([const { None }; MAX_COMPILED_SOURCES]);
 
 /// The code for a source, compiled now or before.
 ///
@@ -57,7 +52,7 @@ pub unsafe fn compiled(
     source: &[u16],
     support: &Support,
 ) -> Result<CompiledCode, Failure> {
-    if source.len() > MAX_SOURCE_UNITS {
+    if source.len() > MAX_COMPILED_SOURCE_UNITS {
         // SAFETY: as the caller vouches.
         return unsafe { compile(mode, source, support) };
     }
@@ -94,7 +89,7 @@ pub unsafe fn compiled(
 fn place(mode: Mode, source: &[u16]) -> usize {
     let mut hasher = DefaultHasher::new();
     (mode, source).hash(&mut hasher);
-    hasher.finish() as usize % KEPT
+    hasher.finish() as usize % MAX_COMPILED_SOURCES
 }
 
 /// The code that is kept for exactly this source.

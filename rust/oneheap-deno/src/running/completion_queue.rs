@@ -9,6 +9,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::limits::COMPLETION_LISTS;
 use crate::running::interruptible_run::InterruptibleRun;
 use crate::values::failure::Failure;
 use crate::values::value::FromPython;
@@ -23,12 +24,9 @@ pub struct CompletionQueue {
     changed: Condvar,
 }
 
-/// The runs that have not ended are looked up by number in so many lists.
-const LISTS: usize = 64;
-
 struct State {
     /// The runs that have not ended, each in the list that its number gives.
-    running: [List; LISTS],
+    running: [List; COMPLETION_LISTS],
     /// The runs that have ended since `ready` was filled, the last one first.
     ended: List,
     /// The runs to be taken next, the first one first.
@@ -42,7 +40,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            running: [const { List::EMPTY }; LISTS],
+            running: [const { List::EMPTY }; COMPLETION_LISTS],
             ended: List::EMPTY,
             ready: List::EMPTY,
             wait_handle: false,
@@ -120,7 +118,7 @@ impl Drop for List {
 
 impl State {
     fn list(&mut self, run: u32) -> &mut List {
-        &mut self.running[run as usize % LISTS]
+        &mut self.running[run as usize % COMPLETION_LISTS]
     }
 
     /// Moves what has ended to `ready`, in the order in which it ended, if that is empty.
@@ -214,7 +212,10 @@ impl CompletionQueue {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let running = std::mem::replace(&mut state.running, [const { List::EMPTY }; LISTS]);
+        let running = std::mem::replace(
+            &mut state.running,
+            [const { List::EMPTY }; COMPLETION_LISTS],
+        );
         let ended = std::mem::replace(&mut state.ended, List::EMPTY);
         let ready = std::mem::replace(&mut state.ready, List::EMPTY);
         drop(state);

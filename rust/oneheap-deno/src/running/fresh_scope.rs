@@ -23,24 +23,13 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::limits::{FIRST_GRAPH_ENTRIES, MAX_SCOPE_OBJECTS, MAX_SCOPE_REFERENCES};
 use crate::objects::exporter;
 use crate::runtime::once_box::OnceBox;
 use crate::runtime::python;
 use crate::values::fallible;
 use crate::values::handle::Bound;
 use crate::values::support::Support;
-
-/// So many objects are looked at.
-const MAX_OBJECTS: usize = 2000;
-
-/// What refers to more objects is not looked into.
-const MAX_REFERENCES: isize = 2000;
-
-/// So many of the values that a scope was given are known not to be of its making.
-pub const MAX_GIVEN: usize = 4;
-
-/// A module's dictionary has `__name__` and `__builtins__` among its first entries.
-const FIRST_ENTRIES: usize = 16;
 
 const SOURCE: &CStr =
     match CStr::from_bytes_with_nul(concat!(include_str!("fresh_scope.py"), "\0").as_bytes()) {
@@ -297,7 +286,7 @@ unsafe fn is_large(object: *mut PyObject, kind: *mut PyTypeObject) -> bool {
         &raw mut PyFrozenSet_Type,
     ];
     // SAFETY: as the caller vouches; the very built-in types are asked, which runs no Python code.
-    sized.contains(&kind) && unsafe { PyObject_Size(object) } > MAX_REFERENCES
+    sized.contains(&kind) && unsafe { PyObject_Size(object) } > MAX_SCOPE_REFERENCES
 }
 
 /// Whether a function may be of the scope alone: it is defined there or in another dictionary that is no module's, as `exec` takes one,
@@ -328,7 +317,7 @@ unsafe fn belongs_here(function: *mut PyObject, scope: *mut PyObject, support: &
 unsafe fn is_of_module(dictionary: *mut PyObject, support: &Support) -> bool {
     let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
     let (mut has_name, mut has_builtins) = (false, false);
-    for place in 0..FIRST_ENTRIES {
+    for place in 0..FIRST_GRAPH_ENTRIES {
         // SAFETY: as the caller vouches; what is borrowed is only looked at.
         if unsafe { PyDict_Next(dictionary, &mut position, &mut name, &mut value) } == 0 {
             return false;
@@ -404,7 +393,7 @@ impl Graph {
                     null_mut::<PyObject>(),
                 ))?;
                 let length = PyList_Size(list.as_ptr());
-                if length > MAX_REFERENCES {
+                if length > MAX_SCOPE_REFERENCES {
                     graph.is_complete = false;
                     push(&mut graph.edges, Vec::new())?;
                     push(&mut graph.referents, None)?;
@@ -418,7 +407,7 @@ impl Graph {
                         continue;
                     }
                     match functions.worth_of(other, scope.as_ptr(), support) {
-                        Worth::Looking if graph.objects.len() < MAX_OBJECTS => {
+                        Worth::Looking if graph.objects.len() < MAX_SCOPE_OBJECTS => {
                             let place = graph.objects.len();
                             places.try_reserve(1).ok()?;
                             places.insert(other.addr(), place);

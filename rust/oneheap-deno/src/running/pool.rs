@@ -4,19 +4,13 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{ThreadId, current};
-use std::time::Duration;
 
 use crate::boundary::status::Status;
-use crate::runtime::recursion_limit::STACK_BYTES;
+use crate::limits::THREAD_STACK_BYTES;
+use crate::limits::{MAX_IDLE_THREADS, THREAD_IDLE_TIMEOUT};
 
 /// Something to do on a thread of its own.
 type Work = Box<dyn FnOnce() + Send>;
-
-/// So many threads wait for more to do; others end at once.
-const MAX_IDLE: usize = 8;
-
-/// How long a thread waits.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A thread that waits.
 struct Idle {
@@ -26,7 +20,8 @@ struct Idle {
 
 /// The threads that wait. A table of a fixed size needs no memory while it is locked: asking Python for memory can let go of
 /// the GIL, and then a thread that has it waits for the lock.
-static IDLE: Mutex<[Option<Idle>; MAX_IDLE]> = Mutex::new([const { None }; MAX_IDLE]);
+static IDLE: Mutex<[Option<Idle>; MAX_IDLE_THREADS]> =
+    Mutex::new([const { None }; MAX_IDLE_THREADS]);
 
 /// Has a thread do the work. It is not attached.
 pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
@@ -45,7 +40,7 @@ pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
 fn start(work: Work) -> Result<(), Status> {
     std::thread::Builder::new()
         .name("oneheap-run".into())
-        .stack_size(STACK_BYTES)
+        .stack_size(THREAD_STACK_BYTES)
         .spawn(|| {
             let (sender, receiver) = sync_channel(1);
             let mut work = Some(work);
@@ -71,7 +66,7 @@ fn wait(sender: &SyncSender<Work>, receiver: &Receiver<Work>) -> Option<Work> {
         table[place] = Some(idle);
         place
     };
-    match receiver.recv_timeout(IDLE_TIMEOUT) {
+    match receiver.recv_timeout(THREAD_IDLE_TIMEOUT) {
         Ok(work) => Some(work),
         Err(_) if withdraw(place, thread) => None,
         // Taken out of the table just now: something to do is on its way.

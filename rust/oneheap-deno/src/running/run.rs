@@ -58,7 +58,7 @@ impl Program {
                 None => new_scope(support),
             };
             let globals = globals.ok_or_else(|| Failure::fetch())?;
-            let mut given = [null_mut(); fresh_scope::MAX_GIVEN];
+            let mut given = [null_mut(); crate::limits::MAX_SCOPE_ARGUMENTS];
             for (given, (_, value)) in given.iter_mut().zip(&names) {
                 *given = value.as_ref().map_or(null_mut(), Bound::as_ptr);
             }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oneheap::{AttachState, Counters, PyMemAllocator, python_symbol};
 use pyo3_ffi::{
@@ -21,25 +21,13 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::limits::THREAD_STACK_BYTES;
+use crate::limits::{DEFERRED_PERIOD, EXIT_TIMEOUT, MAINTENANCE_TIMEOUT, MAX_DEFERRED_BYTES};
 use crate::running::interruptible_run;
 use crate::runtime::attach::{AttachGuard, detach_for};
 use crate::runtime::initialization;
 use crate::runtime::platform;
-use crate::runtime::recursion_limit::STACK_BYTES;
 use crate::values::handle::{Bound, drain_pending_decrefs, has_pending_decrefs};
-
-/// So much may lie on the deferred list before Python's own thread is woken to free it: large enough that a loop which
-/// allocates and frees, and so empties the list itself, wakes nobody.
-const DEFERRED_BYTES: usize = 16 * 1024 * 1024;
-
-/// What lies on the deferred list for so long, and at most for twice as long, is freed by Python's own thread.
-const DEFERRED_PERIOD: Duration = Duration::from_millis(100);
-
-/// How long the end of the process waits for Python's output and exit functions; another thread may hold the GIL.
-const EXIT_DEADLINE: Duration = Duration::from_secs(2);
-
-/// How long the end waits for Python's own thread before another one takes its place.
-const MAINTENANCE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Python's `threading` has to learn here which thread is the main one. Signals stay Deno's: `_signal` takes SIGINT for
 /// Python when it is imported first, whoever does that, so it is imported here, and SIGINT given back. Output is
@@ -123,7 +111,11 @@ pub fn is_free_threaded() -> bool {
 /// A block was put on the deferred list, where `bytes` bytes wait now. Wakes Python's own thread if that doesn't know yet what
 /// there is to do. May be called in any state of the thread: it takes no lock and allocates nothing.
 fn on_deferred(bytes: usize) {
-    let wanted = if bytes < DEFERRED_BYTES { WATCH } else { FREE };
+    let wanted = if bytes < MAX_DEFERRED_BYTES {
+        WATCH
+    } else {
+        FREE
+    };
     // Sequentially consistent, so that a thread that goes to sleep is not missed: see `Period::end`.
     if DEFERRED.load(Ordering::SeqCst) < wanted
         && DEFERRED.fetch_max(wanted, Ordering::SeqCst) < wanted
@@ -196,7 +188,7 @@ fn join(library: &[u8]) -> Result<Vec<u8>, Status> {
 fn own_thread() -> std::thread::Builder {
     std::thread::Builder::new()
         .name("oneheap-python".into())
-        .stack_size(STACK_BYTES)
+        .stack_size(THREAD_STACK_BYTES)
 }
 
 /// Starts Python on a thread of its own and waits until it runs.
@@ -445,7 +437,7 @@ fn conclude() -> bool {
         // Without a thread it is Python's own alone, as before.
         let _ = own_thread().spawn(finish);
     }
-    is_done(EXIT_DEADLINE - MAINTENANCE_TIMEOUT)
+    is_done(EXIT_TIMEOUT - MAINTENANCE_TIMEOUT)
 }
 
 /// Runs Python code for its effects; an error in it is dropped.

@@ -9,8 +9,7 @@
 
 use std::cell::Cell;
 
-/// What JavaScript may need after a call into this library: some frames, and compiling a function that runs for the first time.
-const RESERVED_BYTES: usize = 64 * 1024;
+use crate::limits::RESERVED_STACK_BYTES;
 
 struct Stack {
     /// The lowest address at which JavaScript is known to run.
@@ -45,12 +44,12 @@ fn stack_pointer() -> usize {
 /// Whether JavaScript is known to have enough of its stack left for what follows one call.
 #[inline]
 pub fn has_room() -> bool {
-    has_room_for(RESERVED_BYTES)
+    has_room_for(RESERVED_STACK_BYTES)
 }
 
 /// The same for several calls, each of which makes sure of its own some frames deeper.
 pub fn has_room_for_several() -> bool {
-    has_room_for(RESERVED_BYTES + RESERVED_BYTES / 4)
+    has_room_for(RESERVED_STACK_BYTES + RESERVED_STACK_BYTES / 4)
 }
 
 #[inline]
@@ -68,7 +67,7 @@ pub fn begin_trial() -> bool {
         // JavaScript has called this, so it runs as deep as this, also where the trial can't begin for want of stack.
         stack.proven.set(stack.proven.get().min(here));
         // Twice as deep as needed, so that going deeper step by step takes few trials.
-        let target = here.saturating_sub(2 * RESERVED_BYTES);
+        let target = here.saturating_sub(2 * RESERVED_STACK_BYTES);
         stack.target.set(target);
         !stack.is_end_known.get()
     })

@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use pyo3_ffi::{PyErr_Clear, PyErr_ExceptionMatches, PyExc_MemoryError};
 
+use crate::limits::MIN_PROBED_BYTES;
 use crate::values::failure::Failure;
 
 /// An empty vector with room for exactly `capacity` elements. It asks the allocator itself, which takes half the time of
@@ -89,8 +90,6 @@ pub unsafe fn fetch(requested: usize) -> Failure {
 /// Fails unless the system has `length` bytes more. V8 ends the process where it finds no memory for a value, so large values
 /// are tried here first; another thread may still take the memory in between.
 pub fn probe(length: usize) -> Result<(), Failure> {
-    /// Smaller values come from memory that V8 has already, most often.
-    const MIN_PROBED_BYTES: usize = 1024 * 1024;
     if length < MIN_PROBED_BYTES {
         return Ok(());
     }

@@ -11,18 +11,12 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::limits::{MAX_COPIED_CHARACTERS, MAX_SHORT_TEXT_BYTES, MAX_STRING_UNITS};
 use crate::runtime::once_box::OnceBox;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
 use crate::values::value::bytes;
-
-/// The most units of UTF-16 that V8 lets a string have.
-const MAX_UNITS: usize = (1 << 29) - 24;
-
-/// Strings of up to so many characters are copied to this side, in UTF-8: dropping a reference to an encoded `bytes` costs as
-/// much as copying some hundred kilobytes.
-const MAX_COPIED_CHARACTERS: usize = 64 * 1024;
 
 /// A string on its way to JavaScript.
 pub enum Text {
@@ -37,17 +31,14 @@ pub enum Text {
 /// A string of some bytes.
 pub struct ShortText {
     length: u8,
-    bytes: [MaybeUninit<u8>; MAX_SHORT_BYTES],
+    bytes: [MaybeUninit<u8>; MAX_SHORT_TEXT_BYTES],
 }
-
-/// As many as fit in what a failure takes, so that a result is no larger for them.
-const MAX_SHORT_BYTES: usize = 63;
 
 impl ShortText {
     /// A copy of the text; none if it is longer.
     #[inline]
     fn new(text: &[u8]) -> Option<Self> {
-        let mut bytes = [MaybeUninit::<u8>::uninit(); MAX_SHORT_BYTES];
+        let mut bytes = [MaybeUninit::<u8>::uninit(); MAX_SHORT_TEXT_BYTES];
         let place = bytes.get_mut(..text.len())?;
         // SAFETY: both have that length, and are apart.
         unsafe {
@@ -121,7 +112,7 @@ impl Text {
                 not_encodable(characters)?;
                 return Self::utf16(object, characters);
             }
-            if characters > MAX_UNITS {
+            if characters > MAX_STRING_UNITS {
                 return Err(Status::TooLarge.into());
             }
             if fits_latin1(object, characters)
@@ -166,7 +157,7 @@ impl Text {
             let ([], [0xfeff, units @ ..], []) = (before, units, after) else {
                 return Err(Status::Invalid.into());
             };
-            if units.len() > MAX_UNITS {
+            if units.len() > MAX_STRING_UNITS {
                 return Err(Status::TooLarge.into());
             }
             Ok(Self::Encoded(EncodedText {

@@ -13,6 +13,7 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::limits::MAX_BIGINT_BITS;
 use crate::objects::exporter::{self, Export};
 use crate::values::failure::Failure;
 use crate::values::fallible;
@@ -21,9 +22,6 @@ use crate::values::numpy;
 use crate::values::retained::retained_bytes;
 use crate::values::support::support;
 use crate::values::text::{Text, text};
-
-/// The most bits that V8 lets a bigint have, in whole words.
-const MAX_BITS: i64 = (1 << 30) - 64;
 
 /// What JavaScript gives to Python.
 pub enum IntoPython {
@@ -206,7 +204,7 @@ unsafe fn integer(object: *mut PyObject) -> Result<FromPython, Failure> {
     unsafe {
         // Looked at first, for the digits of what JavaScript can't have take seconds.
         let bits = bit_length(object)?;
-        if bits > MAX_BITS {
+        if bits > MAX_BIGINT_BITS {
             return Err(Status::TooLarge.into());
         }
         let out_of_memory = || fallible::fetch(bits as usize / 4);

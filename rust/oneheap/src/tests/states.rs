@@ -6,7 +6,8 @@ use std::sync::{Arc, Once};
 use std::thread;
 
 use super::simulated::{Block, Simulated, SimulatedHeap, layout};
-use crate::heap::{BATCH_BLOCKS, Counters};
+use crate::heap::Counters;
+use crate::limits::BATCH_BLOCKS;
 use crate::runtime_state::AttachState;
 
 /// One layout without a header and one with.

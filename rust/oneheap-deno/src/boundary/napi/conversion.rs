@@ -16,6 +16,7 @@ use napi_sys::{
 
 use crate::boundary::napi::Env;
 use crate::boundary::status::{MAX_SAFE_INTEGER, Status};
+use crate::limits::{MIN_DIRECT_BYTES, MIN_REPORTED_BYTES};
 use crate::memory::block::TOKENS;
 use crate::memory::external_memory::ExternalMemory;
 use crate::memory::storage::slab::Slab;
@@ -50,12 +51,6 @@ enum Tag {
     /// A buffer that can't be shown: why, its format, and its shape.
     BufferError = 4,
 }
-
-/// From this size on, V8 is told of the memory that an object exports.
-const LARGE_BYTES: usize = 64 * 1024;
-
-/// Bytes from this size on are copied once, straight into Python's memory, where Python is waited for anyway.
-const DIRECT_BYTES: usize = 16 * 1024;
 
 /// What converting an argument may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,7 +164,7 @@ impl Env {
         // they are; the new object is Python's.
         unsafe {
             let bytes = self.bytes(value).ok_or(Status::Invalid)?;
-            if conversion == Conversion::Detached || bytes.len() < DIRECT_BYTES {
+            if conversion == Conversion::Detached || bytes.len() < MIN_DIRECT_BYTES {
                 return fallible::copied(bytes).map(IntoPython::Bytes);
             }
             let _attached = AttachGuard::enter()?;
@@ -236,7 +231,11 @@ impl Env {
     /// The environment is live.
     pub unsafe fn new_reference(self, held: Py, bytes: usize) -> napi_value {
         let external = ExternalMemory::of_isolate();
-        let retained = if bytes >= LARGE_BYTES { bytes } else { 0 };
+        let retained = if bytes >= MIN_REPORTED_BYTES {
+            bytes
+        } else {
+            0
+        };
         if let Some(external) = &external {
             external.retain(retained as i64);
             external.sample_growth();

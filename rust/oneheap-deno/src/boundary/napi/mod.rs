@@ -23,6 +23,7 @@ use napi_sys::{
 };
 
 use crate::boundary::status::Status;
+use crate::limits::{USUAL_ARGUMENTS, USUAL_STRING_UNITS};
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::text::{EncodedText, Units};
@@ -159,9 +160,11 @@ impl Env {
         self,
         info: napi_callback_info,
     ) -> Result<(napi_value, Vec<napi_value>), Failure> {
-        const USUAL: usize = 8;
         let mut receiver = null_mut();
-        let (mut count, mut arguments) = (USUAL, fallible::vec_with_capacity(USUAL)?);
+        let (mut count, mut arguments) = (
+            USUAL_ARGUMENTS,
+            fallible::vec_with_capacity(USUAL_ARGUMENTS)?,
+        );
         // SAFETY: as the caller vouches; there is room for as many, of which all are written: those that were not given are
         // `undefined`.
         let mut get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
@@ -169,7 +172,7 @@ impl Env {
             napi_get_cb_info(self.0, info, count, place, &mut receiver, null_mut());
         };
         get(&mut count, &mut arguments);
-        if count > USUAL {
+        if count > USUAL_ARGUMENTS {
             fallible::reserve_exact(&mut arguments, count)?;
             get(&mut count, &mut arguments);
         }
@@ -221,8 +224,6 @@ impl Env {
     /// # Safety
     /// The environment and the value are live.
     pub unsafe fn utf16(self, value: napi_value) -> Result<Vec<u16>, Failure> {
-        /// Most strings fit, with their closing NUL, and need not be asked for their length.
-        const USUAL: usize = 128;
         let read = |units: *mut u16, room: usize| {
             let mut length = 0;
             // SAFETY: as the caller vouches; there is that much room.
@@ -234,9 +235,9 @@ impl Env {
                 Err(Status::Invalid)
             }
         };
-        let mut units: Vec<u16> = fallible::vec_with_capacity(USUAL)?;
-        let mut length = read(units.as_mut_ptr(), USUAL)?;
-        if length == USUAL - 1 {
+        let mut units: Vec<u16> = fallible::vec_with_capacity(USUAL_STRING_UNITS)?;
+        let mut length = read(units.as_mut_ptr(), USUAL_STRING_UNITS)?;
+        if length == USUAL_STRING_UNITS - 1 {
             let room = read(null_mut(), 0)? + 1;
             fallible::reserve_exact(&mut units, room)?;
             // V8 puts a string together that is kept in parts, before it is read.

@@ -11,11 +11,7 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Records in the first chunk; each further chunk has twice as many.
-const FIRST_CHUNK_RECORDS: usize = 512;
-
-/// More chunks than fit into the address space.
-const MAX_CHUNKS: usize = 32;
+use crate::limits::{FIRST_SLAB_RECORDS, MAX_SLAB_CHUNKS};
 
 /// A place for a record, which comes first, so that both have one address.
 #[repr(C)]
@@ -37,7 +33,7 @@ unsafe impl<T> Send for Free<T> {}
 
 /// A growing set of places for records. Places are used again, and never freed.
 pub struct Slab<T> {
-    chunks: [AtomicPtr<Place<T>>; MAX_CHUNKS],
+    chunks: [AtomicPtr<Place<T>>; MAX_SLAB_CHUNKS],
     free: Mutex<Free<T>>,
 }
 
@@ -48,7 +44,7 @@ impl<T> Slab<T> {
     /// A slab without places.
     pub const fn new() -> Self {
         Self {
-            chunks: [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS],
+            chunks: [const { AtomicPtr::new(null_mut()) }; MAX_SLAB_CHUNKS],
             free: Mutex::new(Free {
                 first: null_mut(),
                 chunks: 0,
@@ -180,7 +176,7 @@ impl<T> Slab<T> {
 
 /// How many records the chunk of that index has.
 fn records_of(index: usize) -> usize {
-    FIRST_CHUNK_RECORDS << index
+    FIRST_SLAB_RECORDS << index
 }
 
 /// Memory of the system's, not Python's: it lives as long as the process, and a thread may ask for it in any state.

@@ -1,0 +1,64 @@
+/**
+ * Every threshold, size, count and timeout of TypeScript that could be another number, with its unit and its reason.
+ *
+ * `rust/oneheap-deno/src/limits.rs` has those of Rust; a test compares what stands in both.
+ */
+
+// Loading
+
+/** The minor version of the oldest Python 3 that is supported. */
+export const OLDEST_MINOR = 11;
+
+/** The newest that is looked for by name where nothing else is allowed. A newer one is found by running it. */
+export const NEWEST_MINOR = 15;
+
+/** The UTF-16 units that are shown of what a program writes to its standard error which is no Python. */
+export const MAX_REASON_UNITS = 120;
+
+/** The UTF-16 units that an error shows of an environment variable's value. */
+export const MAX_SHOWN_VALUE_UNITS = 200;
+
+/** The blocks that the doctor's self-test allocates. */
+export const SELF_TEST_BLOCKS = 1_000;
+
+// Memory
+
+/** The alignment of a block for which none is asked, in bytes: that of Python's own allocator. */
+export const DEFAULT_ALIGN_BYTES = 16;
+
+/** The largest alignment that can be asked for, in bytes: a page. */
+export const MAX_ALIGN_BYTES = 4096;
+
+/** The dimensions of a shape: more than anything in Python takes (`memoryview` and NumPy have 64). */
+export const MAX_DIMENSIONS = 1024;
+
+/** The size of an arena's first chunk, in bytes, unless it is made with another. */
+export const FIRST_CHUNK_BYTES = 64 * 1024;
+
+/** Chunks double up to this size, in bytes, or keep the size that the arena is made with if that is larger. */
+export const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** The idle finalizer tokens that are kept for the next blocks; more are left to the collector. */
+export const MAX_IDLE_TOKENS = 8192;
+
+/** The size, in bytes, of a buffer whose allocation has V8 make a minor collection. */
+export const COLLECTION_BUFFER_BYTES = 32 * 1024 * 1024;
+
+/** The entries of exported blocks from which those of no use are removed. */
+export const MIN_SWEPT_ENTRIES = 1024;
+
+// Running
+
+/** The names whose normal forms are kept, so that they needn't be normalised again. */
+export const MAX_KEPT_NAMES = 1024;
+
+/** The UTF-16 units of the longest of those names. */
+export const MAX_KEPT_NAME_UNITS = 64;
+
+/** The time after which the completion pump is started again that the end of the stack has interrupted. */
+export const PUMP_RETRY_MILLISECONDS = 1;
+
+// Errors
+
+/** The UTF-16 units that a stack shows of a message. `support.py` shows as many characters in a traceback. */
+export const MAX_SHOWN_UNITS = 64 * 1024;
