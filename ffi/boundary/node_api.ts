@@ -23,88 +23,88 @@ export type NativeResult = NativeValue | readonly unknown[];
  * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
  */
 export interface NodeApi {
-  /** A tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. None if memory is out. */
+  /** Return a tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. Undefined if memory is out. */
   newFinalizerToken(): ArrayBuffer | undefined;
-  /** The address of a token's slot. */
+  /** Return the address of a token's slot. */
   slotAddress(token: ArrayBuffer): number;
-  /** A buffer over the memory of a token's block, which holds the memory from now on; none if there is none. */
+  /** Return a buffer over the memory of a token's block, which holds the memory from now on; undefined if there is none. */
   newBackingStore(token: ArrayBuffer): ArrayBuffer | undefined;
-  /** Frees a block whose view is over that buffer, and detaches it: 1, or a code. */
+  /** Free a block whose view is over that buffer, and detach the buffer. Return 1, or a status. */
   freeBlock(token: ArrayBuffer, buffer: ArrayBuffer): number;
-  /** Resizes a block whose view is over that buffer, and detaches it: the new address, or a code. */
+  /** Resize a block whose view is over that buffer, and detach the buffer. Return the new address, or a status. */
   reallocBlock(
     token: ArrayBuffer,
     buffer: ArrayBuffer,
     bytes: number,
     zeroed: number,
   ): number;
-  /** A buffer over the word that tells whether `reportExternalMemory` is to be called. */
+  /** Return a buffer over the word that says whether `reportExternalMemory` is to be called. */
   reportDue(): ArrayBuffer;
-  /** Reports to V8 how much memory it doesn't see. It may collect garbage. */
+  /** Report to V8 how much memory it doesn't see. It may collect garbage. */
   reportExternalMemory(): void;
-  /** Takes the function that tries how deep the stack is. */
+  /** Set the function that tries how deep the stack is. */
   setStackProver(prove: () => void): void;
-  /** Throws a `RangeError` unless there is enough stack left for what follows. */
+  /** Throw a `RangeError` unless there is enough stack left for what follows. */
   ensureStack(): void;
-  /** Runs Python code and waits for it. */
+  /** Run Python code and wait for its result. */
   run(
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
     names: readonly NativeValue[] | undefined,
   ): NativeResult;
-  /** Has Python code run on a thread of its own, as a run of that number; what comes of it goes to the inbox. */
+  /** Run Python code on a thread of its own, as the run of that number; its result goes to the completion queue. */
   runAsync(
-    inbox: number,
+    queue: number,
     run: number,
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
     names: readonly NativeValue[] | undefined,
   ): NativeResult | undefined;
-  /** The address of a new inbox. */
+  /** Return the address of a new completion queue. */
   newCompletionQueue(): number;
-  /** What `oneheap_wait` is to be called with, once. The same one until it is. */
-  waitHandle(inbox: number): number;
-  /** The number of the run whose outcome is to be taken next; undefined if none has ended. */
-  nextCompletion(inbox: number): number | undefined;
-  /** Takes what came of the run that `ended` tells. */
-  takeResult(inbox: number): NativeResult;
-  /** Has a run raise `KeyboardInterrupt`. */
-  interruptRun(inbox: number, run: number): void;
-  /** A reference to a new scope. */
+  /** Return what `oneheap_wait` is to be called with, once. It is the same until then. */
+  waitHandle(queue: number): number;
+  /** Return the number of the run whose result is to be taken next; undefined if none has ended. */
+  nextCompletion(queue: number): number | undefined;
+  /** Take the result of the run that `nextCompletion` returns. */
+  takeResult(queue: number): NativeResult;
+  /** Have a run raise `KeyboardInterrupt`. */
+  interruptRun(queue: number, run: number): void;
+  /** Return a reference to a new scope's dictionary. */
   newScope(): NativeResult;
-  /** What a scope has by a name; undefined if nothing. */
+  /** Return the value of a scope's variable; undefined if there is none. */
   getItem(scope: ArrayBuffer, name: string): NativeResult | undefined;
-  /** Clears a scope, and releases its dictionary. */
+  /** Clear a scope, and decref its dictionary. */
   disposeScope(scope: ArrayBuffer): void;
-  /** A reference that takes over one to the object at an address. */
+  /** Return a reference that takes ownership of one to the object at an address. */
   fromOwnedPointer(address: number): ArrayBuffer;
-  /** A reference beside others to the object at an address. */
+  /** Return a new reference to the object at an address. */
   fromBorrowedPointer(address: number): NativeResult;
-  /** Where the object of a reference is. */
+  /** Return the address of a reference's object. */
   address(reference: ArrayBuffer): number;
-  /** Calls the object of the reference that is the receiver. */
+  /** Call the object of the reference that is the receiver. */
   call(this: ArrayBuffer, ...args: NativeValue[]): NativeResult;
-  /** An attribute of an object. */
+  /** Return an attribute of an object. */
   getAttr(reference: ArrayBuffer, name: string): NativeResult;
-  /** An object as `str()` has it. */
+  /** Return an object as `str()` has it. */
   str(reference: ArrayBuffer): NativeResult;
-  /** Lets go of the object of a reference. */
+  /** Decref the object of a reference. */
   decref(reference: ArrayBuffer): void;
-  /** Detaches a buffer of `borrow`, and lets go of the Python object's memory, unless something else still uses that. */
+  /** Detach a buffer of `borrow`, and release the Python object's buffer, unless something else still uses the memory. */
   releaseBuffer(view: ArrayBufferView): void;
-  /** The address of a new Python object over a token's block, which the caller owns. */
+  /** Return the address of a new Python object over a token's block, which the caller owns. */
   toPython(
     token: ArrayBuffer,
     readonly: number,
     shape: readonly number[] | undefined,
   ): NativeResult;
-  /** A buffer over the memory of a Python object: a reference's, that at an address, or what an expression comes to. */
+  /** Return a buffer over the memory of a Python object: a reference's, that at an address, or the value of an expression. */
   borrow(
     element: number | undefined,
     copy: number,
-    what: ArrayBuffer | number | string,
+    source: ArrayBuffer | number | string,
     scope: ArrayBuffer | undefined,
     names: readonly NativeValue[] | undefined,
   ): NativeResult;

@@ -2,7 +2,6 @@
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { napi } from "../../ffi/loading/native.ts";
-import type { NodeApi } from "../../ffi/boundary/node_api.ts";
 import {
   BUFFER_ERROR_REASON,
   MODE,
@@ -43,7 +42,7 @@ const source = (path: string) =>
   Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
 
 const SYMBOLS_RS = source("rust/oneheap-deno/src/boundary/exports.rs");
-const NODE_RS = source("rust/oneheap-deno/src/boundary/napi/mod.rs");
+const NODE_RS = source("rust/oneheap-deno/src/boundary/napi/register.rs");
 
 /** The exported functions of a Rust file, in its order. A type that stands in no table above comes out as it is. */
 function declaredInRust(rust: string): Declaration[] {
@@ -103,7 +102,7 @@ Deno.test("both sides have the same codes", () => {
 });
 
 Deno.test("both sides have the same tags, refusals and modes", () => {
-  assertEquals(variantsInRust("boundary/napi/conversion.rs", "Tag"), {
+  assertEquals(variantsInRust("boundary/napi/results.rs", "Tag"), {
     ...TAG,
   });
   assertEquals(variantsInRust("objects/borrow.rs", "BufferErrorReason"), {
@@ -181,41 +180,56 @@ Deno.test("Python's limits are those of the languages beside it", () => {
   );
 });
 
-Deno.test("Node-API exports the functions that TypeScript declares, and no others", () => {
-  const declared: Record<keyof NodeApi, true> = {
-    newFinalizerToken: true,
-    slotAddress: true,
-    newBackingStore: true,
-    freeBlock: true,
-    reallocBlock: true,
-    reportDue: true,
-    reportExternalMemory: true,
-    setStackProver: true,
-    ensureStack: true,
-    run: true,
-    runAsync: true,
-    newCompletionQueue: true,
-    waitHandle: true,
-    nextCompletion: true,
-    takeResult: true,
-    interruptRun: true,
-    newScope: true,
-    getItem: true,
-    disposeScope: true,
-    fromOwnedPointer: true,
-    fromBorrowedPointer: true,
-    address: true,
-    call: true,
-    getAttr: true,
-    str: true,
-    decref: true,
-    releaseBuffer: true,
-    toPython: true,
-    borrow: true,
-  };
-  assertEquals(Object.keys(napi).sort(), Object.keys(declared).sort());
-  const registered = NODE_RS.matchAll(/\(\s*c"(\w+)"/g).map(([, name]) => name);
-  assertEquals(registered.toArray().sort(), Object.keys(declared).sort());
+/** A function that comes by Node-API: its name and those of its parameters. */
+type Signature = [name: string, parameters: string[]];
+
+/** The functions of the interface `NodeApi`. The receiver is no parameter. */
+function nodeApiInTypeScript(): Signature[] {
+  const declarations = source("ffi/boundary/node_api.ts")
+    .split("export interface NodeApi {")[1]
+    .matchAll(/^ {2}(\w+)\(([^)]*(?:\(\)[^)]*)?)\): /gm);
+  return declarations.map(([, name, list]): Signature => [
+    name,
+    list.matchAll(/(?:^|,)\s*((?:\.\.\.)?\w+): /g).map(([, it]) => it)
+      .filter((it) => it !== "this").toArray(),
+  ]).toArray();
+}
+
+/** The functions that `register.rs` names, with the parameters that the documentation of each begins with. */
+function nodeApiInRust(): Signature[] {
+  const registered = NODE_RS.matchAll(/\(\s*c"(\w+)",\s*(\w+)::(\w+)/g);
+  return registered.map(([, name, module, fn]): Signature => {
+    const rust = source(`rust/oneheap-deno/src/boundary/napi/${module}.rs`);
+    const [, signature, list] = rust.match(
+      new RegExp(
+        `/// \`(\\w+)\\(([^)]*)\\)\`(?:(?!\n\n)[\\s\\S])*?extern "C" fn ${fn}\\(`,
+      ),
+    ) ?? [undefined, `${name} has no signature in its documentation`, ""];
+    const parameters = list.split(", ").filter((it) => it !== "");
+    assertEquals(signature, name);
+    return [name, parameters];
+  }).toArray();
+}
+
+Deno.test("both sides declare the same functions of Node-API, with the same parameters, and the library has no others", () => {
+  const inTypeScript = nodeApiInTypeScript();
+  assertEquals(nodeApiInRust(), inTypeScript);
+  const names = inTypeScript.map(([name]) => name);
+  assertEquals(Object.keys(napi), names);
+});
+
+Deno.test("each function of Node-API reads as many arguments as it declares", () => {
+  for (const [name, parameters] of nodeApiInRust()) {
+    const [, module, fn] = NODE_RS.match(
+      new RegExp(`c"${name}",\\s*(\\w+)::(\\w+)`),
+    )!;
+    const rust = source(`rust/oneheap-deno/src/boundary/napi/${module}.rs`);
+    const body = rust.split(`extern "C" fn ${fn}(`)[1].split("\n}\n")[0];
+    const read = body.match(/arguments::<(\d)>/)?.[1];
+    const all = body.includes(".all_arguments(") ? "...args" : undefined;
+    const expected = all === undefined ? parameters.length : 1;
+    assertEquals([name, Number(read ?? (all ? 1 : 0))], [name, expected]);
+  }
 });
 
 /** What somebody might change on one side alone. */

@@ -5,12 +5,12 @@
 
 use std::ffi::c_void;
 
-use crate::boundary::napi::interpreter;
+use crate::boundary::napi::completions;
 use crate::boundary::status::{Status, address_or_status, safe_integer};
 use crate::memory::block::{FinalizerToken, pointer, token};
 use crate::memory::element::Element;
 use crate::memory::{raw, stats};
-use crate::runtime::{attach, python, stack};
+use crate::runtime::{attach, stack, start};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
 const ABI: u32 = 4;
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     }
     // SAFETY: as the caller vouches.
     let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
-    python::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
+    start::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
 }
 
 /// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
     // SAFETY: as the caller vouches.
-    unsafe { write(python::description(), buffer, capacity) }
+    unsafe { write(start::description(), buffer, capacity) }
 }
 
 /// Writes why Python refused to start (its words, then the name and the value of each environment variable that it reads,
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_start_error(buffer: *mut u8, capacity: u32) -> u32 {
     // SAFETY: as the caller vouches.
-    unsafe { write(python::refusal(), buffer, capacity) }
+    unsafe { write(start::start_error(), buffer, capacity) }
 }
 
 /// Writes a text where there is room for it, and returns its length; 0 if there is none.
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn oneheap_block_clear(at: f64) -> i32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
     // SAFETY: as the caller vouches.
-    unsafe { interpreter::wait(wait_handle) };
+    unsafe { completions::wait(wait_handle) };
 }
 
 /// Writes the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.

@@ -1,5 +1,4 @@
-//! Python's objects: references to them, and memory that both languages use.
+//! Python's objects: calls through references to them, and their buffers.
 
 pub mod borrow;
-pub mod exporter;
 pub mod reference;

@@ -24,9 +24,9 @@ use pyo3_ffi::{
 
 use crate::boundary::status::Status;
 use crate::limits::{FIRST_GRAPH_ENTRIES, MAX_SCOPE_OBJECTS, MAX_SCOPE_REFERENCES};
-use crate::objects::exporter;
 use crate::runtime::once_box::OnceBox;
-use crate::runtime::python;
+use crate::runtime::{own_code, state};
+use crate::values::exporter;
 use crate::values::fallible;
 use crate::values::handle::Bound;
 use crate::values::support::Support;
@@ -103,7 +103,7 @@ unsafe fn has_containers(scope: &Bound, support: &Support, given: &[*mut PyObjec
     // SAFETY: as the caller vouches; no Python code runs in here, and what is borrowed is only looked at. Without a GIL another
     // thread that has the scope might change it, so there the question isn't asked.
     unsafe {
-        if python::is_free_threaded() {
+        if state::is_free_threaded() {
             return false;
         }
         while PyDict_Next(scope.as_ptr(), &mut position, &mut name, &mut value) != 0 {
@@ -570,7 +570,7 @@ impl Graph {
 unsafe fn load() -> Option<Functions> {
     // SAFETY: attached; each result is checked before it is passed on, and what is kept is never freed.
     unsafe {
-        let globals = python::execute(SOURCE)?;
+        let globals = Bound::from_owned(own_code::execute(SOURCE))?;
         let global = |name: &CStr| {
             Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
         };

@@ -15,7 +15,8 @@ use pyo3_ffi::{
 
 use crate::running::{async_exception, pool};
 use crate::runtime::attach::{AttachGuard, detach_for};
-use crate::runtime::python;
+use crate::runtime::maintenance::{UrgentWork, set_urgent_work};
+use crate::runtime::maintenance_thread;
 use crate::values::handle::Bound;
 
 /// The code has not begun.
@@ -139,7 +140,11 @@ impl InterruptibleRun {
         };
         if pool::submit(raise).is_err() {
             THREAD_COMES.store(false, Ordering::Release);
-            python::wake();
+            set_urgent_work(UrgentWork {
+                is_pending: interrupts_wait,
+                perform: raise_listed,
+            });
+            maintenance_thread::wake();
         }
     }
 

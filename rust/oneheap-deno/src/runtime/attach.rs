@@ -23,9 +23,9 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::runtime::pending_decrefs::drain_pending_decrefs;
 use crate::runtime::recursion_limit::limit_recursion;
-use crate::runtime::{platform, python, stack};
-use crate::values::handle::drain_pending_decrefs;
+use crate::runtime::{platform, stack, state};
 
 /// How a thread came to be attached, and so how it is detached again.
 #[derive(Clone, Copy)]
@@ -86,7 +86,7 @@ impl Thread {
     /// Deletes the Python thread state, if there is one, attached or not.
     fn delete_state(&self) {
         let state = self.state.replace(null_mut());
-        if state.is_null() || !python::running() {
+        if state.is_null() || !state::is_running() {
             return;
         }
         if PyMemAllocator::attach_state() != AttachState::Attached {
@@ -102,7 +102,7 @@ impl Drop for Thread {
     /// A Worker may end attached, by `close()`, an error or `terminate()`: the GIL must not end with it.
     ///
     /// The process's main thread ends with the process, by `exit`, which comes here first. It must not wait for the GIL:
-    /// the thread that holds it may never give it back. What there is left to do in Python, `python::end` does.
+    /// the thread that holds it may never give it back. What there is left to do in Python, `shutdown::end` does.
     fn drop(&mut self) {
         if !platform::ends_with_process() {
             self.delete_state();
@@ -114,14 +114,14 @@ impl Drop for Thread {
 /// else lets go of it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
 /// attachment makes another, which takes a third of a millisecond there.
 pub fn delete_thread_state() {
-    if python::is_free_threaded() {
+    if state::is_free_threaded() {
         let _ = THREAD.try_with(Thread::delete_state);
     }
 }
 
 /// Whether the calling thread, which isn't attached to the main interpreter, could be.
 fn check_attachable(standing: AttachState) -> Result<(), Status> {
-    if standing == AttachState::Finalised || !python::started() {
+    if standing == AttachState::Finalised || !state::is_started() {
         return Err(Status::NoPython);
     }
     if PyMemAllocator::attached_to_other() {
@@ -156,7 +156,7 @@ fn enter(thread: &Thread, standing: AttachState) -> Result<Entry, Status> {
         }
     };
     if PyMemAllocator::has_deferred() {
-        python::drain();
+        PyMemAllocator::drain_deferred();
     }
     Ok(entry)
 }
@@ -181,7 +181,7 @@ fn undo(entry: Entry) {
     match entry {
         Entry::Restored | Entry::Ensured(_) if is_attached => leave(entry),
         // SAFETY: detached; the thread's own state, which was current until it was detached.
-        Entry::Detached(state) if !is_attached && python::running() => unsafe {
+        Entry::Detached(state) if !is_attached && state::is_running() => unsafe {
             PyEval_RestoreThread(state)
         },
         _ => {}

@@ -8,9 +8,9 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
+use crate::values::bytes::utf8;
 use crate::values::handle::{Bound, Py};
 use crate::values::support::support;
-use crate::values::text::utf8;
 
 /// What a Python exception becomes. Nothing of the exception itself is kept: its traceback would keep the frames, and with
 /// them every local variable, alive.

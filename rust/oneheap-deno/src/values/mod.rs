@@ -1,5 +1,7 @@
 //! Owning handles of Python objects, and conversions between them and values of JavaScript.
 
+pub mod bytes;
+pub mod exporter;
 pub mod failure;
 pub mod fallible;
 pub mod handle;

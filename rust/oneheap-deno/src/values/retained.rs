@@ -3,7 +3,7 @@
 //! Only what C code answers at once is asked: how many elements a list has, or how long a buffer is. `sys.getsizeof` of a
 //! data frame takes a third of a second, and a `__buffer__` of Python's runs any code.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 use pyo3_ffi::{
     Py_buffer, PyBUF_INDIRECT, PyBuffer_Release, PyDict_Size, PyDict_Type, PyErr_Clear,
@@ -13,10 +13,7 @@ use pyo3_ffi::{
 };
 
 use crate::values::handle::Bound;
-use crate::values::support::support;
-
-/// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
-pub const BF_GETBUFFER: c_int = 1;
+use crate::values::support::{BF_GETBUFFER, support};
 
 /// What an element of a list or tuple takes: a pointer.
 const ELEMENT_BYTES: usize = 8;

@@ -1,6 +1,6 @@
 //! The functions of `support.py`, and the few names that Rust looks up over and over.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use pyo3_ffi::{
     PyDict_GetItemString, PyErr_Clear, PyEval_GetBuiltins, PyObject, PyType_GetSlot,
@@ -9,9 +9,11 @@ use pyo3_ffi::{
 
 use crate::boundary::status::Status;
 use crate::runtime::once_box::OnceBox;
-use crate::runtime::python;
+use crate::runtime::own_code;
 use crate::values::handle::Bound;
-use crate::values::retained::BF_GETBUFFER;
+
+/// `Py_bf_getbuffer` of Python's `typeslots.h`; the binding's own constant depends on the version that it is built for.
+pub const BF_GETBUFFER: c_int = 1;
 
 /// Python's share of this library.
 const SOURCE: &CStr =
@@ -69,7 +71,7 @@ pub unsafe fn support() -> Result<&'static Support, Status> {
 unsafe fn load() -> Option<Support> {
     // SAFETY: attached; each result is checked before it is passed on, and each reference is kept or let go once.
     unsafe {
-        let globals = python::execute(SOURCE)?;
+        let globals = Bound::from_owned(own_code::execute(SOURCE))?;
         let function = |name: &CStr| {
             Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
         };

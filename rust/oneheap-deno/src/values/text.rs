@@ -4,19 +4,19 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 use pyo3_ffi::{
-    PyErr_Clear, PyErr_ExceptionMatches, PyErr_NoMemory, PyExc_UnicodeEncodeError,
-    PyLong_AsSsize_t, PyObject, PyObject_CallFunctionObjArgs, PyObject_GetAttrString,
-    PyUnicode_AsEncodedString, PyUnicode_AsLatin1String, PyUnicode_AsUTF8String,
-    PyUnicode_DecodeUTF16, PyUnicode_GetLength, PyUnicode_Type,
+    PyErr_Clear, PyErr_ExceptionMatches, PyExc_UnicodeEncodeError, PyLong_AsSsize_t, PyObject,
+    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyUnicode_AsEncodedString,
+    PyUnicode_AsLatin1String, PyUnicode_AsUTF8String, PyUnicode_DecodeUTF16, PyUnicode_GetLength,
+    PyUnicode_Type,
 };
 
 use crate::boundary::status::Status;
 use crate::limits::{MAX_COPIED_CHARACTERS, MAX_SHORT_TEXT_BYTES, MAX_STRING_UNITS};
 use crate::runtime::once_box::OnceBox;
+use crate::values::bytes::bytes;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
-use crate::values::value::bytes;
 
 /// A string on its way to JavaScript.
 pub enum Text {
@@ -238,26 +238,6 @@ pub unsafe fn text(units: &[u16]) -> Result<Bound, Failure> {
             &mut order,
         ))
         .ok_or_else(|| fallible::fetch(bytes))
-    }
-}
-
-/// A Python string's text; none, with an exception set, if it has lone surrogates or memory is out.
-///
-/// # Safety
-/// The thread is attached, and the object is a `str` or null.
-pub unsafe fn utf8(object: *mut PyObject) -> Option<String> {
-    if object.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller vouches.
-    unsafe {
-        // A `bytes` of its own, for `PyUnicode_AsUTF8` would leave a copy in the object for as long as that lives.
-        let encoded = Bound::from_owned(PyUnicode_AsUTF8String(object))?;
-        copied_utf8(&encoded)
-            .inspect_err(|_| {
-                PyErr_NoMemory();
-            })
-            .ok()
     }
 }
 

@@ -5,16 +5,17 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use pyo3_ffi::{
-    Py_False, Py_None, Py_True, PyBool_FromLong, PyBytes_AsString, PyBytes_FromStringAndSize,
-    PyBytes_Size, PyBytes_Type, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type,
-    PyLong_AsLongLong, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString,
-    PyLong_Type, PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_Type,
-    PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Type,
+    Py_False, Py_None, Py_True, PyBool_FromLong, PyBytes_FromStringAndSize, PyBytes_Type,
+    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
+    PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
+    PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_Type, PyTypeObject,
+    PyUnicode_AsUTF8AndSize, PyUnicode_Type,
 };
 
 use crate::boundary::status::Status;
 use crate::limits::MAX_BIGINT_BITS;
-use crate::objects::exporter::{self, Export};
+use crate::values::bytes::bytes;
+use crate::values::exporter::{self, Export};
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
@@ -233,20 +234,6 @@ unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
         Ok(PyLong_AsLongLong(
             bits.ok_or_else(|| Failure::fetch())?.as_ptr(),
         ))
-    }
-}
-
-/// The contents of a `bytes`.
-///
-/// # Safety
-/// The thread is attached, and the object is a `bytes` that outlives the result.
-pub unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
-    // SAFETY: as the caller vouches; neither call fails for a `bytes`, whose contents never change.
-    unsafe {
-        std::slice::from_raw_parts(
-            PyBytes_AsString(object).cast(),
-            PyBytes_Size(object) as usize,
-        )
     }
 }
 

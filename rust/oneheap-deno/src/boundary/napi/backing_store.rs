@@ -1,4 +1,4 @@
-//! Views and finalizer tokens: external `ArrayBuffer`s, whose backing stores V8 counts.
+//! Backing stores of views, and finalizer tokens: external `ArrayBuffer`s, whose backing stores V8 counts.
 //!
 //! Sub-views, pending reads and writes, transfers to other threads and garbage collection all hold a backing store, and
 //! V8 runs the finalizer when the last of them ends, on whatever thread that is. The finalizers here wait for nothing.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use napi_sys::{napi_callback_info, napi_detach_arraybuffer, napi_env, napi_value};
 
-use crate::boundary::napi::Env;
+use crate::boundary::napi::env::Env;
 use crate::boundary::status::{Status, address_or_status, safe_integer};
 use crate::memory::block::{FinalizerToken, SharedMemory, Slot, TOKENS};
 use crate::memory::external_memory::ExternalMemory;
@@ -17,7 +17,7 @@ use crate::memory::external_memory::ExternalMemory;
 /// The size of a token's buffer, which JavaScript never looks into.
 const TOKEN_BYTES: usize = 1;
 
-/// `token()`: a tiny `ArrayBuffer` that owns an empty slot. A block refers to it, so it is lost when the block is. Undefined if
+/// `newFinalizerToken()`: return a tiny `ArrayBuffer` that owns an empty slot. A block refers to it, so it is lost when the block is. Undefined if
 /// memory is out.
 ///
 /// # Safety
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn new_finalizer_token(
     unsafe { Env(env).external(address, TOKEN_BYTES, collect, address) }
 }
 
-/// `slot(token)`: the address by which the functions of the FFI know a token.
+/// `slotAddress(token)`: return the address of a token's slot, which the functions of Deno's FFI take.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn slot_address(env: napi_env, info: napi_callback_info) -
     }
 }
 
-/// `view(token)`: an `ArrayBuffer` over the block's memory, which holds it from now on; undefined if the block has no memory to
+/// `newBackingStore(token)`: return an `ArrayBuffer` over the memory of a `Block`, whose backing store holds it from now on; undefined if the block has no memory to
 /// give. What makes a typed array of it needs JavaScript, so that there is stack left is made sure of first.
 ///
 /// # Safety
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn new_backing_store(env: napi_env, info: napi_callback_in
     }
 }
 
-/// `free(token, buffer)`: frees a block whose view is over that buffer, and detaches it: 1, or a code.
+/// `freeBlock(token, buffer)`: free a block whose view is over that buffer, and detach the buffer. Return 1, or a status.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -112,8 +112,8 @@ pub unsafe extern "C" fn free_block(env: napi_env, info: napi_callback_info) -> 
     }
 }
 
-/// `realloc(token, buffer, bytes, zeroed)`: resizes a block whose view is over that buffer, and detaches it: the new address, or a
-/// code.
+/// `reallocBlock(token, buffer, bytes, zeroed)`: resize a block whose view is over that buffer, and detach the buffer. Return the new
+/// address, or a status.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -136,35 +136,6 @@ pub unsafe extern "C" fn realloc_block(env: napi_env, info: napi_callback_info) 
     }
 }
 
-/// `due()`: a buffer over the word that tells whether [`report_external_memory`] is to be called.
-///
-/// # Safety
-/// Called by Node-API.
-pub unsafe extern "C" fn report_due(env: napi_env, _info: napi_callback_info) -> napi_value {
-    let Some(external) = ExternalMemory::of_isolate() else {
-        return null_mut();
-    };
-    let due = external.due();
-    let hint = Arc::into_raw(external).cast_mut();
-    // SAFETY: the count lives as long as its buffer, which has a share of it.
-    unsafe { Env(env).external(due.cast(), size_of::<i32>(), drop_count, hint.cast()) }
-}
-
-/// `reportExternalMemory()`: reports to V8 how much memory it doesn't see. V8 may collect garbage before this returns.
-///
-/// # Safety
-/// Called by Node-API.
-pub unsafe extern "C" fn report_external_memory(
-    env: napi_env,
-    _info: napi_callback_info,
-) -> napi_value {
-    if let Some(external) = ExternalMemory::of_isolate() {
-        // SAFETY: the environment is live, and this thread's.
-        unsafe { external.report(env) };
-    }
-    null_mut()
-}
-
 impl Env {
     /// The token that a buffer refers to; none for anything else.
     ///
@@ -180,19 +151,10 @@ impl Env {
 /// V8 drops a view's backing store.
 ///
 /// # Safety
-/// The hint is what `view` handed over; this runs once.
+/// The hint is what [`new_backing_store`] passed; this runs once.
 unsafe extern "C" fn drop_shared(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: as the caller vouches.
     drop(unsafe { Arc::from_raw(hint.cast::<SharedMemory>()) });
-}
-
-/// V8 drops the buffer of `due`.
-///
-/// # Safety
-/// The hint is what `due` handed over; this runs once.
-unsafe extern "C" fn drop_count(_env: napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: as the caller vouches.
-    drop(unsafe { Arc::from_raw(hint.cast::<ExternalMemory>()) });
 }
 
 /// A token was collected, and so was the block that referred to it, if there was one.

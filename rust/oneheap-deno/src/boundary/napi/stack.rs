@@ -8,7 +8,7 @@ use napi_sys::{
     napi_get_reference_value, napi_get_undefined, napi_ref, napi_throw_range_error, napi_value,
 };
 
-use crate::boundary::napi::Env;
+use crate::boundary::napi::env::Env;
 use crate::runtime::stack;
 
 thread_local! {
@@ -16,7 +16,7 @@ thread_local! {
     static PROVER: Cell<napi_ref> = const { Cell::new(null_mut()) };
 }
 
-/// `stackProver(function)`: takes the function that tries how deep JavaScript's stack is.
+/// `setStackProver(prove)`: set the function that tries how deep JavaScript's stack is.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn set_stack_prover(env: napi_env, info: napi_callback_inf
     null_mut()
 }
 
-/// `ensureStack()`: throws a `RangeError` unless there is enough of JavaScript's stack left for what follows: several calls, each of
+/// `ensureStack()`: throw a `RangeError` unless there is enough of JavaScript's stack left for what follows: several calls, each of
 /// which looks itself.
 ///
 /// # Safety

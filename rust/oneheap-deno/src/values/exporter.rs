@@ -23,7 +23,7 @@ use crate::runtime::once_box::OnceBox;
 use crate::values::failure::Failure;
 use crate::values::fallible::{self, FallibleText};
 use crate::values::handle::Bound;
-use crate::values::retained::BF_GETBUFFER;
+use crate::values::support::BF_GETBUFFER;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION` and `Py_TPFLAGS_IMMUTABLETYPE` of Python's `object.h`, from 3.10 on.
 const DISALLOW_INSTANTIATION: c_ulong = 1 << 7;

@@ -1,0 +1,164 @@
+//! `PyObjectRef`: references to Python objects, and what is done by them.
+
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use napi_sys::{napi_callback_info, napi_env, napi_value};
+
+use crate::boundary::napi::arguments::Conversion;
+use crate::boundary::napi::env::Env;
+use crate::boundary::napi::python::python;
+use crate::boundary::status::Status;
+use crate::memory::block::pointer;
+use crate::objects::reference::{self, Reference};
+use crate::runtime::attach::with_python;
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::handle::Bound;
+use crate::values::value::FromPython;
+
+/// `fromOwnedPointer(address)`: return a reference that takes ownership of one to the object at an address.
+///
+/// # Safety
+/// Called by Node-API, with the address of a live object, to which the caller has a reference.
+pub unsafe extern "C" fn from_owned_pointer(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles, and as the caller vouches. The object isn't looked at here.
+    unsafe {
+        let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
+        match Bound::from_owned(pointer(address).cast()) {
+            Some(object) => env.owned_reference(object.into(), 0),
+            None => null_mut(),
+        }
+    }
+}
+
+/// `fromBorrowedPointer(address)`: return a new reference to the object at an address, or why there is none.
+///
+/// # Safety
+/// Called by Node-API, with the address of a live object.
+pub unsafe extern "C" fn from_borrowed_pointer(
+    env: napi_env,
+    info: napi_callback_info,
+) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles, and as the caller vouches; the reference is counted attached.
+    unsafe {
+        let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
+        let result = python(|| {
+            Bound::from_borrowed(pointer(address).cast())
+                .map(|object| FromPython::Object(object.into(), 0))
+                .ok_or(Failure::Status(Status::Invalid))
+        });
+        env.result(result)
+    }
+}
+
+/// `address(reference)`: return the address of the object; undefined if the reference was decref'ed.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn address(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles.
+    unsafe {
+        match env.handle(env.arguments::<1>(info)[0]) {
+            Some(held) => env.double(held.as_ptr().expose_provenance() as f64),
+            None => null_mut(),
+        }
+    }
+}
+
+/// `call(...args)`: call the object of the reference that is the receiver.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; called attached.
+    unsafe {
+        let result = env.all_arguments(info).and_then(|(receiver, values)| {
+            let callable = env.handle(receiver).ok_or(Status::Invalid)?;
+            let mut arguments = fallible::vec_with_capacity(values.len())?;
+            for argument in values {
+                arguments.push(env.argument(argument, Conversion::Waits)?);
+            }
+            python(|| reference::call(&callable, arguments))
+        });
+        env.result(result)
+    }
+}
+
+/// `getAttr(reference, name)`: return an attribute of an object.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn get_attr(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the object is asked attached.
+    unsafe {
+        let [object, name] = env.arguments::<2>(info);
+        let result = env
+            .handle(object)
+            .ok_or_else(|| Failure::from(Status::Invalid))
+            .and_then(|object| {
+                let name = env.utf16(name)?;
+                python(|| reference::attribute(&object, &name))
+            });
+        env.result(result)
+    }
+}
+
+/// `str(reference)`: return an object as `str()` has it.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn str(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the object is asked attached.
+    unsafe {
+        let result = match env.handle(env.arguments::<1>(info)[0]) {
+            Some(object) => python(|| reference::string(&object)),
+            None => Err(Status::Invalid.into()),
+        };
+        env.result(result)
+    }
+}
+
+/// `decref(reference)`: decref an object now.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn decref(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, of which nobody else has this one now; decref'ed attached.
+    unsafe {
+        let reference = env.reference(env.arguments::<1>(info)[0]);
+        let held = reference.and_then(Reference::release);
+        // Code that runs on another thread may have it too.
+        if let Some(held) = held.and_then(Arc::into_inner) {
+            let _ = with_python(move || drop(held.into_bound()));
+        }
+    }
+    null_mut()
+}

@@ -1,0 +1,139 @@
+//! `python.run` and `python.eval`, `python.runAsync` and `python.evalAsync`.
+
+use std::ptr::null_mut;
+
+use napi_sys::{ValueType, napi_callback_info, napi_env, napi_value};
+
+use crate::boundary::napi::arguments::Conversion;
+use crate::boundary::napi::completions::queue_at;
+use crate::boundary::napi::env::Env;
+use crate::boundary::napi::python::python;
+use crate::boundary::status::Status;
+use crate::running::async_exception;
+use crate::running::compiled::Mode;
+use crate::running::completion_queue::Entry;
+use crate::running::interruptible_run::{InterruptibleRun, carry_out_interrupts};
+use crate::running::pool;
+use crate::running::run::Program;
+use crate::runtime::attach::{AttachGuard, delete_thread_state};
+use crate::values::failure::Failure;
+use crate::values::fallible;
+use crate::values::value::FromPython;
+
+/// `run(mode, source, scope, names)`: run code and wait for its result.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn run(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the code runs attached.
+    unsafe {
+        let arguments = env.arguments::<4>(info);
+        let result = program(env, arguments, Conversion::Waits).and_then(|program| {
+            python(|| {
+                program
+                    .run(|code| code())
+                    .and_then(|object| FromPython::extract(object))
+            })
+        });
+        env.result(result)
+    }
+}
+
+/// `runAsync(queue, run, mode, source, scope, names)`: run code on a thread of its own; its result goes to the completion queue.
+/// Return undefined, or why the code can't run.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the code runs attached.
+    unsafe {
+        let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
+        let arguments = [mode, source, scope, names];
+        let submitted = program(env, arguments, Conversion::Detached).and_then(|program| {
+            let queue = queue_at(env, at)?;
+            let run = env.number(run).ok_or(Status::Invalid)? as u32;
+            let interruptible = InterruptibleRun::new();
+            queue.expect(Entry::new(run, interruptible.clone()));
+            let receiver = queue.clone();
+            let leaves_objects = program.scope.is_some();
+            let submitted = pool::submit(move || {
+                let run_attached = || {
+                    let _attached = AttachGuard::enter_in_turn()?;
+                    python(|| {
+                        // What somebody else has set for this thread is not for this code.
+                        async_exception::discard();
+                        program
+                            .run(|code| interruptible.take(code))
+                            .and_then(|object| FromPython::extract(object))
+                    })
+                };
+                let result = run_attached();
+                let refers_to_objects = matches!(
+                    result,
+                    Ok(FromPython::Object(..) | FromPython::Block(..)) | Err(Failure::Raised(_))
+                );
+                if leaves_objects || refers_to_objects {
+                    delete_thread_state();
+                }
+                receiver.put(run, result);
+                carry_out_interrupts();
+            });
+            submitted
+                .inspect_err(|_| queue.forget(run))
+                .map_err(Failure::from)
+        });
+        match submitted {
+            Ok(()) => null_mut(),
+            Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+/// Return the code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of alternating names
+/// and values.
+///
+/// # Safety
+/// The environment and the arguments are live.
+pub unsafe fn program(
+    env: Env,
+    arguments: [napi_value; 4],
+    conversion: Conversion,
+) -> Result<Program, Failure> {
+    let [mode, source, scope, names] = arguments;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let mode = match env.number(mode) {
+            Some(0.0) => Mode::Run,
+            Some(1.0) => Mode::Eval,
+            _ => return Err(Status::Invalid.into()),
+        };
+        let source = env.utf16(source)?;
+        let scope = match env.kind(scope) {
+            ValueType::napi_undefined => None,
+            _ => Some(env.handle(scope).ok_or(Status::Invalid)?),
+        };
+        let length = env.array_length(names) / 2;
+        let mut pairs = fallible::vec_with_capacity(length as usize)?;
+        for index in 0..length {
+            let name = env.utf16(env.element(names, 2 * index))?;
+            let value = env.argument(env.element(names, 2 * index + 1), conversion)?;
+            pairs.push((name, value));
+        }
+        Ok(Program {
+            mode,
+            source,
+            scope,
+            names: pairs,
+        })
+    }
+}
