@@ -62,7 +62,7 @@ export interface TypedArrayConstructor<A extends TypedArray> {
  */
 export type Element<A extends TypedArray> = A[number];
 
-/** What this library knows of an element type. */
+/** An element type. */
 export interface ElementType {
   /** Its number, as Rust has it. */
   readonly number: number;
@@ -98,8 +98,8 @@ const ELEMENT_TYPES: ReadonlyMap<unknown, ElementType> = new Map(
 export function elementType(type: unknown): ElementType {
   const known = mapGet(ELEMENT_TYPES, type);
   if (known !== undefined) return known;
-  const given = describe(type);
+  const shown = describe(type);
   throw new TypeError(
-    `The type must be a TypedArray constructor, as Float64Array; ${given} was given`,
+    `The type must be a TypedArray constructor, as Float64Array; ${shown} was given`,
   );
 }

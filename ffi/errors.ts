@@ -12,11 +12,11 @@ const { defineProperty } = Reflect;
 const { indexOf, slice, trimEnd } = String.prototype;
 const { captureStackTrace } = Error;
 
-/** V8's getter of `stack`, which formats the frames when they are asked for. Older ones have a value in its place. */
+/** V8's getter of `stack`, which formats the frames when it is read. Older versions have a value in its place. */
 const nativeStack = Object.getOwnPropertyDescriptor(new Error(), "stack")?.get;
 
 /**
- * Python's allocator did not give the memory. Nothing was changed: a block that was to be resized is as it was.
+ * Python's allocator is out of memory. Nothing was changed: a block that was to be resized is as it was.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ const nativeStack = Object.getOwnPropertyDescriptor(new Error(), "stack")?.get;
 export class AllocationError extends Error {
   /** The name of the class. */
   override readonly name = "AllocationError";
-  /** How many bytes were asked for. */
+  /** How many bytes were requested. */
   readonly requested: number;
 
   /** Makes the error for a request of `requested` bytes. */
@@ -142,7 +142,7 @@ export class BufferError extends Error {
   override readonly name = "BufferError";
   /** What is in the way. */
   readonly reason: BufferErrorReason;
-  /** The elements' format, in the words of Python's `struct`. */
+  /** The elements' format, in the syntax of Python's `struct`. */
   readonly format: string;
   /** How many elements there are in each dimension. */
   readonly shape: readonly number[];
@@ -169,7 +169,7 @@ export class LazyTraceback {
   /**
    * Makes one.
    *
-   * @param format Gives the traceback; undefined if Python can't be asked now.
+   * @param format Returns the traceback; undefined if Python can't be attached to now.
    * @param release Frees what the traceback is formatted of.
    */
   constructor(format: () => string | undefined, release: () => void) {
@@ -182,7 +182,7 @@ export class LazyTraceback {
     return #format in value;
   }
 
-  /** The traceback; undefined if Python can't be asked now. */
+  /** Returns the traceback; undefined if Python can't be attached to now. */
   format(): string | undefined {
     return (0, this.#format)();
   }
@@ -240,14 +240,14 @@ export class PythonError extends Error {
     options?: ErrorOptions,
   ) {
     const isLong = message.length > MAX_SHOWN_UNITS;
-    // V8 writes the message into the stack, which has no room for a long one.
+    // V8 writes the message into the stack, which has no space for a long one.
     super(isLong ? "" : message, options);
     this.type = type;
-    const given: unknown = traceback;
-    this.#traceback =
-      typeof given === "object" && given !== null && LazyTraceback.is(given)
-        ? given
-        : `${traceback}`;
+    const argument: unknown = traceback;
+    this.#traceback = typeof argument === "object" && argument !== null &&
+        LazyTraceback.is(argument)
+      ? argument
+      : `${traceback}`;
     this.#isCausedByTraceback = options === undefined;
     if (isLong || nativeStack === undefined) this.#frames = framesOf(this);
     if (isLong) defineProperty(this, "message", hidden(message));

@@ -9,7 +9,7 @@ import type { Borrowed } from "./objects/borrowed.ts";
 import { embedded, type EmbeddedPython } from "./loading/native.ts";
 import type { PythonValue } from "./objects/py_object_ref.ts";
 import type { RunOptions } from "./running/options.ts";
-import { execute, start } from "./running/run.ts";
+import { runCode, runCodeAsync } from "./running/run.ts";
 import { MODE } from "./boundary/status.ts";
 import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
 
@@ -36,7 +36,7 @@ export interface Python extends EmbeddedPython {
    */
   run(source: string, options?: RunOptions): void;
   /**
-   * Evaluates an expression and gives what it comes to. Compiled code is kept for the next time.
+   * Evaluates an expression and returns its value. Compiled code is kept for the next time.
    *
    * @throws {PythonError} If the code doesn't compile, or raises.
    * @throws {TypeError} If a name's value has no counterpart in Python.
@@ -59,7 +59,7 @@ export interface Python extends EmbeddedPython {
    * array, `bytearray`, `array.array`, `mmap`, `memoryview`.
    *
    * @param source A reference to the object, a pointer to it, or an expression.
-   * @param type The constructor of the view. It is checked against the elements' format, which else tells it.
+   * @param type The constructor of the view. It is checked against the elements' format; by default the format decides.
    * @throws {BufferError} If no typed array, or none of that type, can show the memory; or if it is read-only.
    * @throws {PythonError} If the object has no buffer, or the expression raises.
    */
@@ -68,7 +68,7 @@ export interface Python extends EmbeddedPython {
     type: TypedArrayConstructor<A>,
     options?: BorrowOptions,
   ): Borrowed<A>;
-  /** The same, as the elements' format tells. */
+  /** The same, with the type that the elements' format says. */
   borrow(source: BorrowSource, options?: BorrowOptions): Borrowed<TypedArray>;
 }
 
@@ -94,16 +94,16 @@ export interface Python extends EmbeddedPython {
 export const python: Python = Object.freeze({
   ...embedded,
   run(source: string, options?: RunOptions): void {
-    execute(MODE.run, source, options);
+    runCode(MODE.run, source, options);
   },
   eval(source: string, options?: RunOptions): PythonValue {
-    return execute(MODE.eval, source, options);
+    return runCode(MODE.eval, source, options);
   },
   runAsync(source: string, options?: RunOptions): Promise<void> {
-    return start(MODE.run, source, options) as Promise<void>;
+    return runCodeAsync(MODE.run, source, options) as Promise<void>;
   },
   evalAsync(source: string, options?: RunOptions): Promise<PythonValue> {
-    return start(MODE.eval, source, options) as Promise<PythonValue>;
+    return runCodeAsync(MODE.eval, source, options) as Promise<PythonValue>;
   },
   borrow<A extends TypedArray>(
     source: BorrowSource,

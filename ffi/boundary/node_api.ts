@@ -19,8 +19,8 @@ export type NativeValue =
 export type NativeResult = NativeValue | readonly unknown[];
 
 /**
- * The functions that come by Node-API, for they make `ArrayBuffer`s that know when they are let go, or take and give any
- * value. A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are names and values in turn.
+ * The functions that come by Node-API: they make `ArrayBuffer`s with finalizers, take or return any value, or may run Python code.
+ * A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are alternating names and values.
  */
 export interface NodeApi {
   /** Return a tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. Undefined if memory is out. */

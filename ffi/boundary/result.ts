@@ -35,7 +35,7 @@ export function unwrapResult(
     // The constructor takes a traceback that is formatted later, too; its type doesn't say so to users.
     throw new PythonError(
       type,
-      stringOr(result[2], "<its message can't be told>"),
+      stringOr(result[2], "<its message can't be shown>"),
       tracebackOf(result[3]) as string,
       type === "KeyboardInterrupt" && cause !== undefined
         ? { cause }
@@ -63,7 +63,7 @@ function tracebackOf(report: unknown): unknown {
   }, () => native.decref(reference));
 }
 
-/** Return the error for a status that was returned in place of an address. `requested` is how many bytes were asked for; 0 if none. */
+/** Return the error for a status that was returned in place of an address. `requested` is how many bytes were requested; 0 if none. */
 export function errorForStatus(status: number, requested: number): Error {
   switch (status) {
     case STATUS.outOfMemory:

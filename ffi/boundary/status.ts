@@ -20,7 +20,7 @@ export const STATUS = {
 export const TAG = {
   /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
   exception: 0,
-  /** A code and, if memory is out, how many bytes were asked for. */
+  /** A status and, if memory is out, how many bytes were requested. */
   status: 1,
   /** A block that comes back: its identity, and a reference to the Python object. */
   block: 2,

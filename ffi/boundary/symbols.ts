@@ -5,7 +5,7 @@
  * Deno's other integer types wrap or clamp silently.
  */
 
-/** The number of this boundary. A library that tells another one is not opened. */
+/** The number of this boundary. A library of another number is not opened. */
 export const ABI = 4;
 
 /** Of the whole table this alone is looked up before the library is known to speak this boundary. */

@@ -92,7 +92,7 @@ export interface LibraryFile {
 export interface RunningPython extends EmbeddedPython {
   /** The virtual environment, if the prefix is one's. */
   readonly virtualEnvironment: string | undefined;
-  /** The allocator in force, as Python calls it; a hook if Python has no name for it; none if it can't be asked. */
+  /** The allocator in force, by Python's name of it; a hook if Python has no name for it; undefined if Python doesn't run. */
   readonly allocator: string | undefined;
 }
 
@@ -108,7 +108,7 @@ export interface RunningPython extends EmbeddedPython {
  * ```
  */
 export interface Diagnosis {
-  /** Whether the library works, with the Python that was asked for. */
+  /** Whether the library works, with the requested Python. */
   readonly works: boolean;
   /** The version of oneheap. */
   readonly oneheap: string;
@@ -128,7 +128,7 @@ export interface Diagnosis {
   readonly python: RunningPython | undefined;
   /** The Rust library; none if there is none. */
   readonly library: LibraryFile | undefined;
-  /** How long the self-test took in milliseconds; none if it was not come to. */
+  /** How long the self-test took in milliseconds; undefined if it did not run. */
   readonly selfTestMilliseconds: number | undefined;
   /** What is wrong; nothing if the library works. */
   readonly problems: readonly Problem[];
@@ -199,7 +199,7 @@ type Asked = [
 function permissions(): Permission[] {
   const command = PLATFORM.command;
   const cache = usedCache();
-  const asked: Asked[] = [
+  const requests: Asked[] = [
     [{ name: "ffi" }, "--allow-ffi", "opening the libraries", false],
     [
       { name: "run", command },
@@ -217,7 +217,7 @@ function permissions(): Permission[] {
     ...cachePermissions(cache),
     ...ownerPermission(cache),
   ];
-  return asked.map(([descriptor, flag, purpose, optional]) => {
+  return requests.map(([descriptor, flag, purpose, optional]) => {
     return { flag, purpose, optional, granted: granted(descriptor) };
   });
 }
@@ -358,7 +358,7 @@ function hashOf(path: string): string | undefined {
   }
 }
 
-/** What Python's own functions tell beside what `python` has. */
+/** Return what Python reports of itself beside what `python` has. */
 function describe(
   { library, prefix }: EmbeddedPython,
 ): Pick<RunningPython, "virtualEnvironment" | "allocator"> {

@@ -6,7 +6,7 @@
  * ```
  *
  * With `--json` it prints the same for tools. The exit status is 1 when the library wouldn't work. It needs the
- * permissions that oneheap needs, and tells which of them are missing.
+ * permissions that oneheap needs, and says which of them are missing.
  *
  * @example
  * ```ts

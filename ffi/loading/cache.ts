@@ -10,7 +10,7 @@ import process from "node:process";
 import { LibraryError } from "../errors.ts";
 import { environment, granted } from "./permissions.ts";
 
-/** The variables that tell where caches go, each with what follows its value. The first that is set decides. */
+/** The variables that say where caches go, each with what follows its value. The first that is set decides. */
 const PLACES: Record<string, [variable: string, path: string][]> = {
   darwin: [["XDG_CACHE_HOME", ""], ["HOME", "/Library/Caches"]],
   windows: [["XDG_CACHE_HOME", ""], ["LOCALAPPDATA", ""]],
@@ -20,13 +20,13 @@ const PLACES: Record<string, [variable: string, path: string][]> = {
 /** In a file's mode: group and others may write. */
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** Whether the system tells whose a file is. */
+/** Whether files have owners on this system. */
 export const HAS_OWNERS = Deno.build.os !== "windows";
 
 /**
  * The path of the file in the cache that is called `name` and whose contents hash to `sha256`.
  *
- * If it is not there, or not as it should be, it is written anew, with the contents that `unpack` gives. Processes and
+ * If it is not there, or not as it should be, it is written anew, with the contents that `unpack` returns. Processes and
  * Workers that do so at once do no harm.
  */
 export async function cached(

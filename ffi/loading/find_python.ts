@@ -16,7 +16,7 @@ import { projectEnvironments } from "./virtual_environment.ts";
 
 /** A Python that can be embedded. */
 export interface FoundPython {
-  /** The shared library: a path, or a name that the system's loader knows. */
+  /** The shared library: a path, or a name that the system's loader finds. */
   readonly library: string;
   /** The executable whose prefix and packages the embedded Python takes; empty if only the library is known. */
   readonly executable: string;
@@ -46,9 +46,9 @@ interface Environment {
 /**
  * Tells, a line each: implementation, version, executable, and the shared library, if there is one. Debian's Python
  * names a library that is another package's, so it is looked for. `sysconfig` takes several milliseconds to import, so
- * it is asked only where the library has no usual place.
+ * it is imported only where the library has no usual place.
  */
-const QUESTION = `
+const SCRIPT = `
 import os, sys
 def first(name, folders):
     paths = [os.path.join(folder, name) for folder in folders if folder]
@@ -69,8 +69,8 @@ if not library:
 print(sys.implementation.name, version, sys.executable, library, sep="\\n")
 `;
 
-/** A Python's answer to the question. */
-const ANSWER = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
+/** What a Python prints. */
+const OUTPUT = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
 
 /**
  * Finds the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else that of the
@@ -152,7 +152,7 @@ function fromEnvironment(
     : refuse(tried, name, fault);
 }
 
-/** Why the Python of a library can't be used, as far as its name tells. */
+/** Why the Python of a library can't be used, as far as its name says. */
 export function unsupported(library: string): string | undefined {
   const version = versionOf(library);
   return version === undefined ? undefined : tooOld(version);
@@ -210,7 +210,7 @@ function fromLibrary(
     : refuse(tried, library, reason);
 }
 
-/** Asks a Python for its library; where it may not be run, the files around it tell. */
+/** Finds the library of a Python by running it; where it may not be run, by the files around it. */
 export function fromExecutable(
   executable: string,
   tried: Attempt[],
@@ -221,7 +221,7 @@ export function fromExecutable(
   let output;
   try {
     output = new Deno.Command(executable, {
-      args: ["-I", "-S", "-X", "utf8", "-c", QUESTION],
+      args: ["-I", "-S", "-X", "utf8", "-c", SCRIPT],
       stdin: "null",
     }).outputSync();
   } catch (error) {
@@ -240,7 +240,7 @@ export function fromExecutable(
     const status = `it ended with status ${output.code}`;
     return refuse(tried, executable, said ? `${status}: ${said}` : status);
   }
-  return judge(executable, text.decode(output.stdout), tried);
+  return requireEmbeddable(executable, text.decode(output.stdout), tried);
 }
 
 /** A virtual environment's executable is a link to the Python that it was made from. */
@@ -250,13 +250,13 @@ function whyMissing(executable: string): string {
     : "there is none";
 }
 
-/** Whether the Python that gave an answer can be embedded. */
-function judge(
+/** Returns what a Python printed, if it can be embedded. */
+function requireEmbeddable(
   executable: string,
-  answer: string,
+  printed: string,
   tried: Attempt[],
 ): FoundPython | undefined {
-  const match = answer.match(ANSWER);
+  const match = printed.match(OUTPUT);
   if (match === null) {
     return refuse(tried, executable, "it doesn't answer as a Python 3 does");
   }
@@ -284,7 +284,7 @@ function refuse(tried: Attempt[], subject: string, reason: string): undefined {
   tried.push({ subject, reason });
 }
 
-/** Where a Python may not be run without that flag: what its files tell. */
+/** Finds the library of a Python by its files, where it may not be run without that flag. */
 function fromFiles(
   executable: string,
   flag: string,
@@ -317,7 +317,7 @@ function fromFiles(
   return refuse(tried, path, `${unasked}, and ${unseen}`);
 }
 
-/** Where no `python3` tells anything: the newest library that the system's loader finds by itself. */
+/** Where there is no `python3`: the newest library that the system's loader finds by itself. */
 function fromKnownNames(tried: Attempt[]): FoundPython | undefined {
   const subject = `libpython3.${OLDEST_MINOR} to libpython3.${NEWEST_MINOR}`;
   if (!granted({ name: "ffi" })) {

@@ -82,7 +82,7 @@ function openRunning(): { path: string; symbols: Symbols } | undefined {
   const built = locateBuiltLibrary();
   const started = built === undefined ? undefined : openStarted(built);
   if (started !== undefined) return { path: built!, symbols: started };
-  // Of a name that is no path Deno knows that any library is allowed, or none.
+  // For a name that is no path, Deno needs the permission for any library.
   const name = PLATFORM.openedLibraryName;
   if (!IN_WORKER || name === undefined || !granted({ name: "ffi" })) return;
   const symbols = openStarted(name);
@@ -141,7 +141,7 @@ function warn(unusable: readonly Unusable[], symbols: Symbols): void {
 }
 
 /**
- * Two libpythons in one process crash it, so one that is here already is taken, unless another was asked for by name.
+ * Two libpythons in one process crash it, so one that is here already is taken, unless another was requested by name.
  * The one that was found is here by now too, and comes last.
  */
 function agree(loader: Loader, found: Finding): Finding {
@@ -229,7 +229,7 @@ function attempt<Result>(
   }
 }
 
-/** What is wrong with a file that could not be opened, as far as the system's words tell. */
+/** Returns what is wrong with a file that could not be opened, as far as the system's message says. */
 function explain(file: string, other: string, reason: string): string {
   if (/symbol:? oneheap_/.test(reason)) {
     return `${file} is no library of oneheap's, or of another version. Unset ONEHEAP_LIBRARY or build it again (deno task build).`;
@@ -279,7 +279,7 @@ function describePython(symbols: Symbols): EmbeddedPython {
   return { version, library, executable, prefix };
 }
 
-/** What a function of the Rust library writes to a buffer of the length that it asks for. */
+/** Returns the text that a function of the Rust library writes to a buffer of the length that it returns. */
 function readText(
   write: (buffer: Uint8Array<ArrayBuffer> | null, capacity: number) => number,
 ): string {

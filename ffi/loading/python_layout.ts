@@ -1,4 +1,4 @@
-/** What an installation's files tell of it, where its Python may not be run. They are read as far as that is allowed. */
+/** Finding an installation's version and library by its files, where its Python may not be run. They are read as far as that is allowed. */
 
 import { isFile } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";

@@ -6,8 +6,8 @@ import { granted } from "./permissions.ts";
 
 /** A start that Python refused. */
 export interface Refusal {
-  /** Python's own words. */
-  readonly words: string;
+  /** Python's error message. */
+  readonly message: string;
   /** The environment variables that it reads, by their names. */
   readonly variables: ReadonlyMap<string, string>;
 }
@@ -15,22 +15,22 @@ export interface Refusal {
 /** Starts Python and does nothing. It reads the environment, and nothing of the current folder, as the embedded one. */
 const START = ["-X", "utf8", "-P", "-c", ""];
 
-/** Reads a refusal as the Rust library describes it: the words, then names and values, each closed by a NUL. */
+/** Reads a refusal as the Rust library writes it: the message, then names and values, each closed by a NUL. */
 export function parseRefusal(description: string): Refusal {
-  const [words, ...texts] = description.split("\0").slice(0, -1);
+  const [message, ...texts] = description.split("\0").slice(0, -1);
   const variables = new Map<string, string>();
   for (let index = 0; index < texts.length; index += 2) {
     variables.set(texts[index], texts[index + 1]);
   }
-  return { words, variables };
+  return { message, variables };
 }
 
 /**
  * The error about a refusal. It names the variables that are wrong, where the executable may be run to find out; else
- * those that Python's words name, or all.
+ * those that Python's message names, or all.
  */
 export function refusalError(
-  { words, variables }: Refusal,
+  { message, variables }: Refusal,
   library: string,
   executable: string,
   tried: readonly Attempt[],
@@ -38,13 +38,13 @@ export function refusalError(
   const { causes, known } = findCauses(
     executable,
     [...variables.keys()],
-    words,
+    message,
   );
   if (causes.length === 0) {
     return new LibraryError(
-      `Python (${library}) refuses to start. It says: ${words}. Mend that, or set ONEHEAP_PYTHON to another Python, and ` +
+      `Python (${library}) refuses to start. It says: ${message}. Mend that, or set ONEHEAP_PYTHON to another Python, and ` +
         "start the program again: in this process Python can't be started any more.",
-      [...tried, { subject: executable || library, reason: words }],
+      [...tried, { subject: executable || library, reason: message }],
     );
   }
   const attempts = causes.map(({ name, reason }) => {
@@ -54,7 +54,7 @@ export function refusalError(
   const because = known ? "because of" : "perhaps because of one of";
   const subjects = attempts.map(({ subject }) => subject).join(", ");
   return new LibraryError(
-    `Python (${library}) refuses to start, ${because} ${subjects}. It says: ${words}. Unset what is wrong or correct it, ` +
+    `Python (${library}) refuses to start, ${because} ${subjects}. It says: ${message}. Unset what is wrong or correct it, ` +
       "and start the program again: in this process Python can't be started any more.",
     [...tried, ...attempts],
   );
@@ -70,11 +70,11 @@ interface Cause {
 function findCauses(
   executable: string,
   names: string[],
-  words: string,
+  message: string,
 ): { causes: Cause[]; known: boolean } {
   const blame = (names: string[]) =>
-    names.map((name) => ({ name, reason: words }));
-  const named = names.filter((name) => words.includes(name));
+    names.map((name) => ({ name, reason: message }));
+  const named = names.filter((name) => message.includes(name));
   const suspected = named.length > 0
     ? { causes: blame(named), known: true }
     : { causes: blame(names), known: false };

@@ -12,7 +12,7 @@ export const TARGETS = [
 /** A target that oneheap is released for. */
 export type Target = typeof TARGETS[number];
 
-/** The file name that cargo gives the Rust library; also on targets that oneheap isn't released for. */
+/** The file name of the Rust library that cargo builds; also on targets that oneheap isn't released for. */
 export function libraryName(target: string): string {
   if (target.includes("windows")) return "oneheap_deno.dll";
   if (target.includes("darwin")) return "liboneheap_deno.dylib";

@@ -1,4 +1,4 @@
-/** What was asked for, or lies ready, and can't be used: it is said, never passed over in silence. */
+/** Environments that were requested or found and can't be used: a warning says so, they are never skipped in silence. */
 
 /** An environment that Python was not taken from. */
 export interface Unusable {

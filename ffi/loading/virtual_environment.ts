@@ -54,7 +54,7 @@ function nearest(
   seen: Set<string>,
   tried: Attempt[],
 ): ProjectEnvironment | undefined {
-  // Where nobody can tell whose a folder is, only those of the user's profile are.
+  // Where folders have no owners, only those of the user's profile are.
   if (!HAS_OWNERS && !isWithin(start, home)) return undefined;
   for (let folder = start; !seen.has(folder); folder = dirname(folder)) {
     seen.add(folder);

@@ -15,7 +15,7 @@ import {
 const NO_CHUNK = new Uint8Array(0);
 
 /**
- * What an {@linkcode Arena} can be told.
+ * Options of an {@linkcode Arena}.
  *
  * @example
  * ```ts

@@ -35,14 +35,14 @@ import {
   type TypedArrayConstructor,
 } from "../elements.ts";
 
-/** What can be asked for. */
+/** The alignments that can be requested. */
 const ALIGNS = Object.freeze([
   ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
   MAX_ALIGN_BYTES,
 ]);
 
 /**
- * What {@linkcode alloc} can be told besides type and length.
+ * Options of {@linkcode alloc}.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ export interface AllocOptions {
 }
 
 /**
- * What {@linkcode realloc} can be told besides block and length.
+ * Options of {@linkcode realloc}.
  *
  * @example
  * ```ts
@@ -77,10 +77,10 @@ export interface ReallocOptions {
   zeroed?: boolean;
 }
 
-/** What the constructor is called with. `private` is a word of TypeScript's alone. */
-const OWN = Symbol();
+/** The key of the constructor: `private` is TypeScript's alone. */
+const CONSTRUCTOR_KEY = Symbol();
 
-/** Gives `alloc` the constructor, which is nobody else's to call. */
+/** Calls the constructor, which nobody else can. */
 let create: <A extends TypedArray>(
   type: TypedArrayConstructor<A>,
   element: ElementType,
@@ -89,7 +89,7 @@ let create: <A extends TypedArray>(
   align: number,
 ) => Block<A>;
 
-/** Returns the buffer by which native code knows a block; a `FreedError` if the block is freed. */
+/** Returns the buffer that stands for a block in native code; a `FreedError` if the block is freed. */
 export let tokenOf: (block: Block<TypedArray>) => ArrayBuffer;
 
 /** Returns the number by which a block is recognised when it returns from Python; 0 if it has none. */
@@ -99,7 +99,7 @@ let identityOf: (block: Block<TypedArray>) => number;
 export let isBlock: (value: unknown) => value is Block<TypedArray>;
 
 /**
- * What {@linkcode Block.toPython} can be told.
+ * Options of {@linkcode Block.toPython}.
  *
  * @example
  * ```ts
@@ -147,7 +147,7 @@ export class Block<A extends TypedArray> implements Disposable {
   #buffer: ArrayBuffer | undefined = undefined;
   /** Owns the slot that says in Rust what the block holds; none once the block is freed. */
   #token: FinalizerToken | undefined;
-  /** By which the block is recognised when it returns from Python; 0 as long as it wasn't given to Python. */
+  /** By which the block is recognised when it returns from Python; 0 as long as it wasn't exported to Python. */
   #identity = 0;
 
   static {
@@ -155,7 +155,13 @@ export class Block<A extends TypedArray> implements Disposable {
       const bytes = byteLength(element.bytes, length);
       if (reportDue[0] !== 0) reportExternalMemory();
       const token = takeToken();
-      const block = new Block(type, element.bytes, length, token, OWN);
+      const block = new Block(
+        type,
+        element.bytes,
+        length,
+        token,
+        CONSTRUCTOR_KEY,
+      );
       const address = symbols.oneheap_block_alloc(
         token.slot,
         bytes,
@@ -190,9 +196,11 @@ export class Block<A extends TypedArray> implements Disposable {
     elementSize: number,
     length: number,
     token: FinalizerToken,
-    own: symbol,
+    key: symbol,
   ) {
-    if (own !== OWN) throw new TypeError("A block is made by alloc");
+    if (key !== CONSTRUCTOR_KEY) {
+      throw new TypeError("A block is made by alloc");
+    }
     this.type = this.#type = type;
     this.#elementSize = elementSize;
     this.#length = length;
@@ -223,7 +231,7 @@ export class Block<A extends TypedArray> implements Disposable {
     return this.#isFreed();
   }
 
-  /** The same, whatever property of its own the block was given. */
+  /** The same, whatever own property the block has. */
   #isFreed(): boolean {
     return this.#token === undefined || this.#isTransferred();
   }
@@ -231,7 +239,7 @@ export class Block<A extends TypedArray> implements Disposable {
   /**
    * The typed array over the block's memory; no copy. It is made on first use and stays the same until `realloc` or
    * `free` detach it, and with it every view of its buffer. Transferring its buffer (to a Worker, by `structuredClone`)
-   * gives the memory away: the block is then as freed.
+   * moves the memory away: the block is then as freed.
    */
   get view(): A {
     this.#live();
@@ -252,8 +260,8 @@ export class Block<A extends TypedArray> implements Disposable {
    * (`memoryview`, `numpy.asarray`, `bytes`). Nothing is copied. The memory lives as long as the object or a buffer of it does,
    * also when the block is freed.
    *
-   * @returns A pointer to the object, with a reference to it that the caller owns. `new PyObjectRef(pointer)` takes it over, or
-   * deno_python's `new PyObject(pointer)`. Whoever takes it over must let go of it, or the memory is never freed.
+   * @returns A pointer to the object, with a reference to it that the caller owns. `new PyObjectRef(pointer)` takes ownership of it, or
+   * deno_python's `new PyObject(pointer)`. Whoever owns it must decref it, or the memory is never freed.
    * @throws {RangeError} If the product of the `shape` isn't the block's length.
    * @throws {FreedError} If the block was freed.
    *
@@ -310,10 +318,10 @@ export class Block<A extends TypedArray> implements Disposable {
   /** Frees the block, as {@linkcode free} does. */
   free(): void {
     const token = this.#live();
-    const code = this.#buffer === undefined
+    const status = this.#buffer === undefined
       ? symbols.oneheap_block_free(token.slot)
       : napi.freeBlock(token.buffer, this.#buffer);
-    if (code !== 1) throw errorForStatus(code, 0);
+    if (status !== 1) throw errorForStatus(status, 0);
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {
@@ -331,7 +339,7 @@ export class Block<A extends TypedArray> implements Disposable {
   /** What owns the slot; a `FreedError` if the block is freed. */
   #live(): FinalizerToken {
     const isTransferred = this.#isTransferred();
-    if (isTransferred) this.#forget();
+    if (isTransferred) this.#clear();
     else if (this.#token !== undefined) return this.#token;
     throw new FreedError(
       `This block of ${this.#type.name} was freed, or its view's memory was transferred away. Allocate a new one`,
@@ -348,7 +356,7 @@ export class Block<A extends TypedArray> implements Disposable {
       (this.#length !== 0 || bufferDetached(this.#buffer!));
   }
 
-  #forget(): void {
+  #clear(): void {
     const token = this.#token!;
     // Another operation on the block, within which this runs, has the slot and returns the token.
     if (symbols.oneheap_block_clear(token.slot) !== 1) return;

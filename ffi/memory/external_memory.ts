@@ -18,6 +18,6 @@ export function reportExternalMemory(): void {
   try {
     new ArrayBuffer(COLLECTION_BUFFER_BYTES);
   } catch {
-    // There is no room for it. V8 has collected all garbage before it gave up.
+    // There is no memory for it. V8 has collected all garbage before it gave up.
   }
 }

@@ -33,7 +33,7 @@ export interface Raw {
  * Plain `PyMem` memory by address, with C's freedom and C's dangers: nothing checks that an address is yours, and using
  * memory after `free`, or freeing it twice, corrupts the process. `alloc` is the safe way.
  *
- * An address from here is what `PyMem_Malloc` gave: C code that expects to `PyMem_Free` it may. Likewise `free` and
+ * An address from here is what `PyMem_Malloc` returned: C code that expects to `PyMem_Free` it may. Likewise `free` and
  * `realloc` take memory that C got from `PyMem_Malloc`, of 8 bytes or more. Every size is allowed, 0 too.
  *
  * The functions throw an `AllocationError` when memory is out (`realloc` leaves the old memory as it was), and

@@ -3,7 +3,7 @@
 import { symbols } from "../loading/native.ts";
 
 /**
- * Process-wide counts, over all threads, as {@linkcode stats} gives them.
+ * Process-wide counts, over all threads, as {@linkcode stats} returns them.
  *
  * @example
  * ```ts
@@ -14,9 +14,9 @@ import { symbols } from "../loading/native.ts";
  * ```
  */
 export interface Stats {
-  /** Blocks alive, chunks of arenas among them, memory of `raw` not. A block ends when its last holder lets go. */
+  /** Blocks alive, chunks of arenas among them, memory of `raw` not. A block ends when its last holder releases it. */
   blocks: number;
-  /** Their size in bytes, as it was asked for. */
+  /** Their size in bytes, as it was requested. */
   bytes: number;
   /** The most that `bytes` has ever been. */
   peakBytes: number;
@@ -24,7 +24,7 @@ export interface Stats {
   reclaimed: number;
   /** Frees of Python's memory that a thread which was not attached left to one that is, ever. */
   deferred: number;
-  /** Allocations of the Rust library that the system gave, since the thread was not attached, ever. */
+  /** Allocations of the Rust library that came from the system, since the thread was not attached, ever. */
   system: number;
 }
 

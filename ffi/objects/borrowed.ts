@@ -12,8 +12,8 @@ import { BufferError, type BufferErrorReason, FreedError } from "../errors.ts";
 import { freeze } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 
-/** What the constructor is called with. `private` is a word of TypeScript's alone. */
-const OWN = Symbol();
+/** The key of the constructor: `private` is TypeScript's alone. */
+const CONSTRUCTOR_KEY = Symbol();
 
 /** Calls the constructor, which nobody else can. */
 let create: <A extends TypedArray>(
@@ -27,8 +27,8 @@ let create: <A extends TypedArray>(
  * Memory of a Python object as a typed array. {@linkcode Python.borrow} makes it.
  *
  * The view holds the object's buffer: the object can't free, move or resize the memory (`bytearray` raises `BufferError`) until
- * JavaScript lets go of it. `using` lets go and detaches the view; if a pending operation still uses it, that lets go when it
- * is done. A view that is lost lets go some time after it is collected.
+ * JavaScript releases it. `using` releases the buffer and detaches the view; if a pending operation still uses the view, the buffer is
+ * released when that is done. The buffer of a view that is lost is released some time after the view is collected.
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ let create: <A extends TypedArray>(
 export class Borrowed<A extends TypedArray> implements Disposable {
   /** How many elements there are in each dimension, in C order; none for a buffer of no dimensions, which has one element. */
   readonly shape: readonly number[];
-  /** The elements' format, in the words of Python's `struct`. */
+  /** The elements' format, in the syntax of Python's `struct`. */
   readonly format: string;
   /** Whether the view is over a copy, since `copy` was allowed and needed. */
   readonly copied: boolean;
@@ -52,7 +52,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
 
   static {
     create = (view, shape, format, copied) =>
-      new Borrowed(view, shape, format, copied, OWN);
+      new Borrowed(view, shape, format, copied, CONSTRUCTOR_KEY);
   }
 
   private constructor(
@@ -60,9 +60,9 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     shape: readonly number[],
     format: string,
     copied: boolean,
-    own: symbol,
+    key: symbol,
   ) {
-    if (own !== OWN) {
+    if (key !== CONSTRUCTOR_KEY) {
       throw new TypeError("Borrowed memory is made by python.borrow");
     }
     this.shape = shape;
@@ -71,18 +71,18 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     this.#view = view;
   }
 
-  /** The typed array over all elements. Transferring its buffer gives the hold on the Python object's memory away with it. */
+  /** The typed array over all elements. Transferring its buffer transfers the hold on the Python object's memory with it. */
   get view(): A {
     if (this.#view !== undefined) return this.#view;
-    throw new FreedError("This borrowed memory was given back");
+    throw new FreedError("This borrowed memory was released");
   }
 
-  /** Whether the memory was given back. */
+  /** Whether the memory was released. */
   get disposed(): boolean {
     return this.#view === undefined;
   }
 
-  /** Gives the memory back and detaches the view. Disposing twice does nothing. */
+  /** Releases the memory and detaches the view. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const view = this.#view;
     if (view === undefined) return;

@@ -52,7 +52,7 @@ const REFERENCE = Symbol();
 
 /**
  * A reference to a Python object that has no counterpart in JavaScript. The object lives at least as long as the reference,
- * which `using` lets go of; one that is lost is let go of some time after it is collected.
+ * which `using` decrefs; the object of one that is lost is decref'ed some time after it is collected.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Takes over a reference to a Python object, as {@linkcode Block.toPython} gives one. Nothing checks that there is an object at
+   * Takes ownership of a reference to a Python object, as {@linkcode Block.toPython} returns one. Nothing checks that there is an object at
    * the pointer.
    *
    * @param pointer The object. The reference to it that the caller owned is this one's from now on.
@@ -136,12 +136,12 @@ export class PyObjectRef implements Disposable {
   call(...args: PythonValue[]): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
     const reference = this.#live();
-    const crossings = args as NativeValue[];
+    const values = args as NativeValue[];
     for (let index = 0; index < args.length; index++) {
-      crossings[index] = toNative(args[index]);
+      values[index] = toNative(args[index]);
     }
     return fromNative(
-      apply(napi.call, reference, crossings),
+      apply(napi.call, reference, values),
     ) as PythonValue;
   }
 
@@ -192,7 +192,7 @@ export class PyObjectRef implements Disposable {
   }
 }
 
-/** The address of a pointer that somebody gave. */
+/** Returns the address of a pointer. */
 export function addressOf(pointer: unknown): number {
   if (typeof pointer === "object" && pointer !== null) {
     try {

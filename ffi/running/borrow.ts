@@ -21,7 +21,7 @@ import {
 import { dictionaryOf } from "./scope.ts";
 
 /**
- * What {@linkcode Python.borrow} can be told.
+ * Options of {@linkcode Python.borrow}.
  *
  * @example
  * ```ts

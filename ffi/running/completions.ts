@@ -1,4 +1,4 @@
-/** Runs on threads of their own, until their outcomes are taken: on this side, a number and a promise for each. */
+/** Runs on threads of their own, until their results are taken: on this side, a number and a promise for each. */
 
 import { PUMP_RETRY_MILLISECONDS } from "../limits.ts";
 import {
@@ -11,13 +11,13 @@ import type { NativeResult } from "../boundary/node_api.ts";
 
 /** A run on a thread of its own. */
 export interface Run {
-  /** What Rust knows it by. */
+  /** By which Rust has it in the completion queue. */
   readonly number: number;
-  /** Resolves when there is an outcome, or an error. */
+  /** Resolves when there is an result, or an error. */
   readonly settled: Promise<void>;
   readonly settle: () => void;
-  outcome: NativeResult | undefined;
-  /** Why its outcome couldn't be taken. */
+  result: NativeResult | undefined;
+  /** Why its result couldn't be taken. */
   failure: { readonly error: unknown } | undefined;
 }
 
@@ -28,19 +28,19 @@ export interface Run {
 const runs: Record<number, Run | undefined> = createObject(null);
 
 /** How many there are. */
-let unsettled = 0;
+let pending = 0;
 
 let lastNumber = 0;
 
 /** Where Rust puts the outcomes of runs; made for the first of them. */
-let inbox: number | undefined;
+let queue: number | undefined;
 
-/** Whether `deliver` goes on. */
-let delivering = false;
+/** Whether `pump` goes on. */
+let pumping = false;
 
-/** The address of this thread's inbox. */
-export function inboxAddress(): number {
-  return inbox ??= napi.newCompletionQueue();
+/** The address of this thread's queue. */
+export function queueAddress(): number {
+  return queue ??= napi.newCompletionQueue();
 }
 
 /** Makes a run that nobody knows of yet. */
@@ -53,71 +53,71 @@ export function newRun(): Run {
     number,
     settled: promise,
     settle: resolve,
-    outcome: undefined,
+    result: undefined,
     failure: undefined,
   };
 }
 
 /** Adds a run to those that are waited for. */
-export function register(run: Run): void {
+export function add(run: Run): void {
   runs[run.number] = run;
-  unsettled++;
+  pending++;
 }
 
 /** Removes a run from those that are waited for, if it is one. */
-export function forget(run: Run): void {
+export function remove(run: Run): void {
   if (runs[run.number] !== run) return;
   delete runs[run.number];
-  unsettled--;
+  pending--;
 }
 
 /**
  * Has runs settle that are registered before the event loop goes on, and all later ones until there are none. A run calls this before
  * it begins, so that none begins that would not settle.
  */
-export function startDelivery(): void {
-  if (!delivering) deliver(inboxAddress());
+export function startPump(): void {
+  if (!pumping) pump(queueAddress());
 }
 
 /** Settles runs until there are none. One call of Deno's waits at a time, and keeps the event loop alive meanwhile. */
-async function deliver(inbox: number): Promise<void> {
-  delivering = true;
+async function pump(queue: number): Promise<void> {
+  pumping = true;
   try {
     await undefined;
-    while (unsettled > 0) {
-      await symbols.oneheap_wait(napi.waitHandle(inbox));
-      settleEnded(inbox);
+    while (pending > 0) {
+      await symbols.oneheap_wait(napi.waitHandle(queue));
+      settleCompleted(queue);
     }
-    delivering = false;
+    pumping = false;
   } catch {
-    delivering = false;
+    pumping = false;
     try {
-      startTimer(startDelivery, PUMP_RETRY_MILLISECONDS);
+      startTimer(startPump, PUMP_RETRY_MILLISECONDS);
     } catch {
       // The next run starts it again.
     }
   }
 }
 
-/** The run whose outcome was taken, until it is settled. */
+/** The run whose result was taken, until it is settled. */
 let taken: Run | undefined;
 
 /** Settles the runs that have ended. Interrupted at any place, it goes on there when it is called again. */
-function settleEnded(inbox: number): void {
+function settleCompleted(queue: number): void {
   for (;;) {
     if (taken !== undefined) {
       taken.settle();
-      forget(taken);
+      remove(taken);
       taken = undefined;
     }
-    const number = napi.nextCompletion(inbox);
+    const number = napi.nextCompletion(queue);
     if (number === undefined) return;
     const run = runs[number];
     try {
-      const outcome = napi.takeResult(inbox);
-      if (run !== undefined) run.outcome = outcome;
+      const result = napi.takeResult(queue);
+      if (run !== undefined) run.result = result;
     } catch (error) {
-      if (napi.nextCompletion(inbox) === number) throw error;
+      if (napi.nextCompletion(queue) === number) throw error;
       if (run !== undefined) run.failure = { error };
     }
     taken = run;

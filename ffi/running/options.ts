@@ -1,4 +1,4 @@
-/** What the functions that run Python code are told, read before anything is used. */
+/** The options of the functions that run Python code, read before any of them is used. */
 
 import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import {
@@ -18,7 +18,7 @@ import { describe, requireOptions } from "../checks.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**
- * What running Python code can be told.
+ * Options of running Python code.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ export function readOptions(options: RunOptions): ReadOptions {
   };
 }
 
-/** Checks a scope that somebody gave. */
+/** Returns a scope; throws a `TypeError` for another value. */
 export function readScope(scope: unknown): PythonScope | undefined {
   if (scope === undefined || isScope(scope)) return scope;
   throw new TypeError(
@@ -72,7 +72,7 @@ export function readScope(scope: unknown): PythonScope | undefined {
 /** What Python takes for a name: `identifier` of its language reference, "Lexical analysis". */
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 
-/** Reads names and values, each once. Python knows names by their NFKC form, so that is what is set. */
+/** Reads names and values, each once. Python normalises names to NFKC, so that form is set. */
 export function readNames(names: unknown): Names | undefined {
   if (names === undefined) return undefined;
   if (typeof names !== "object" || names === null || Symbol.iterator in names) {
@@ -90,10 +90,10 @@ export function readNames(names: unknown): Names | undefined {
   return entries;
 }
 
-/** The normal forms of names that were given before, so that they needn't be looked at again. */
+/** The normal forms of names that were used before, so that they needn't be checked again. */
 const normalForms = new Map<string, string>();
 
-/** The form by which Python knows a name; a `RangeError` for what can't be one. */
+/** Returns the form in which Python has a name; throws a `RangeError` for what is no identifier. */
 function normalForm(name: string): string {
   const known = normalForms.get(name);
   if (known !== undefined) return known;
@@ -112,12 +112,12 @@ function normalForm(name: string): string {
   return normal;
 }
 
-/** Checks a signal that somebody gave. */
+/** Returns a signal; throws a `TypeError` for another value. */
 function readSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || isAbortSignal(signal)) return signal;
-  const given = isProxy(signal) ? "a Proxy" : describe(signal);
+  const shown = isProxy(signal) ? "a Proxy" : describe(signal);
   throw new TypeError(
-    `The signal must be an AbortSignal, as AbortController has it; ${given} was given`,
+    `The signal must be an AbortSignal, as AbortController has it; ${shown} was given`,
   );
 }
 
@@ -126,7 +126,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
-/** Names and what their values cross as, in turn. No code of the caller's runs in here unless this throws. */
+/** Returns alternating names and native values. No code of the caller's runs in here unless this throws. */
 export function encodeNames(
   names: Names | undefined,
 ): readonly NativeValue[] | undefined {

@@ -14,12 +14,12 @@ import { fromNative } from "../values/conversions.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
 import { MODE, type Mode } from "../boundary/status.ts";
 import {
-  forget,
-  inboxAddress,
+  add,
   newRun,
-  register,
+  queueAddress,
+  remove,
   type Run,
-  startDelivery,
+  startPump,
 } from "./completions.ts";
 import {
   encodeNames,
@@ -30,8 +30,8 @@ import {
 } from "./options.ts";
 import { dictionaryOf } from "./scope.ts";
 
-/** Runs code and waits for what comes of it. */
-export function execute(
+/** Runs code and waits for its result. */
+export function runCode(
   mode: Mode,
   source: string,
   options: RunOptions | undefined,
@@ -51,8 +51,8 @@ export function execute(
   ) as PythonValue;
 }
 
-/** Runs code on a thread of its own. What keeps it from that rejects the promise. */
-export function start(
+/** Runs code on a thread of its own. The promise is rejected where that is not possible. */
+export function runCodeAsync(
   mode: Mode,
   source: string,
   options: RunOptions = {},
@@ -78,37 +78,37 @@ function launch(
   napi.ensureStack();
   const run = newRun();
   const { number } = run;
-  const inbox = inboxAddress();
-  const abort = () => napi.interruptRun(inbox, number);
+  const queue = queueAddress();
+  const abort = () => napi.interruptRun(queue, number);
   if (signal !== undefined) addEventListener(signal, "abort", abort);
   try {
     const dictionary = scope && dictionaryOf(scope);
-    const crossings = encodeNames(names);
-    const value = valueOfRun(mode, run, signal, abort);
-    startDelivery();
-    register(run);
+    const values = encodeNames(names);
+    const value = valueOf(mode, run, signal, abort);
+    startPump();
+    add(run);
     const refused = napi.runAsync(
-      inbox,
+      queue,
       number,
       mode,
       source,
       dictionary,
-      crossings,
+      values,
     );
     if (refused === undefined) return value;
-    run.outcome = refused;
+    run.result = refused;
     run.settle();
-    forget(run);
+    remove(run);
     return value;
   } catch (error) {
-    forget(run);
+    remove(run);
     if (signal !== undefined) removeEventListener(signal, "abort", abort);
     throw error;
   }
 }
 
-/** What came of a run, once it has settled. */
-async function valueOfRun(
+/** Returns the value of a run, once it has settled. */
+async function valueOf(
   mode: Mode,
   run: Run,
   signal: AbortSignal | undefined,
@@ -120,7 +120,7 @@ async function valueOfRun(
     const cause = signal !== undefined && signalAborted(signal)
       ? signalReason(signal)
       : undefined;
-    const value = fromNative(run.outcome!, cause) as PythonValue;
+    const value = fromNative(run.result!, cause) as PythonValue;
     return mode === MODE.eval ? value : undefined;
   } finally {
     if (signal !== undefined) removeEventListener(signal, "abort", abort);

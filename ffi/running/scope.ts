@@ -17,7 +17,7 @@ export let isScope: (value: unknown) => value is PythonScope;
 /**
  * A scope to run Python code in: what one run defines, the next one finds, as in one module.
  *
- * Disposing it lets go of all its variables at once; functions of it that live on don't find them any more.
+ * Disposing it clears all its variables at once; functions of it that live on don't find them any more.
  *
  * @example
  * ```ts

@@ -4,11 +4,11 @@ import { errorForStatus } from "../boundary/result.ts";
 import { napi, symbols } from "../loading/native.ts";
 import { STATUS } from "../boundary/status.ts";
 
-/** Has an attachment end what native code knows by that number, or throws what the code in its place means. */
+/** Sets the number that disposing an attachment ends; throws the error for a status in its place. */
 let begin: (attachment: Attachment, number: number) => Disposable;
 
 class Attachment implements Disposable {
-  /** By which native code knows it; 0 before it has begun, and when it has ended. */
+  /** Its number in native code; 0 before it has begun, and when it has ended. */
   #number = 0;
 
   static {
@@ -22,9 +22,9 @@ class Attachment implements Disposable {
   [Symbol.dispose](): void {
     const number = this.#number;
     if (number === 0) return;
-    const code = symbols.oneheap_end_attachment(number);
+    const status = symbols.oneheap_end_attachment(number);
     this.#number = 0;
-    if (code !== 1) throw errorForStatus(code, 0);
+    if (status !== 1) throw errorForStatus(status, 0);
   }
 }
 

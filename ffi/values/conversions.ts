@@ -9,8 +9,8 @@ import { exportedBlocks, isBlock, tokenOf } from "../memory/block.ts";
 import { isHandle, makeHandle, referenceOf } from "./handle.ts";
 
 /**
- * Return a value as it crosses to Python; throw a `TypeError` for what has no counterpart there. Only then does code of a program's run: what kind
- * of object it is, is asked of private fields and of JavaScript's own functions.
+ * Return a value as it crosses to Python; throw a `TypeError` for what has no counterpart there. Only then does code of a program's run: the kind
+ * of an object is found by private fields and JavaScript's own functions.
  */
 export function toNative(value: unknown): NativeValue {
   switch (typeof value) {

@@ -14,8 +14,8 @@ import {
 
 const MINOR = Number(python.version.split(".")[1]);
 
-/** Variables that Python refuses, with words of its own about each. */
-const REFUSED: [variable: string, value: string, words: string][] = [
+/** Variables that Python refuses, with a message of its own about each. */
+const REFUSED: [variable: string, value: string, reason: string][] = [
   ["PYTHONHOME", "/nonexistent", "No module named 'encodings'"],
   ["PYTHONHASHSEED", "x", 'must be "random" or an integer'],
   ["PYTHONIOENCODING", "x", "LookupError: unknown encoding: x"],
@@ -50,7 +50,9 @@ const IMPORT = `
 `;
 
 for (
-  const [variable, value, words] of MINOR < 13 ? REFUSED : REFUSED.concat(NEWER)
+  const [variable, value, reason] of MINOR < 13
+    ? REFUSED
+    : REFUSED.concat(NEWER)
 ) {
   Deno.test(`${variable} that Python refuses is an error that names it, and the process goes on`, async () => {
     const env = { ...NO_PYTHON, ONEHEAP_PYTHON: python.executable };
@@ -61,7 +63,7 @@ for (
     const { name, message, tried } = JSON.parse(thrown);
     assertEquals(name, "LibraryError");
     assertStringIncludes(message, `because of ${variable}=${value}. It says`);
-    assertStringIncludes(message, words);
+    assertStringIncludes(message, reason);
     assertStringIncludes(message, "start the program again");
     assertEquals(tried.length, 1);
     assertEquals(tried[0].subject, `${variable}=${value}`);
@@ -83,7 +85,7 @@ Deno.test("a PYTHONPATH with a module that keeps Python from starting is named",
     assertStringIncludes(error, "ZeroDivisionError: division by zero");
   }));
 
-Deno.test("of several variables those that Python refuses are named, each with its words, and no others", async () => {
+Deno.test("of several variables those that Python refuses are named, each with its message, and no others", async () => {
   const { error } = await load({
     env: {
       ONEHEAP_PYTHON: python.executable,
@@ -109,7 +111,7 @@ Deno.test("where only the library is known, its executable tells which variable 
   assertStringIncludes(error, "because of PYTHONIOENCODING=x. It says");
 });
 
-Deno.test("without --allow-run the variable that Python's words name is named, else all that are set", async () => {
+Deno.test("without --allow-run the variable that Python's message names is named, else all that are set", async () => {
   const flags = ["--allow-ffi", "--allow-env=ONEHEAP_PYTHON"];
   const env = { ONEHEAP_PYTHON: python.library, PYTHONUNBUFFERED: "1" };
   const seed = await load({ flags, env: { ...env, PYTHONHASHSEED: "x" } });
@@ -209,7 +211,7 @@ async function subjectsOf(
   const subjects: string[] = [];
   await inFolder(async (folder) => {
     const refusal = {
-      words: "no",
+      message: "no",
       variables: new Map(Object.entries(variables)),
     };
     const path = await writeRefusing(folder, condition);
@@ -242,9 +244,9 @@ Deno.test("no variable is blamed where it makes no difference to the start", asy
 });
 
 Deno.test("a refusal is read as the Rust library writes it", () => {
-  const { words, variables } = parseRefusal(
+  const { message, variables } = parseRefusal(
     "no\0PYTHONHOME\0/a=b\0PYTHONX\0\0",
   );
-  assertEquals(words, "no");
+  assertEquals(message, "no");
   assertEquals([...variables], [["PYTHONHOME", "/a=b"], ["PYTHONX", ""]]);
 });

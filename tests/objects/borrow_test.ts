@@ -585,7 +585,7 @@ Deno.test("using gives the memory back at once, attached or not", () => {
     assert(view.buffer.detached);
     assertEquals(borrowed.disposed, true);
     const error = assertThrows(() => borrowed.view, FreedError);
-    assertEquals(error.message, "This borrowed memory was given back");
+    assertEquals(error.message, "This borrowed memory was released");
     borrowed[Symbol.dispose]();
     assertEquals(borrowed.disposed, true);
   }

@@ -309,7 +309,7 @@ const ODD: Record<string, [string, string, string | RegExp]> = {
   "a message that raises SystemExit": [
     "class Own(Exception):\n    def __str__(self): raise SystemExit\nraise Own",
     "Own",
-    "<its message can't be told>",
+    "<its message can't be shown>",
   ],
   "notes that aren't": [
     "e = ValueError('words')\ne.__notes__ = 5\nraise e",

@@ -288,7 +288,7 @@ Deno.test("SystemExit doesn't end the process, nor does it set its exit code", a
   assertEquals(code, 0);
 });
 
-Deno.test("an exception whose message can't be told is told without it", () => {
+Deno.test("an exception whose message can't be shown is thrown without it", () => {
   for (const raises of ["1 / 0", "raise_(SystemExit)", "raise_(self)", "5"]) {
     const error = raisedBy(`
       def raise_(exception): raise exception
@@ -297,7 +297,7 @@ Deno.test("an exception whose message can't be told is told without it", () => {
       raise Silent("not told")
     `);
     assertEquals(error.type, "Silent");
-    assertEquals(error.message, "<its message can't be told>");
+    assertEquals(error.message, "<its message can't be shown>");
     assertStringIncludes(error.traceback, 'raise Silent("not told")');
   }
 });

@@ -8,7 +8,7 @@ export interface Loader {
   openGlobally(path: string): void;
   /** Opens a library for good: Deno would unmap it when the last Worker that opened it ends. */
   pin(path: string): void;
-  /** Lets go of the Python library that the loader was reached by. */
+  /** Closes the Python library that the loader was reached by. */
   close(): void;
 }
 
@@ -28,7 +28,7 @@ export interface Platform {
   readonly homeVariable: string;
   /** Whether a path is a Python library's: the real one, not the stable ABI's forwarder. */
   isPythonLibrary(path: string): boolean;
-  /** The file name that the library of a Python 3 has, told by the rest of its version, as `11` or `13t`. */
+  /** The file name that the library of a Python 3 has, by the rest of its version, as `11` or `13t`. */
   pythonLibraryName(version: string): string;
   /** What to do where such a Python has no shared library. */
   remedy(version: string): string;

@@ -34,7 +34,7 @@ const RTLD_NOLOAD = 0x4;
 const RTLD_GLOBAL = 0x100;
 const RTLD_NODELETE = 0x1000;
 
-/** What one read of a file asks for, in bytes. */
+/** The size of one read of a file, in bytes. */
 const BUFFER_BYTES = 64 * 1024;
 
 class LinuxLoader implements Loader {
@@ -77,7 +77,7 @@ class LinuxLoader implements Loader {
     throw new Error(reason || `cannot open ${path}`);
   }
 
-  /** What the loader knows an opened library by, whatever the path; 0 if it is not open. */
+  /** Returns the loader's handle of an opened library, whatever the path; 0 if it is not open. */
   #handle(path: string): bigint {
     const { dlopen, dlclose } = this.#library.symbols;
     const handle = dlopen(cString(path), RTLD_NOW | RTLD_NOLOAD);

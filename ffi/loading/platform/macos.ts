@@ -18,7 +18,7 @@ const LOADER_SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The part of an opened library that the loader uses; the tests give one of their own. */
+/** The part of an opened library that the loader uses; the tests pass one of their own. */
 export type MacLibrary = Pick<
   Deno.DynamicLibrary<typeof LOADER_SYMBOLS>,
   "symbols" | "close"

@@ -39,7 +39,7 @@ const LOADER_SYMBOLS = {
   GetLastError: { parameters: [], result: "u32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The part of an opened `kernel32.dll` that the loader uses; the tests give one of their own. */
+/** The part of an opened `kernel32.dll` that the loader uses; the tests pass one of their own. */
 export type WindowsLibrary = Pick<
   Deno.DynamicLibrary<typeof LOADER_SYMBOLS>,
   "symbols" | "close"
@@ -57,7 +57,7 @@ const GET_MODULE_HANDLE_EX_FLAG_PIN = 0x1;
 /** More modules than a process with Deno and Python in it has. */
 const MAX_MODULES = 4096;
 
-/** The longest path that Windows knows, in UTF-16 units. */
+/** The longest path that Windows has, in UTF-16 units. */
 const MAX_PATH_UNITS = 32_768;
 
 /** The loader as the documentation of `libloaderapi.h` and `psapi.h` describes it. */

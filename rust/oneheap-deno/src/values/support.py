@@ -92,7 +92,7 @@ def describe(exception):
         # What is too long is shortened first; what stands in the place of lone surrogates may make it longer.
         message = fitting(plain(fitting(str(exception))))
     except BaseException:
-        message = "<its message can't be told>"
+        message = "<its message can't be shown>"
     try:
         report = Report(exception, name, message)
     except BaseException:
