@@ -909,7 +909,7 @@ Deno.test("what is borrowed of a block is the block's memory, and holds it", () 
   assertEquals([...borrowed.view], [1, 2, 3, 9]);
 });
 
-Deno.test("a block that was given read-only is refused as such", () => {
+Deno.test("a block that was exported read-only is refused as such", () => {
   using block = alloc(Float32Array, 4);
   using reference = new PyObjectRef(block.toPython({ readonly: true }));
   assertRefused(() => python.borrow(reference), "readOnly");

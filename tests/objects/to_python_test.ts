@@ -449,7 +449,7 @@ function request(
   return python.eval("request(b, flags)", { scope, names });
 }
 
-const REFUSED_WRITABLE = "this oneheap.Block was given read-only; obj None";
+const REFUSED_WRITABLE = "this oneheap.Block was exported read-only; obj None";
 const REFUSED_FORTRAN =
   "this oneheap.Block is in C order, not in Fortran's; obj None";
 

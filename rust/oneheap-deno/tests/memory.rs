@@ -114,7 +114,7 @@ fn memory_that_went_with_its_view_is_never_reached_again() {
 fn a_view_that_was_transferred_keeps_the_memory_that_the_block_is_freed_of() {
     let (mut slot, memory) = filled();
     let elsewhere = viewed(&mut slot);
-    assert_eq!(slot.forget(), Ok(()));
+    assert_eq!(slot.clear(), Ok(()));
     assert!(slot.is_empty());
     assert_eq!(memory.frees(), 0);
     drop(elsewhere);
@@ -219,7 +219,7 @@ fn a_block_that_is_being_resized_is_used_by_nobody() {
     assert!(matches!(slot.take(), Err(NoMemory::Busy)));
     assert!(matches!(slot.take_for_resize(), Err(NoMemory::Busy)));
     assert_eq!(slot.begin_resize(|| ()), Err(NoMemory::Busy));
-    assert_eq!(slot.forget(), Err(NoMemory::Busy));
+    assert_eq!(slot.clear(), Err(NoMemory::Busy));
     assert_eq!(slot.exporters(), 0);
     assert!(slot.collect().is_none());
     slot = taken;
@@ -278,7 +278,7 @@ fn memory_lives_exactly_as_long_as_somebody_holds_it() {
                 4 => drop(exports.pop()),
                 // The view's buffer is transferred away, and dropped there.
                 5 if view.take().is_some() => {
-                    let _ = slot.forget();
+                    let _ = slot.clear();
                 }
                 6 => {
                     let is_exported = exports.iter().any(|(of, _)| std::ptr::eq(of.0, memory.0));

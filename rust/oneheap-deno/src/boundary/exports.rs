@@ -37,8 +37,8 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
 }
 
 /// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
-/// closed by a NUL, UTF-8) and answers its length in bytes: 0 if none was started here, more than `capacity` if there was
-/// no room.
+/// closed by a NUL, UTF-8) and returns its length in bytes: 0 if none was started here, more than `capacity` if there was
+/// no space.
 ///
 /// # Safety
 /// `buffer` is null or writable for `capacity` bytes.
@@ -48,8 +48,8 @@ pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
     unsafe { write(start::description(), buffer, capacity) }
 }
 
-/// Writes why Python refused to start (its words, then the name and the value of each environment variable that it reads,
-/// each closed by a NUL, UTF-8) and answers its length in bytes: 0 if it didn't, more than `capacity` if there was no
+/// Writes why Python refused to start (its message, then the name and the value of each environment variable that it reads,
+/// each closed by a NUL, UTF-8) and returns its length in bytes: 0 if it didn't, more than `capacity` if there was no
 /// room.
 ///
 /// # Safety
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn oneheap_start_error(buffer: *mut u8, capacity: u32) -> 
     unsafe { write(start::start_error(), buffer, capacity) }
 }
 
-/// Writes a text where there is room for it, and returns its length; 0 if there is none.
+/// Writes a text where there is space for it, and returns its length; 0 if there is none.
 ///
 /// # Safety
 /// `buffer` is null or writable for `capacity` bytes.
@@ -69,7 +69,7 @@ unsafe fn write(text: Option<&[u8]>, buffer: *mut u8, capacity: u32) -> u32 {
         return 0;
     };
     if !buffer.is_null() && text.len() <= capacity as usize {
-        // SAFETY: as the caller vouches, and there is room.
+        // SAFETY: as the caller vouches, and there is space.
         unsafe { buffer.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
     }
     text.len() as u32
@@ -229,14 +229,14 @@ pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
 pub unsafe extern "C" fn oneheap_block_clear(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
     token(at)
-        .and_then(|token| Ok(unsafe { (*token).slot.forget() }?))
+        .and_then(|token| Ok(unsafe { (*token).slot.clear() }?))
         .map_or_else(|code| code as i32, |()| 1)
 }
 
-/// Waits until there is something in an inbox, or it is closed. Called `nonblocking`, on one of Deno's threads.
+/// Waits until there is something in a completion queue, or it is closed. Called `nonblocking`, on one of Deno's threads.
 ///
 /// # Safety
-/// The wait_handle is one that `wait_handle(inbox)` gave, and used once.
+/// The handle is one that `waitHandle(queue)` returned, and used once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
     // SAFETY: as the caller vouches.

@@ -1,6 +1,6 @@
-//! What a function of the boundary answers instead of an address.
+//! What a function of the boundary returns instead of an address.
 
-/// Why a call gave no memory. The numbers stand in `ffi/boundary/status.ts` too.
+/// Why a call returned no memory. `ffi/boundary/status.ts` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {
@@ -10,7 +10,7 @@ pub enum Status {
     Invalid = -1,
     /// Python is not running: not started, ending or ended.
     NoPython = -2,
-    /// An allocator hook of Python's gave an address that is no multiple of 16.
+    /// An allocator hook of Python's returned an address that is no multiple of 16.
     Misaligned = -3,
     /// The thread is attached to a subinterpreter, whose memory must not meet the main interpreter's.
     Subinterpreter = -4,

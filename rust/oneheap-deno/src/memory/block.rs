@@ -203,7 +203,7 @@ impl FinalizerToken {
     /// the memory, the view does too.
     ///
     /// An allocator's hook may call JavaScript, and that this library with the same token: nothing refers to the token, and its slot
-    /// is busy, while Python is asked for memory.
+    /// is busy, while Python allocates.
     ///
     /// # Safety
     /// The token is live, and stays so.

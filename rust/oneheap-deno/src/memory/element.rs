@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-/// The element type of a block. The numbers stand in `ffi/elements.ts` too: the order of the constructors there.
+/// The element type of a block. `ffi/elements.ts` has the same numbers: the order of the constructors there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Element {

@@ -5,7 +5,7 @@
 //! for external ones; so TypeScript makes one, and loses it (`ffi/memory/external_memory.ts`). All is reported in large steps: a loop that
 //! allocates and frees reports nothing. What changes these counts is done in the one call that changes the memory itself.
 //!
-//! Nobody tells how large a frame or a tensor is without running its code. So the growth of the memory in use is the sign
+//! Nothing says how large a frame or a tensor is without running its code. So the growth of the memory in use is the sign
 //! there: it is looked at now and then while references to such objects are made.
 
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ use crate::runtime::platform;
 
 /// Nothing is to be done.
 const NOT_DUE: i32 = 0;
-/// V8 is to be told of growth, and to make a minor collection.
+/// Growth is to be reported to V8, which is to make a minor collection.
 const DUE: i32 = 1;
 
 /// The count of one isolate. Only that thread changes it, but for `collected`.
@@ -39,11 +39,11 @@ pub struct ExternalMemory {
     reported: AtomicI64,
     /// By how many bytes the blocks without a view, and the objects in Python, have changed since the last report.
     unreported: AtomicI64,
-    /// Bytes that V8 was told of and that were lost since. Finalizers add to it on any thread.
+    /// Bytes that were reported to V8 and were lost since. Finalizers add to it on any thread.
     collected: AtomicI64,
     /// Whether all garbage is to be collected with the next report.
     collects_all: AtomicBool,
-    /// How many bytes more than [`PRESSURE_BYTES`] the next such report tells.
+    /// How many bytes more than [`PRESSURE_BYTES`] the next such report has.
     pressure: AtomicI64,
 }
 
@@ -113,7 +113,7 @@ impl ExternalMemory {
         }
     }
 
-    /// A block of `bytes` bytes got a view, or was freed without one, or an object's reference was: V8 needn't be told of them.
+    /// A block of `bytes` bytes got a view, or was freed without one, or an object's reference was: they needn't be reported to V8.
     #[inline]
     pub fn hide(&self, bytes: i64) {
         add(&self.unreported, -bytes);
@@ -124,13 +124,13 @@ impl ExternalMemory {
         add(&self.unreported, bytes);
     }
 
-    /// A buffer over `bytes` bytes was made whose size V8 knows; its end by hand is told by [`release`](Self::release).
+    /// A buffer over `bytes` bytes was made whose size V8 knows; its end by hand is reported by [`release`](Self::release).
     pub fn retain_buffer(&self, bytes: i64) {
         self.retain(bytes);
         self.hide(bytes);
     }
 
-    /// What V8 was told of was lost. On any thread.
+    /// What was reported to V8 was lost. On any thread.
     pub fn collect(&self, bytes: i64) {
         self.collected.fetch_add(bytes, Relaxed);
     }

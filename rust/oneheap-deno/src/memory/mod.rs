@@ -1,4 +1,4 @@
-//! Memory of Python's heap: blocks, raw memory, their counts, and what V8 is told of them.
+//! Memory of Python's heap: blocks, raw memory, their counts, and what is reported to V8 of them.
 
 pub mod address_table;
 pub mod block;

@@ -1,6 +1,6 @@
 //! Plain `PyMem` memory by address: what `raw` in TypeScript calls.
 //!
-//! An address from here is what `PyMem_Malloc` gave, so C code may `PyMem_Free` it.
+//! An address from here is what `PyMem_Malloc` returned, so C code may `PyMem_Free` it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::limits::MAX_DEFERRED_BLOCK_BYTES;
 use crate::memory::address_table::{AddressTable, OutOfMemory};
 use crate::runtime::attach::AttachGuard;
 
-/// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has room for a list's link.
+/// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has space for a list's link.
 const MIN_TABLE_BYTES: usize = 16;
 
 /// The sizes of all memory from here that is larger than [`MAX_DEFERRED_BLOCK_BYTES`], so that `free` knows to free it at once. C code
@@ -23,7 +23,7 @@ const MIN_TABLE_BYTES: usize = 16;
 static LARGE: Mutex<AddressTable> = Mutex::new(AddressTable::new());
 
 /// What a block that is freed or resized may be.
-static KNOWN: AtomicU8 = AtomicU8::new(SMALL);
+static LARGE_STATE: AtomicU8 = AtomicU8::new(SMALL);
 
 /// No address is in [`LARGE`], which is so most often, and then nobody locks it.
 const SMALL: u8 = 0;
@@ -37,7 +37,7 @@ pub fn malloc(bytes: usize) -> Result<*mut u8, Status> {
     let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
     let pointer = checked(unsafe { PyMem_Malloc(bytes.max(MIN_TABLE_BYTES)) }.cast())?;
-    remember(pointer, bytes);
+    insert_size(pointer, bytes);
     Ok(pointer)
 }
 
@@ -47,7 +47,7 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
     let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
     let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(MIN_TABLE_BYTES)) }.cast())?;
-    remember(pointer, bytes);
+    insert_size(pointer, bytes);
     Ok(pointer)
 }
 
@@ -58,16 +58,16 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
 pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Status> {
     let _attached = AttachGuard::enter()?;
     // Before: once the block has moved, another thread's may be at its address.
-    let known = forget(pointer);
+    let known = remove_size(pointer);
     // SAFETY: the thread is attached and the caller vouches for the pointer.
     let moved: *mut u8 =
         unsafe { PyMem_Realloc(pointer.cast(), bytes.max(MIN_TABLE_BYTES)) }.cast();
     if moved.is_null() {
-        remember(pointer, known.unwrap_or(0));
+        insert_size(pointer, known.unwrap_or(0));
         return Err(Status::OutOfMemory);
     }
-    remember(moved, bytes);
-    // The old block is gone, so a misaligned answer is handed on: its caller owns it and can still free it.
+    insert_size(moved, bytes);
+    // The old block is gone, so a misaligned answer is returned: its caller owns it and can still free it.
     Ok(moved)
 }
 
@@ -98,9 +98,9 @@ pub unsafe fn free(pointer: *mut u8) {
 /// As for [`free`], and not null.
 #[cold]
 unsafe fn free_by_size(pointer: *mut u8) {
-    let known = forget(pointer);
+    let known = remove_size(pointer);
     let is_attached = PyMemAllocator::attach_state() == AttachState::Attached;
-    let is_large = known.is_some() || KNOWN.load(Ordering::Relaxed) == INCOMPLETE;
+    let is_large = known.is_some() || LARGE_STATE.load(Ordering::Relaxed) == INCOMPLETE;
     if (is_attached || is_large)
         && let Ok(_attached) = AttachGuard::enter()
     {
@@ -111,7 +111,7 @@ unsafe fn free_by_size(pointer: *mut u8) {
     unsafe { PyMemAllocator::defer(pointer, known.unwrap_or(MAX_DEFERRED_BLOCK_BYTES)) };
 }
 
-/// What Python's allocator gave, if it can be handed out. The thread is attached.
+/// What Python's allocator returned, if it can be returned. The thread is attached.
 fn checked(pointer: *mut u8) -> Result<*mut u8, Status> {
     if pointer.is_null() {
         return Err(Status::OutOfMemory);
@@ -126,38 +126,38 @@ fn checked(pointer: *mut u8) -> Result<*mut u8, Status> {
 
 /// Whether a block may be large.
 ///
-/// Relaxed: whoever frees a block was given its address by the thread that allocated it, or is that thread.
+/// Relaxed: whoever frees a block got its address from the thread that allocated it, or is that thread.
 #[inline]
 fn is_any_large() -> bool {
-    KNOWN.load(Ordering::Relaxed) != SMALL
+    LARGE_STATE.load(Ordering::Relaxed) != SMALL
 }
 
-/// Remembers the size of a block if it is large.
+/// Inserts the size of a block if it is large.
 #[inline]
-fn remember(pointer: *mut u8, bytes: usize) {
+fn insert_size(pointer: *mut u8, bytes: usize) {
     if bytes > MAX_DEFERRED_BLOCK_BYTES {
-        remember_large(pointer, bytes);
+        insert_large(pointer, bytes);
     }
 }
 
 #[cold]
-fn remember_large(pointer: *mut u8, bytes: usize) {
+fn insert_large(pointer: *mut u8, bytes: usize) {
     let mut large = lock();
     match large.insert(pointer.addr(), bytes) {
-        Ok(()) => KNOWN.fetch_max(LISTED, Ordering::Relaxed),
-        Err(OutOfMemory) => KNOWN.fetch_max(INCOMPLETE, Ordering::Relaxed),
+        Ok(()) => LARGE_STATE.fetch_max(LISTED, Ordering::Relaxed),
+        Err(OutOfMemory) => LARGE_STATE.fetch_max(INCOMPLETE, Ordering::Relaxed),
     };
 }
 
-/// Forgets the size of a block that is about to be freed or resized, and returns it; none if the block is not known to be large.
-fn forget(pointer: *mut u8) -> Option<usize> {
+/// Removes the size of a block that is about to be freed or resized, and returns it; none if the block is not known to be large.
+fn remove_size(pointer: *mut u8) -> Option<usize> {
     if !is_any_large() {
         return None;
     }
     let mut large = lock();
     let bytes = large.remove(pointer.addr());
-    if large.len() == 0 && KNOWN.load(Ordering::Relaxed) == LISTED {
-        KNOWN.store(SMALL, Ordering::Relaxed);
+    if large.len() == 0 && LARGE_STATE.load(Ordering::Relaxed) == LISTED {
+        LARGE_STATE.store(SMALL, Ordering::Relaxed);
     }
     bytes
 }

@@ -19,7 +19,7 @@ pub fn began(bytes: usize) {
     grew(bytes as i64);
 }
 
-/// The last holder of a block of `bytes` bytes let go.
+/// The last holder released a block of `bytes` bytes.
 #[inline]
 pub fn ended(bytes: usize) {
     BLOCKS.fetch_sub(1, Relaxed);

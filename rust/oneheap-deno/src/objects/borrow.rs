@@ -29,19 +29,19 @@ pub struct Borrowing {
 
 /// What an exporter says of its buffer.
 pub struct Description {
-    /// In the words of Python's `struct`.
+    /// In the syntax of Python's `struct`.
     pub format: String,
     /// How many elements there are in each dimension.
     pub shape: Vec<isize>,
 }
 
-/// Why a buffer can't be shown. The numbers stand in `ffi/boundary/status.ts` too.
+/// Why a buffer can't be shown. `ffi/boundary/status.ts` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum BufferErrorReason {
     /// No typed array has such elements.
     Format = 1,
-    /// Another typed array was asked for.
+    /// Another typed array was requested.
     Element = 2,
     /// The elements don't lie one after the other in C order.
     Strides = 3,
@@ -59,12 +59,12 @@ impl BufferErrorReason {
 }
 
 /// What became of borrowing.
-pub enum Outcome {
+pub enum BorrowResult {
     Borrowed(Borrowing),
     Refused(BufferErrorReason, Description),
 }
 
-/// Borrows an object's buffer, as elements of the type that was asked for or else the one that its format tells. With `copy`,
+/// Borrows an object's buffer, as elements of the type that was requested or else the one that its format says. With `copy`,
 /// a buffer that can't be shown in place, but whose elements could be, is copied.
 ///
 /// # Safety
@@ -73,7 +73,7 @@ pub unsafe fn borrow(
     object: &Bound,
     wanted: Option<Element>,
     copy: bool,
-) -> Result<Outcome, Failure> {
+) -> Result<BorrowResult, Failure> {
     let mut buffer = Box::new(Py_buffer::new());
     // Everything that there is to know is asked for, so that it can be told; only an exporter without a buffer refuses.
     // SAFETY: attached; the buffer is this function's own, and stays where it is.
@@ -88,7 +88,7 @@ pub unsafe fn borrow(
     let refusal = judge(&buffer, element, wanted);
     let result = match (description, refusal, element) {
         (Ok(description), None, Some(found)) => {
-            return Ok(Outcome::Borrowed(Borrowing {
+            return Ok(BorrowResult::Borrowed(Borrowing {
                 source: Source::BufferGuard(BufferGuard::new(buffer)),
                 element: wanted.unwrap_or(found),
                 description,
@@ -97,14 +97,14 @@ pub unsafe fn borrow(
         (Ok(description), Some(refusal), Some(found)) if copy && refusal.allows_copy() => {
             // SAFETY: the buffer is filled in.
             unsafe { contiguous(&buffer) }.map(|bytes| {
-                Outcome::Borrowed(Borrowing {
+                BorrowResult::Borrowed(Borrowing {
                     source: Source::Copy(bytes),
                     element: wanted.unwrap_or(found),
                     description,
                 })
             })
         }
-        (Ok(description), refusal, _) => Ok(Outcome::Refused(
+        (Ok(description), refusal, _) => Ok(BorrowResult::Refused(
             refusal.unwrap_or(BufferErrorReason::Format),
             description,
         )),
@@ -141,7 +141,7 @@ fn judge(
     None
 }
 
-/// The element type that the buffer's format tells.
+/// The element type that the buffer's format says.
 ///
 /// # Safety
 /// The buffer is filled in.
@@ -217,7 +217,7 @@ unsafe fn contiguous(buffer: &Py_buffer) -> Result<Vec<u8>, Failure> {
     let length = buffer.len as usize;
     // Zeroed, for an exporter may say more bytes than its shape has.
     let mut bytes = fallible::zeroed_bytes(length)?;
-    // SAFETY: there is room for all of the buffer.
+    // SAFETY: there is space for all of the buffer.
     let copied = unsafe {
         PyBuffer_ToContiguous(
             bytes.as_mut_ptr().cast(),

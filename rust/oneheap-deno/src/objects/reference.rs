@@ -18,14 +18,14 @@ use crate::values::value::{FromPython, IntoPython};
 pub struct Reference {
     /// None once JavaScript has released the object.
     pub held: Option<Arc<Py>>,
-    /// Of how many bytes V8 was told for the object.
+    /// How many bytes were reported to V8 for the object.
     pub retained: usize,
     /// The count of the isolate that the reference belongs to.
     pub external: Option<Arc<ExternalMemory>>,
 }
 
 impl Reference {
-    /// Takes the object, by hand: V8 needn't be told of it any more. None if that was done before.
+    /// Takes the object, by hand: V8 needn't have it reported any more. None if that was done before.
     pub fn release(&mut self) -> Option<Arc<Py>> {
         let bytes = std::mem::take(&mut self.retained) as i64;
         if let Some(external) = &self.external {
@@ -49,7 +49,7 @@ impl Drop for Reference {
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn call(callable: &Py, arguments: Vec<IntoPython>) -> Result<FromPython, Failure> {
-    // SAFETY: attached; arguments are live, and `PyTuple_SetItem` takes over the references that it is given.
+    // SAFETY: attached; arguments are live, and `PyTuple_SetItem` takes ownership of the references.
     unsafe {
         let result = if arguments.is_empty() {
             PyObject_CallNoArgs(callable.as_ptr())

@@ -1,6 +1,6 @@
 //! What has come of Python code that JavaScript doesn't wait for, until JavaScript's thread takes it.
 //!
-//! A `nonblocking` call of Deno's FFI waits for the inbox while there is something to come: one of Deno's threads at most, and
+//! A `nonblocking` call of Deno's FFI waits for the queue while there is something to come: one of Deno's threads at most, and
 //! none that runs Python code. (A thread-safe function of Node-API can miss being called, in Deno 2.9, and then the promise
 //! would never settle.)
 //!
@@ -15,7 +15,7 @@ use crate::values::failure::Failure;
 use crate::values::value::FromPython;
 
 /// What became of a run.
-pub type Outcome = Result<FromPython, Failure>;
+pub type RunResult = Result<FromPython, Failure>;
 
 /// One for each JavaScript thread that runs Python code so.
 #[derive(Default)]
@@ -52,18 +52,18 @@ impl Default for State {
 /// A run, and what became of it once it has ended.
 pub struct Entry {
     run: u32,
-    turn: Arc<InterruptibleRun>,
-    outcome: Option<Outcome>,
+    run_to_interrupt: Arc<InterruptibleRun>,
+    result: Option<RunResult>,
     next: Option<Box<Self>>,
 }
 
 impl Entry {
     /// Makes the entry of a run that is about to begin.
-    pub fn new(run: u32, turn: Arc<InterruptibleRun>) -> Box<Self> {
+    pub fn new(run: u32, run_to_interrupt: Arc<InterruptibleRun>) -> Box<Self> {
         Box::new(Self {
             run,
-            turn,
-            outcome: None,
+            run_to_interrupt,
+            result: None,
             next: None,
         })
     }
@@ -144,7 +144,7 @@ impl CompletionQueue {
     }
 
     /// A run came to nothing before it began.
-    pub fn forget(&self, run: u32) {
+    pub fn remove_run(&self, run: u32) {
         let forgotten = self.lock().list(run).remove(run);
         // Here, where the lock isn't held any more.
         drop(forgotten);
@@ -152,23 +152,23 @@ impl CompletionQueue {
 
     /// Has a run raise `KeyboardInterrupt`, if there is one of that number.
     pub fn interrupt(&self, run: u32) {
-        let turn = self
+        let run_to_interrupt = self
             .lock()
             .list(run)
             .find(run)
-            .map(|entry| entry.turn.clone());
-        if let Some(turn) = turn {
-            turn.interrupt();
+            .map(|entry| entry.run_to_interrupt.clone());
+        if let Some(run_to_interrupt) = run_to_interrupt {
+            run_to_interrupt.interrupt();
         }
     }
 
     /// A run has ended. The thread is detached. What became of a run that nobody expects any more is dropped.
-    pub fn put(&self, run: u32, outcome: Outcome) {
+    pub fn put(&self, run: u32, result: RunResult) {
         // Dropped after the lock, if there is no entry for it.
-        let mut outcome = Some(outcome);
+        let mut result = Some(result);
         let mut state = self.lock();
         if let Some(mut entry) = state.list(run).remove(run) {
-            entry.outcome = outcome.take();
+            entry.result = result.take();
             state.ended.push(entry);
         }
         drop(state);
@@ -180,7 +180,7 @@ impl CompletionQueue {
         !std::mem::replace(&mut self.lock().wait_handle, true)
     }
 
-    /// Waits until there is something to take, or the inbox is closed. This uses the wait_handle.
+    /// Waits until there is something to take, or the queue is closed. This uses the wait handle.
     pub fn wait(&self) {
         let mut state = self.lock();
         state.wait_handle = false;
@@ -199,13 +199,13 @@ impl CompletionQueue {
         state.ready.0.as_deref().map(|entry| entry.run)
     }
 
-    /// Takes what became of the run that [`next`](Self::next) tells.
-    pub fn take(&self) -> Option<Outcome> {
+    /// Takes the result of the run that [`next`](Self::next) returns.
+    pub fn take(&self) -> Option<RunResult> {
         let mut state = self.lock();
         state.refill();
         let taken = state.ready.pop();
         drop(state);
-        taken.and_then(|entry| entry.outcome)
+        taken.and_then(|entry| entry.result)
     }
 
     /// JavaScript's thread ends: nobody will hear of what is still to come, so what runs is interrupted.
@@ -223,7 +223,7 @@ impl CompletionQueue {
         drop((ended, ready));
         for mut list in running {
             while let Some(entry) = list.pop() {
-                entry.turn.interrupt();
+                entry.run_to_interrupt.interrupt();
             }
         }
     }

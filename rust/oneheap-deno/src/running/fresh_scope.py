@@ -28,7 +28,7 @@ is_free_threaded = "free-threading" in sys.version
 
 def free(garbage, circular, may_be_seen):
     """
-    Frees garbage, of which reference counts alone don't free the circular part; `may_be_seen` tells whether there are weak references
+    Frees garbage, of which reference counts alone don't free the circular part; `may_be_seen` says whether there are weak references
     to it, or finalisers in it. What is to be passed to `collect` once the caller has dropped its references, or None.
     """
     watched = [weak for one in circular if (weak := weak_reference(one)) is not None]

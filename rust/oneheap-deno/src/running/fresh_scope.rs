@@ -37,7 +37,7 @@ const SOURCE: &CStr =
         Err(_) => panic!("fresh_scope.py has a NUL"),
     };
 
-/// References that are kept for the life of the process.
+/// References that are kept for the lifetime of the process.
 struct Functions {
     /// `free(garbage, circular, may_be_seen)`
     free: *mut PyObject,
@@ -46,12 +46,12 @@ struct Functions {
     get_referents: *mut PyObject,
     getrefcount: *mut PyObject,
     getweakrefcount: *mut PyObject,
-    /// What a class has as its `__module__`, whatever its metaclass answers.
+    /// What a class has as its `__module__`, whatever its metaclass returns.
     module_of: *mut PyObject,
     function_type: *mut PyObject,
     plain_types: Vec<*mut PyObject>,
     is_free_threaded: bool,
-    /// What `getrefcount` gives for an object with one reference, less that one.
+    /// What `getrefcount` returns for an object with one reference, less that one.
     uncounted: isize,
 }
 
@@ -65,7 +65,7 @@ static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
 /// `may_be_garbage_elsewhere`: whether it is worth a young collection to find functions or frames that refer to the scope, and are
 /// garbage that it doesn't refer to.
 ///
-/// Code that was given no objects, and made no functions, leaves nothing that matters: it needn't come here. `given` are values that
+/// Code that got no objects as arguments, and made no functions, leaves nothing that matters: this needn't be called for it. `arguments` are values that
 /// the scope had before its run: what they refer to lives by them.
 ///
 /// # Safety
@@ -74,11 +74,11 @@ pub unsafe fn free(
     scope: Bound,
     support: &Support,
     may_be_garbage_elsewhere: bool,
-    given: &[*mut PyObject],
+    arguments: &[*mut PyObject],
 ) {
     // SAFETY: as the caller vouches; what goes wrong leaves the scope to Python's collector.
     unsafe {
-        if !may_be_garbage_elsewhere && !has_containers(&scope, support, given) {
+        if !may_be_garbage_elsewhere && !has_containers(&scope, support, arguments) {
             return;
         }
         let Ok(functions) = FUNCTIONS.get_or_try_init(|| load().ok_or(Status::OutOfMemory)) else {
@@ -93,12 +93,12 @@ pub unsafe fn free(
     }
 }
 
-/// Whether a scope has a variable that can refer to others, apart from modules and what it was given: one that Python's collector
+/// Whether a scope has a variable that can refer to others, apart from modules and its arguments: one that Python's collector
 /// knows.
 ///
 /// # Safety
 /// The thread is attached.
-unsafe fn has_containers(scope: &Bound, support: &Support, given: &[*mut PyObject]) -> bool {
+unsafe fn has_containers(scope: &Bound, support: &Support, arguments: &[*mut PyObject]) -> bool {
     let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
     // SAFETY: as the caller vouches; no Python code runs in here, and what is borrowed is only looked at. Without a GIL another
     // thread that has the scope might change it, so there the question isn't asked.
@@ -108,7 +108,7 @@ unsafe fn has_containers(scope: &Bound, support: &Support, given: &[*mut PyObjec
         }
         while PyDict_Next(scope.as_ptr(), &mut position, &mut name, &mut value) != 0 {
             if value != support.builtins
-                && !given.contains(&value)
+                && !arguments.contains(&value)
                 && PyObject_GC_IsTracked(value) != 0
                 && type_of(value) != &raw mut PyModule_Type
             {
@@ -309,7 +309,7 @@ unsafe fn belongs_here(function: *mut PyObject, scope: *mut PyObject, support: &
     }
 }
 
-/// Whether a dictionary is a module's, or another scope's: unlike those that `exec` is given, these begin with their name and their
+/// Whether a dictionary is a module's, or another scope's: unlike those that are passed to `exec`, these begin with their name and their
 /// built-in functions, in either order.
 ///
 /// # Safety

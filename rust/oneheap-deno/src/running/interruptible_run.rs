@@ -1,7 +1,7 @@
-//! A turn of Python code on a thread, and interrupting that code and no other.
+//! A run of Python code on a thread that can be interrupted, and no other code by it.
 //!
 //! `PyThreadState_SetAsyncExc` has a thread raise an exception at its next opportunity, whatever it runs by then. So each
-//! piece of code has a turn of its own: only while that runs is the exception set, the code's thread doesn't end the turn
+//! piece of code has a run of its own: only while that runs is the exception set, the code's thread doesn't end the run
 //! while it is being set, and discards it if it came too late.
 
 use std::ptr::null_mut;
@@ -23,7 +23,7 @@ use crate::values::handle::Bound;
 const WAITING: u8 = 0;
 /// The code runs.
 const RUNNING: u8 = 1;
-/// Another thread is setting the exception; the turn goes on.
+/// Another thread is setting the exception; the run goes on.
 const INTERRUPTING: u8 = 2;
 /// The code runs, and the exception was set for it; whether the code has raised it isn't known.
 const INTERRUPTED: u8 = 3;
@@ -37,13 +37,13 @@ pub struct InterruptibleRun {
     stage: AtomicU8,
     /// Python's number of the thread, from the beginning on.
     thread: AtomicU64,
-    /// It is in the list of turns to be interrupted.
+    /// It is in the list of runs to be interrupted.
     listed: AtomicBool,
     /// The next one of that list, which belongs to whoever put this one there until it is published, and then to who takes it.
     next: AtomicPtr<Self>,
 }
 
-/// The turns to be interrupted, linked in themselves, so that adding one allocates nothing and can't fail: a stack, of which all are
+/// The runs to be interrupted, linked in themselves, so that adding one allocates nothing and can't fail: a stack, of which all are
 /// taken at once. Each one owns a count of its `Arc`.
 static LISTED: AtomicPtr<InterruptibleRun> = AtomicPtr::new(null_mut());
 
@@ -60,7 +60,7 @@ impl InterruptibleRun {
         })
     }
 
-    /// Runs the code as this turn. None with an exception set, as for the code itself, if it was interrupted before.
+    /// Runs the code as this run. None with an exception set, as for the code itself, if it was interrupted before.
     ///
     /// # Safety
     /// The thread is attached, it runs no Python code, and no exception is set.
@@ -153,12 +153,12 @@ impl InterruptibleRun {
         if self.listed.swap(true, Ordering::AcqRel) {
             return;
         }
-        let turn = Arc::into_raw(self).cast_mut();
+        let run = Arc::into_raw(self).cast_mut();
         let mut head = LISTED.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the list will own this count of the turn, and this is the only thread that lists it.
-            unsafe { &*turn }.next.store(head, Ordering::Relaxed);
-            match LISTED.compare_exchange_weak(head, turn, Ordering::Release, Ordering::Relaxed) {
+            // SAFETY: the list will own this count of the run, and this is the only thread that lists it.
+            unsafe { &*run }.next.store(head, Ordering::Relaxed);
+            match LISTED.compare_exchange_weak(head, run, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(other) => head = other,
             }
@@ -175,7 +175,7 @@ impl InterruptibleRun {
         if !claimed {
             return;
         }
-        // SAFETY: attached; the code's thread doesn't end its turn before the next line, so it is this code that raises.
+        // SAFETY: attached; the code's thread doesn't end its run before the next line, so it is this code that raises.
         unsafe {
             async_exception::set(self.thread.load(Ordering::Relaxed), PyExc_KeyboardInterrupt)
         };
@@ -183,12 +183,12 @@ impl InterruptibleRun {
     }
 }
 
-/// Whether there are turns to be interrupted. One relaxed load.
+/// Whether there are runs to be interrupted. One relaxed load.
 pub fn interrupts_wait() -> bool {
     !LISTED.load(Ordering::Relaxed).is_null()
 }
 
-/// Interrupts the turns that are to be interrupted, if there are any. The thread is not attached.
+/// Interrupts the runs that are to be interrupted, if there are any. The thread is not attached.
 pub fn carry_out_interrupts() {
     if interrupts_wait()
         && let Ok(_attached) = AttachGuard::enter()
@@ -198,7 +198,7 @@ pub fn carry_out_interrupts() {
     }
 }
 
-/// Interrupts the turns that are to be interrupted.
+/// Interrupts the runs that are to be interrupted.
 ///
 /// # Safety
 /// The thread is attached.
@@ -206,11 +206,11 @@ pub unsafe fn raise_listed() {
     let mut next = LISTED.swap(null_mut(), Ordering::Acquire);
     while !next.is_null() {
         // SAFETY: the list owned a count of it, which is this thread's now.
-        let turn = unsafe { Arc::from_raw(next) };
-        next = turn.next.load(Ordering::Relaxed);
+        let run = unsafe { Arc::from_raw(next) };
+        next = run.next.load(Ordering::Relaxed);
         // From here on it may be listed again, for another interruption.
-        turn.listed.store(false, Ordering::Release);
+        run.listed.store(false, Ordering::Release);
         // SAFETY: as the caller vouches.
-        unsafe { turn.raise() };
+        unsafe { run.raise() };
     }
 }

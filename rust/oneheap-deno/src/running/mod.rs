@@ -1,4 +1,4 @@
-//! Running Python code: compiled once, on a thread with enough stack, and interrupted where that is asked for.
+//! Running Python code: compiled once, on a thread with enough stack, and interrupted where that is requested.
 
 pub mod async_exception;
 pub mod compiled;

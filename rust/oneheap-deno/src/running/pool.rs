@@ -18,7 +18,7 @@ struct Idle {
     sender: SyncSender<Work>,
 }
 
-/// The threads that wait. A table of a fixed size needs no memory while it is locked: asking Python for memory can let go of
+/// The threads that wait. A table of a fixed size needs no memory while it is locked: an allocation of Python's can release
 /// the GIL, and then a thread that has it waits for the lock.
 static IDLE: Mutex<[Option<Idle>; MAX_IDLE_THREADS]> =
     Mutex::new([const { None }; MAX_IDLE_THREADS]);

@@ -1,4 +1,4 @@
-//! Running Python code: compiled once, in a scope of its own or in a given one.
+//! Running Python code: compiled once, in a scope of its own or in one that was passed.
 
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::values::support::{Support, support};
 use crate::values::text::text;
 use crate::values::value::IntoPython;
 
-/// Code to run, and what it is given.
+/// Code to run, and its arguments.
 pub struct Program {
     pub mode: Mode,
     /// UTF-16, as JavaScript has it.
@@ -28,14 +28,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// Runs the code, and gives what the expression came to; `None` for statements. `turn` is given the running of the code
+    /// Runs the code, and returns the value of the expression; `None` for statements. `run_code` is passed what runs the code
     /// itself, without what comes before and after, and may leave it, with an exception set.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
     pub unsafe fn run(
         self,
-        turn: impl FnOnce(&dyn Fn() -> Option<Bound>) -> Option<Bound>,
+        run_code: impl FnOnce(&dyn Fn() -> Option<Bound>) -> Option<Bound>,
     ) -> Result<Bound, Failure> {
         // SAFETY: as the caller vouches.
         let support = unsafe { support() }?;
@@ -58,17 +58,17 @@ impl Program {
                 None => new_scope(support),
             };
             let globals = globals.ok_or_else(|| Failure::fetch())?;
-            let mut given = [null_mut(); crate::limits::MAX_SCOPE_ARGUMENTS];
-            for (given, (_, value)) in given.iter_mut().zip(&names) {
-                *given = value.as_ref().map_or(null_mut(), Bound::as_ptr);
+            let mut arguments = [null_mut(); crate::limits::MAX_SCOPE_ARGUMENTS];
+            for (argument, (_, value)) in arguments.iter_mut().zip(&names) {
+                *argument = value.as_ref().map_or(null_mut(), Bound::as_ptr);
             }
             set_variables(&globals, names)?;
             let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
-            let result = turn(&|| Bound::from_owned(PyEval_EvalCode(run, scope, scope)));
+            let result = run_code(&|| Bound::from_owned(PyEval_EvalCode(run, scope, scope)));
             let result = result.ok_or_else(|| Failure::fetch());
             let may_keep = code.may_keep_scope || result.is_err();
             if is_fresh && (may_keep || gives_objects) {
-                fresh_scope::free(globals, support, may_keep && gives_objects, &given);
+                fresh_scope::free(globals, support, may_keep && gives_objects, &arguments);
             }
             result
         }
@@ -87,7 +87,7 @@ unsafe fn converted(names: Vec<(Vec<u16>, IntoPython)>) -> Result<Vec<Variable>,
     let convert = |(name, argument): (Vec<u16>, IntoPython)| unsafe {
         Ok((text(&name)?, Some(argument.into_python()?)))
     };
-    // In the place of what is converted, for both take as little room: that asks for no memory.
+    // In the place of what is converted, for both have the same size: that allocates nothing.
     names.into_iter().map(convert).collect()
 }
 
@@ -143,7 +143,7 @@ unsafe fn restore(globals: &Bound, variables: &[Variable]) {
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn new_scope(support: &Support) -> Option<Bound> {
-    // SAFETY: attached; what the dictionary gets is kept for the life of the process.
+    // SAFETY: attached; what the dictionary gets is kept for the lifetime of the process.
     unsafe {
         let scope = Bound::from_owned(PyDict_New())?;
         let set = |name, value| PyDict_SetItem(scope.as_ptr(), name, value) == 0;

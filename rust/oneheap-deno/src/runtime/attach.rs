@@ -111,7 +111,7 @@ impl Drop for Thread {
 }
 
 /// Has the thread own none of the objects that it made and others have now. Without a GIL an object belongs to its maker, and who
-/// else lets go of it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
+/// else decrefs it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
 /// attachment makes another, which takes a third of a millisecond there.
 pub fn delete_thread_state() {
     if state::is_free_threaded() {
@@ -120,8 +120,8 @@ pub fn delete_thread_state() {
 }
 
 /// Whether the calling thread, which isn't attached to the main interpreter, could be.
-fn check_attachable(standing: AttachState) -> Result<(), Status> {
-    if standing == AttachState::Finalised || !state::is_started() {
+fn check_attachable(attach_state: AttachState) -> Result<(), Status> {
+    if attach_state == AttachState::Finalised || !state::is_started() {
         return Err(Status::NoPython);
     }
     if PyMemAllocator::attached_to_other() {
@@ -130,9 +130,9 @@ fn check_attachable(standing: AttachState) -> Result<(), Status> {
     Ok(())
 }
 
-/// Attaches the calling thread, whatever it is. The caller has seen how it stands: not attached to the main interpreter.
-fn enter(thread: &Thread, standing: AttachState) -> Result<Entry, Status> {
-    check_attachable(standing)?;
+/// Attaches the calling thread, whatever it is. The caller has seen its state: not attached to the main interpreter.
+fn enter(thread: &Thread, attach_state: AttachState) -> Result<Entry, Status> {
+    check_attachable(attach_state)?;
     let kept = thread.state.get();
     let entry = if !kept.is_null() {
         // SAFETY: Python runs, the thread is detached, and the state is its own.
@@ -197,7 +197,7 @@ impl AttachGuard {
     pub fn enter() -> Result<Self, Status> {
         match PyMemAllocator::attach_state() {
             AttachState::Attached => Ok(Self(Entry::Found)),
-            standing => Self::enter_from(standing),
+            attach_state => Self::enter_from(attach_state),
         }
     }
 
@@ -210,9 +210,9 @@ impl AttachGuard {
     }
 
     #[inline(never)]
-    fn enter_from(standing: AttachState) -> Result<Self, Status> {
+    fn enter_from(attach_state: AttachState) -> Result<Self, Status> {
         THREAD
-            .try_with(|thread| enter(thread, standing))
+            .try_with(|thread| enter(thread, attach_state))
             .unwrap_or(Err(Status::NoPython))
             .map(Self)
     }
@@ -258,8 +258,8 @@ impl Drop for AttachGuard {
 pub fn attach() -> Result<u64, Status> {
     begin(|thread| match PyMemAllocator::attach_state() {
         AttachState::Attached => Ok(None),
-        standing if calls_under_way() > 0 => check_attachable(standing).map(|()| None),
-        standing => enter(thread, standing).map(Some),
+        attach_state if calls_under_way() > 0 => check_attachable(attach_state).map(|()| None),
+        attach_state => enter(thread, attach_state).map(Some),
     })
 }
 

@@ -68,7 +68,7 @@ impl Functions {
 /// Does what `Py_InitializeEx(0)` does, and leaves the thread attached.
 ///
 /// # Errors
-/// Python's own words, where it refuses its configuration or can't start. It can't be started in this process again,
+/// Python's own message, where it refuses its configuration or can't start. It can't be started in this process again,
 /// and this thread must not end: a half-made thread state may be its own.
 ///
 /// # Safety
@@ -76,7 +76,7 @@ impl Functions {
 pub unsafe fn initialize() -> Result<(), String> {
     let mut config = Box::new(Config([0; CONFIG_INTS]));
     let functions = Functions::find().filter(|functions| {
-        // SAFETY: there is room for any `PyConfig`.
+        // SAFETY: there is space for any `PyConfig`.
         unsafe { (functions.init_config)(&mut *config) };
         config.0.starts_with(&CONFIG_START)
     });
@@ -97,19 +97,19 @@ pub unsafe fn initialize() -> Result<(), String> {
         return Ok(());
     }
     // SAFETY: the status is CPython's, and this thread has tried to start it.
-    Err(unsafe { words(&status) })
+    Err(unsafe { message(&status) })
 }
 
 /// What Python says: where it failed and why, and the exception behind it, if there is one.
 ///
 /// # Safety
 /// The status is one that this thread's start of Python failed with.
-unsafe fn words(status: &PyStatus) -> String {
+unsafe fn message(status: &PyStatus) -> String {
     let text = |string: *const c_char| {
         // SAFETY: a static string of CPython's, or null.
         (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_string_lossy())
     };
-    let mut words = match (text(status.function), text(status.message)) {
+    let mut message = match (text(status.function), text(status.message)) {
         (Some(function), Some(message)) => format!("{function}: {message}"),
         (_, Some(message)) => message.into_owned(),
         _ if status.kind == STATUS_EXIT => format!("exit status {}", status.exit_code),
@@ -117,11 +117,11 @@ unsafe fn words(status: &PyStatus) -> String {
     };
     // SAFETY: on the thread that has tried to start Python.
     if let Some(exception) = unsafe { pending_exception() } {
-        words.push_str(" (");
-        words.push_str(&exception);
-        words.push(')');
+        message.push_str(" (");
+        message.push_str(&exception);
+        message.push(')');
     }
-    words
+    message
 }
 
 /// The exception that the start of Python ended with: its type and message. None if it failed before there could be one.

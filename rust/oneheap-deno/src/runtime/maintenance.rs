@@ -48,7 +48,7 @@ const WATCH: u8 = 1;
 /// Enough waits to be freed at once.
 const FREE: u8 = 2;
 
-/// A block was put on the deferred list, where `bytes` bytes wait now. Wakes Python's own thread if that doesn't know yet what
+/// A block was put on the deferred list, where `bytes` bytes wait now. Wakes the maintenance thread if it isn't to do so already, and says what
 /// there is to do. May be called in any state of the thread: it takes no lock and allocates nothing.
 fn on_deferred(bytes: usize) {
     let wanted = if bytes < MAX_DEFERRED_BYTES {
@@ -76,7 +76,7 @@ pub fn maintenance_loop() {
             continue;
         }
         if do_pending_work().is_err() {
-            // Python has ended, or ends; nothing is left to do but to answer whoever ends the process.
+            // Python has ended, or ends; nothing is left to do but to respond to whoever ends the process.
             while !shutdown::is_ending() {
                 std::thread::park();
             }
@@ -104,7 +104,7 @@ fn do_pending_work() -> Result<(), Status> {
     Ok(())
 }
 
-/// Whether Python's own thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
+/// Whether the maintenance thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
 /// while they do.
 fn is_due(period: &mut Option<Period>) -> bool {
     match DEFERRED.load(Ordering::Acquire) {
@@ -129,7 +129,7 @@ fn is_due(period: &mut Option<Period>) -> bool {
     is_due
 }
 
-/// A while during which Python's own thread leaves the deferred list to threads that attach.
+/// A while during which the maintenance thread leaves the deferred list to threads that attach.
 struct Period {
     start: Instant,
     /// What had been deferred and emptied when it began.

@@ -1,6 +1,6 @@
 //! What is made once for the process, on the first thread that needs it, and never freed.
 //!
-//! A lock is out of the question: making it runs Python code, which can let go of the GIL, and then a thread that has it would
+//! A lock is out of the question: making it runs Python code, which can release the GIL, and then a thread that has it would
 //! wait for the lock.
 
 use std::ptr::null_mut;

@@ -33,8 +33,8 @@ thread_local! {
     static DRAINS_ITSELF: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something that puts on the list what this thread lets go of right after. Python's own thread is not to come before it:
-/// without a GIL, what another thread lets go of is freed by the one that made it, the next time that it runs Python code.
+/// Does some work that pushes what this thread drains right after. The maintenance thread is not to drain it first:
+/// without a GIL, what another thread decrefs is freed by the one that made it, the next time that it runs Python code.
 pub fn before_own_decrefs<R>(work: impl FnOnce() -> R) -> R {
     DRAINS_ITSELF.set(true);
     let result = work();
@@ -43,7 +43,7 @@ pub fn before_own_decrefs<R>(work: impl FnOnce() -> R) -> R {
 }
 
 impl PendingDecref {
-    /// Puts this on the list, on any thread; Python's own thread is woken when there was none, so that it doesn't stay.
+    /// Puts this on the list, on any thread; the maintenance thread is woken when there was none, so that it doesn't stay.
     pub fn push(self) {
         let node = Box::into_raw(Box::new(Node {
             decref: self,
@@ -81,7 +81,7 @@ impl PendingDecref {
     }
 }
 
-/// Whether something waits to be let go. One relaxed load.
+/// Whether a decref or a release is pending. One relaxed load.
 pub fn has_pending_decrefs() -> bool {
     !RELEASES.load(Ordering::Relaxed).is_null()
 }

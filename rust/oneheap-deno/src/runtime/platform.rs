@@ -45,7 +45,7 @@ pub fn variable_name(name: &str) -> String {
     name.to_ascii_uppercase()
 }
 
-/// The path that this library was opened by; empty if the system doesn't tell.
+/// The path that this library was opened by; empty if the system doesn't say.
 #[cfg(unix)]
 pub fn own_path() -> Vec<u8> {
     // SAFETY: plain data, all of whose fields may be zero.
@@ -61,7 +61,7 @@ pub fn own_path() -> Vec<u8> {
         .to_vec()
 }
 
-/// The path that this library was opened by; empty if the system doesn't tell.
+/// The path that this library was opened by; empty if the system doesn't say.
 #[cfg(windows)]
 pub fn own_path() -> Vec<u8> {
     Vec::new()
@@ -74,21 +74,21 @@ pub fn at_exit(function: extern "C" fn()) {
     unsafe { libc::atexit(function) };
 }
 
-/// Windows ends all other threads before it tells a library, so nobody is left to do anything in Python then.
+/// Windows ends all other threads before it notifies a library, so nobody is left to do anything in Python then.
 #[cfg(windows)]
 pub fn at_exit(_function: extern "C" fn()) {}
 
 /// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
 #[cfg(target_os = "linux")]
 pub fn ends_with_process() -> bool {
-    // SAFETY: both only answer a number, and can't fail.
+    // SAFETY: both only return a number, and can't fail.
     unsafe { libc::gettid() == libc::getpid() }
 }
 
 /// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
 #[cfg(target_os = "macos")]
 pub fn ends_with_process() -> bool {
-    // SAFETY: only answers a number, and can't fail.
+    // SAFETY: only returns a number, and can't fail.
     unsafe { libc::pthread_main_np() == 1 }
 }
 
@@ -99,11 +99,11 @@ pub fn ends_with_process() -> bool {
     unsafe extern "system" {
         fn RtlDllShutdownInProgress() -> u8;
     }
-    // SAFETY: only answers a flag, and can't fail.
+    // SAFETY: only returns a flag, and can't fail.
     unsafe { RtlDllShutdownInProgress() != 0 }
 }
 
-/// The size of the calling thread's stack; 0 if the system doesn't tell.
+/// The size of the calling thread's stack; 0 if the system doesn't say.
 #[cfg(target_os = "linux")]
 pub fn stack_bytes() -> usize {
     let mut bytes = 0;
@@ -121,7 +121,7 @@ pub fn stack_bytes() -> usize {
 /// The size of the calling thread's stack.
 #[cfg(target_os = "macos")]
 pub fn stack_bytes() -> usize {
-    // SAFETY: only answers a number, and can't fail.
+    // SAFETY: only returns a number, and can't fail.
     unsafe { libc::pthread_get_stacksize_np(libc::pthread_self()) }
 }
 
@@ -138,7 +138,7 @@ pub fn stack_bytes() -> usize {
     high - low
 }
 
-/// Milliseconds of a clock that only goes forward, as exact as the system tells without effort: some 4 ms.
+/// Milliseconds of a clock that only goes forward, as exact as the system has it without effort: some 4 ms.
 #[cfg(target_os = "linux")]
 pub fn coarse_milliseconds() -> u64 {
     let mut now = libc::timespec {
@@ -159,13 +159,13 @@ pub fn coarse_milliseconds() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_millis() as u64
 }
 
-/// How much memory the C library has handed out, in bytes; where it doesn't tell, how much of the process is resident. What was freed
+/// How much memory the C library has allocated, in bytes; where it doesn't say, how much of the process is resident. What was freed
 /// may stay resident, and would hide what is used again.
 pub fn used_bytes() -> u64 {
     allocated_bytes().unwrap_or_else(resident_bytes)
 }
 
-/// How much memory the C library has handed out; none if it doesn't tell.
+/// How much memory the C library has allocated; none if it doesn't say.
 #[cfg(target_os = "linux")]
 fn allocated_bytes() -> Option<u64> {
     /// `struct mallinfo2` of glibc's `malloc.h`.
@@ -190,17 +190,17 @@ fn allocated_bytes() -> Option<u64> {
     Some((information.mapped + information.used) as u64)
 }
 
-/// How much memory the C library has handed out; none if it doesn't tell.
+/// How much memory the C library has allocated; none if it doesn't say.
 #[cfg(not(target_os = "linux"))]
 fn allocated_bytes() -> Option<u64> {
     None
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't tell. Allocates nothing.
+/// How much of the process is in memory, in bytes; 0 if the system doesn't say. Allocates nothing.
 #[cfg(target_os = "linux")]
 pub fn resident_bytes() -> u64 {
     let mut text = [0u8; 128];
-    // SAFETY: a path with a closing NUL; the buffer has that much room; the file is closed once.
+    // SAFETY: a path with a closing NUL; the buffer has that much space; the file is closed once.
     let length = unsafe {
         let file = libc::open(
             c"/proc/self/statm".as_ptr(),
@@ -213,7 +213,7 @@ pub fn resident_bytes() -> u64 {
         libc::close(file);
         length
     };
-    // SAFETY: only answers a number.
+    // SAFETY: only returns a number.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
     text.get(..length.max(0) as usize)
         .and_then(|text| std::str::from_utf8(text).ok())
@@ -222,7 +222,7 @@ pub fn resident_bytes() -> u64 {
         .map_or(0, |pages| pages * page)
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't tell.
+/// How much of the process is in memory, in bytes; 0 if the system doesn't say.
 #[cfg(target_os = "macos")]
 pub fn resident_bytes() -> u64 {
     // SAFETY: a structure of numbers.
@@ -245,7 +245,7 @@ pub fn resident_bytes() -> u64 {
     }
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't tell.
+/// How much of the process is in memory, in bytes; 0 if the system doesn't say.
 #[cfg(windows)]
 pub fn resident_bytes() -> u64 {
     /// `PROCESS_MEMORY_COUNTERS` of `psapi.h`.
@@ -270,8 +270,8 @@ pub fn resident_bytes() -> u64 {
     let mut counters = Counters::default();
     let size = size_of::<Counters>() as u32;
     // SAFETY: the structure has that size, and is written only.
-    let told = unsafe { K32GetProcessMemoryInfo(GetCurrentProcess(), &mut counters, size) };
-    if told != 0 {
+    let is_filled = unsafe { K32GetProcessMemoryInfo(GetCurrentProcess(), &mut counters, size) };
+    if is_filled != 0 {
         counters.working_set as u64
     } else {
         0

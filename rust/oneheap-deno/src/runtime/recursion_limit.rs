@@ -2,7 +2,7 @@
 //!
 //! Python code recurses on the stack of its thread. Up to 3.13, Python counts how deep it is, and its limit suits a stack of 8
 //! MiB; on a smaller one (a Worker's has 4 MiB) sorting with keys that sort again crashes the process before the limit comes. So
-//! a thread with less is told that it is rather deep already. From 3.14 on, Python looks how much of the stack is left.
+//! a thread with less gets a count as if it were rather deep already. From 3.14 on, Python looks how much of the stack is left.
 
 use std::ffi::c_ulong;
 
@@ -17,7 +17,7 @@ use crate::runtime::platform;
 /// `Py_Version` of the first Python that looks at the stack itself.
 const LOOKS_ITSELF: c_ulong = 0x030E_0000;
 
-/// Leaves a new thread state so many levels of recursion as the thread's stack has room for, for as long as it lives. Python
+/// Leaves a new thread state so many levels of recursion as the thread's stack has space for, for as long as it lives. Python
 /// counts levels for each thread state; there is no call that sets how many are left, so all are taken and some given back.
 ///
 /// # Safety
@@ -27,8 +27,8 @@ pub unsafe fn limit_recursion() {
     if stack_bytes >= MIN_FULL_STACK_BYTES || looks_itself() {
         return;
     }
-    let room = stack_bytes.saturating_sub(JAVASCRIPT_STACK_BYTES);
-    let levels = (room / RECURSION_LEVEL_BYTES).max(MIN_RECURSION_LEVELS);
+    let available = stack_bytes.saturating_sub(JAVASCRIPT_STACK_BYTES);
+    let levels = (available / RECURSION_LEVEL_BYTES).max(MIN_RECURSION_LEVELS);
     // SAFETY: attached; the call that finds no level left sets an exception and takes none.
     unsafe {
         let mut taken = 0;

@@ -50,7 +50,7 @@ pub fn finish() {
             drain_pending_decrefs();
         }
     }
-    // Dropping the sender tells the thread that ends the process.
+    // Dropping the sender wakes the thread that ends the process.
     drop(ENDING.lock().ok().and_then(|mut sender| sender.take()));
 }
 

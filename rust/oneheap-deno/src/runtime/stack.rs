@@ -4,7 +4,7 @@
 //! changed something here could be left half-way. So such an operation first makes sure that there is more stack left than
 //! JavaScript needs afterwards; else it throws that `RangeError` itself, and nothing has changed.
 //!
-//! V8 doesn't tell where its stack ends. That is tried: JavaScript calls itself until it is deep enough, or throws. What was reached
+//! V8 doesn't say where its stack ends. That is found out: JavaScript calls itself until it is deep enough, or throws. What was reached
 //! once is reached again, for the limit stays where it is.
 
 use std::cell::Cell;

@@ -44,7 +44,7 @@ pub fn description() -> Option<&'static [u8]> {
 /// What the one start of the process came to: Python's description, or why it didn't start.
 static STARTED: OnceLock<Result<Vec<u8>, Status>> = OnceLock::new();
 
-/// What is known of a start that Python refused: its own words, then the name and the value of each environment variable
+/// What is known of a start that Python refused: its own message, then the name and the value of each environment variable
 /// that it reads, each closed by a NUL.
 pub fn start_error() -> Option<&'static [u8]> {
     Some(REFUSED.get()?)
@@ -53,7 +53,7 @@ pub fn start_error() -> Option<&'static [u8]> {
 /// Why Python refused to start, and with which environment.
 static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
 
-/// Starts Python, once per process; a thread that comes while another starts it waits for the outcome. `paths` is the
+/// Starts Python, once per process; a thread that comes while another starts it waits for the result. `paths` is the
 /// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
 pub fn start(paths: &[u8]) -> Result<bool, Status> {
     let mut is_first = false;
@@ -92,8 +92,8 @@ fn start_on_thread(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<V
     let thread = maintenance_thread::builder()
         .spawn(move || {
             // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
-            if let Err(words) = unsafe { initialize(executable) } {
-                let _ = REFUSED.set(describe_start_error(&words));
+            if let Err(message) = unsafe { initialize(executable) } {
+                let _ = REFUSED.set(describe_start_error(&message));
                 drop(sender);
                 // A thread state that Python has half made may be this thread's, so it doesn't end.
                 loop {
@@ -113,7 +113,7 @@ fn start_on_thread(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<V
     Ok(description)
 }
 
-/// Starts Python and leaves the thread attached; Python's words if it refuses to start.
+/// Starts Python and leaves the thread attached; Python's message if it refuses to start.
 ///
 /// # Safety
 /// Python hasn't started, and nobody else starts it.
@@ -138,13 +138,13 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
     Ok(())
 }
 
-/// Python's words and the variables that it reads, as [`start_error`] returns them.
-fn describe_start_error(words: &str) -> Vec<u8> {
+/// Python's message and the variables that it reads, as [`start_error`] returns them.
+fn describe_start_error(message: &str) -> Vec<u8> {
     let variables = std::env::vars_os()
         .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
         .filter(|[name, _]| platform::variable_name(name).starts_with("PYTHON"));
     let mut description = Vec::new();
-    for text in std::iter::once(words.to_owned()).chain(variables.flatten()) {
+    for text in std::iter::once(message.to_owned()).chain(variables.flatten()) {
         description.extend_from_slice(text.replace('\0', " ").as_bytes());
         description.push(0);
     }

@@ -141,12 +141,12 @@ unsafe fn make() -> Result<Exporter, Failure> {
     })
 }
 
-/// The Python object that takes over an export.
+/// The Python object that owns an export.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn object(export: Export) -> Result<Bound, Failure> {
-    // SAFETY: attached; the new instance is written whole before anybody sees it, and has room for an `Export`.
+    // SAFETY: attached; the new instance is written whole before anybody sees it, and has space for an `Export`.
     unsafe {
         let exporter = exporter()?;
         let object = Bound::from_owned(PyType_GenericAlloc(exporter.kind, 0))
@@ -191,7 +191,7 @@ unsafe fn export<'a>(object: *mut PyObject) -> &'a Export {
     unsafe { &*place(EXPORTER.get().unwrap_unchecked(), object) }
 }
 
-/// `tp_dealloc`: Python lets go.
+/// `tp_dealloc`: the last reference is gone.
 ///
 /// # Safety
 /// Called by Python, attached, once for each instance.
@@ -252,10 +252,10 @@ unsafe extern "C" fn get_buffer(
 ) -> c_int {
     // SAFETY: as Python vouches. The instance outlives the buffer, and never changes.
     let export = unsafe { export(object) };
-    let asks = |flag: c_int| flags & flag == flag;
-    let refusal = if asks(PyBUF_WRITABLE) && export.readonly {
-        Some(c"this oneheap.Block was given read-only")
-    } else if asks(PyBUF_F_CONTIGUOUS) && !is_fortran_contiguous(&export.shape) {
+    let requests = |flag: c_int| flags & flag == flag;
+    let refusal = if requests(PyBUF_WRITABLE) && export.readonly {
+        Some(c"this oneheap.Block was exported read-only")
+    } else if requests(PyBUF_F_CONTIGUOUS) && !is_fortran_contiguous(&export.shape) {
         Some(c"this oneheap.Block is in C order, not in Fortran's")
     } else {
         None
@@ -268,13 +268,13 @@ unsafe extern "C" fn get_buffer(
             return -1;
         }
         let memory = export.shared.memory();
-        let dimensions = if asks(PyBUF_ND) {
+        let dimensions = if requests(PyBUF_ND) {
             export.shape.len()
         } else {
             1
         };
         // A buffer of no dimensions has one item, and no shape.
-        let shaped = asks(PyBUF_ND) && dimensions > 0;
+        let shaped = requests(PyBUF_ND) && dimensions > 0;
         Py_IncRef(object);
         view.write(Py_buffer {
             obj: object,
@@ -283,7 +283,7 @@ unsafe extern "C" fn get_buffer(
             itemsize: export.element.bytes() as isize,
             readonly: export.readonly.into(),
             ndim: dimensions as c_int,
-            format: if asks(PyBUF_FORMAT) {
+            format: if requests(PyBUF_FORMAT) {
                 export.element.format().as_ptr().cast_mut()
             } else {
                 null_mut()
@@ -293,7 +293,7 @@ unsafe extern "C" fn get_buffer(
             } else {
                 null_mut()
             },
-            strides: if shaped && asks(PyBUF_STRIDES) {
+            strides: if shaped && requests(PyBUF_STRIDES) {
                 export.strides.as_ptr().cast_mut()
             } else {
                 null_mut()

@@ -1,4 +1,4 @@
-//! Why something in Python came to nothing: an exception in the words that JavaScript gets, or a code of this library's.
+//! Why something in Python failed: an exception as JavaScript gets it, or a status of this library.
 
 use std::ptr::null_mut;
 
@@ -28,7 +28,7 @@ pub struct Exception {
 pub enum Failure {
     /// Python code raised.
     Raised(Exception),
-    /// It didn't come to running Python code.
+    /// Python code did not run.
     Status(Status),
     /// So many bytes could not be allocated.
     OutOfMemory(usize),
@@ -64,7 +64,7 @@ impl Failure {
     }
 }
 
-/// The exception in `support.py`'s words.
+/// Describes an exception by `support.py`.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.

@@ -9,7 +9,7 @@ use pyo3_ffi::{PyErr_Clear, PyErr_ExceptionMatches, PyExc_MemoryError};
 use crate::limits::MIN_PROBED_BYTES;
 use crate::values::failure::Failure;
 
-/// An empty vector with room for exactly `capacity` elements. It asks the allocator itself, which takes half the time of
+/// An empty vector with space for exactly `capacity` elements. It asks the allocator itself, which takes half the time of
 /// `try_reserve_exact` for a short one.
 #[inline]
 pub fn vec_with_capacity<T>(capacity: usize) -> Result<Vec<T>, Failure> {
@@ -25,7 +25,7 @@ pub fn vec_with_capacity<T>(capacity: usize) -> Result<Vec<T>, Failure> {
     }
 }
 
-/// Makes room for `additional` elements more.
+/// Reserves space for `additional` elements more.
 pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), Failure> {
     vec.try_reserve_exact(additional)
         .map_err(|_| Failure::OutOfMemory((vec.len() + additional).saturating_mul(size_of::<T>())))

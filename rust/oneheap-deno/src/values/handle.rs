@@ -1,4 +1,4 @@
-//! Strong references to Python objects, and how they are let go on threads that aren't attached.
+//! Strong references to Python objects, and how they are decref'ed on threads that aren't attached.
 //!
 //! [`Bound`] belongs to attached code: it is made, used and dropped there. [`Py`] may be dropped on any thread, also
 //! by V8's collector: what it held goes on a list, which an attached thread empties where Python code may run. Letting go
@@ -14,7 +14,7 @@ use crate::runtime::pending_decrefs::PendingDecref;
 pub struct Bound(NonNull<PyObject>);
 
 impl Bound {
-    /// Takes over a new reference, as most of Python's functions return one; none for their null, which stands for an
+    /// Takes ownership of a new reference, as most of Python's functions return one; none for their null, which stands for an
     /// exception.
     ///
     /// # Safety

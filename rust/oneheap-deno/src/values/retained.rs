@@ -1,4 +1,4 @@
-//! How much memory a Python object keeps, as far as that is free to ask: V8 is told of it while JavaScript refers to the object.
+//! How much memory a Python object keeps, as far as that is free to ask: it is reported to V8 while JavaScript refers to the object.
 //!
 //! Only what C code answers at once is asked: how many elements a list has, or how long a buffer is. `sys.getsizeof` of a
 //! data frame takes a third of a second, and a `__buffer__` of Python's runs any code.

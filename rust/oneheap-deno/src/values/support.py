@@ -39,7 +39,7 @@ class Buffer:
         raise BufferError
 
 
-# What a class itself says of these, whatever its metaclass answers.
+# What a class itself says of these, whatever its metaclass returns.
 qualname_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__
 # The same of exceptions.
@@ -328,7 +328,7 @@ class Steps:
 
 
 def frame_summary(code, instruction, line, lines):
-    """One entry as Python's `traceback` formats it. `lines` has those of the sources that JavaScript gave."""
+    """One entry as Python's `traceback` formats it. `lines` has those of the sources that JavaScript passed."""
     import traceback
 
     place = None

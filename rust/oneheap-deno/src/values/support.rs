@@ -22,7 +22,7 @@ const SOURCE: &CStr =
         Err(_) => panic!("support.py has a NUL"),
     };
 
-/// References that are kept for the life of the process.
+/// References that are kept for the lifetime of the process.
 pub struct Support {
     /// `compile_source(source, mode, name)`
     pub compile: *mut PyObject,
@@ -69,7 +69,7 @@ pub unsafe fn support() -> Result<&'static Support, Status> {
 /// # Safety
 /// As for [`support`].
 unsafe fn load() -> Option<Support> {
-    // SAFETY: attached; each result is checked before it is passed on, and each reference is kept or let go once.
+    // SAFETY: attached; each result is checked before it is passed on, and each reference is kept or decref'ed once.
     unsafe {
         let globals = Bound::from_owned(own_code::execute(SOURCE))?;
         let function = |name: &CStr| {

@@ -24,7 +24,7 @@ use crate::values::retained::retained_bytes;
 use crate::values::support::support;
 use crate::values::text::{Text, text};
 
-/// What JavaScript gives to Python.
+/// An argument: what goes from JavaScript to Python.
 pub enum IntoPython {
     None,
     Bool(bool),
@@ -41,7 +41,7 @@ pub enum IntoPython {
     Block(Export),
 }
 
-/// What Python gives to JavaScript.
+/// A result: what goes from Python to JavaScript.
 pub enum FromPython {
     None,
     Bool(bool),
@@ -63,7 +63,7 @@ impl IntoPython {
     /// # Safety
     /// The thread is attached, and no exception is set.
     pub unsafe fn into_python(self) -> Result<Bound, Failure> {
-        // SAFETY: attached; each call gives a new reference or sets an exception.
+        // SAFETY: attached; each call returns a new reference or sets an exception.
         unsafe {
             let (object, bytes) = match self {
                 Self::None => return existing(Py_None()),
@@ -95,22 +95,22 @@ impl FromPython {
     pub unsafe fn extract(object: Bound) -> Result<Self, Failure> {
         // SAFETY: attached; the object is live.
         unsafe {
-            if let Some(answer) = singleton(object.as_ptr()) {
-                return Ok(answer);
+            if let Some(value) = singleton(object.as_ptr()) {
+                return Ok(value);
             }
             let kind = kind_of(&object)?;
-            if let Some(answer) = simple(&object, kind.as_ptr().cast())? {
-                return Ok(answer);
+            if let Some(value) = simple(&object, kind.as_ptr().cast())? {
+                return Ok(value);
             }
             if let Some(identity) = exporter::identity(&object) {
                 return Ok(Self::Block(identity, object.into()));
             }
             if let Some(item) = numpy::value_of_scalar(&object, kind.as_ptr().cast())? {
-                if let Some(answer) = singleton(item.as_ptr()) {
-                    return Ok(answer);
+                if let Some(value) = singleton(item.as_ptr()) {
+                    return Ok(value);
                 }
-                if let Some(answer) = simple(&item, kind_of(&item)?.as_ptr().cast())? {
-                    return Ok(answer);
+                if let Some(value) = simple(&item, kind_of(&item)?.as_ptr().cast())? {
+                    return Ok(value);
                 }
             }
             let bytes = retained_bytes(&object);
@@ -258,7 +258,7 @@ fn hexadecimal(negative: bool, words: &[u64]) -> Result<Vec<u8>, Failure> {
 /// The hexadecimal digits of a word.
 const DIGITS: usize = 16;
 
-/// The inverse, for what `hex()` gives: `-0x1f`.
+/// The inverse, for what `hex()` returns: `-0x1f`.
 fn parse_hexadecimal(digits: &[u8]) -> Result<FromPython, Failure> {
     let (negative, digits) = match digits.strip_prefix(b"-") {
         Some(digits) => (true, digits),

@@ -62,12 +62,12 @@ impl Env {
     /// The environment and the value are live.
     unsafe fn bigint(self, value: napi_value) -> Result<IntoPython, Failure> {
         let (mut negative, mut count) = (0, 0);
-        // SAFETY: as the caller vouches. Without a place for the words, this tells how many there are.
+        // SAFETY: as the caller vouches. Without a place for the words, this returns how many there are.
         let counted = unsafe {
             napi_get_value_bigint_words(self.0, value, null_mut(), &mut count, null_mut())
         };
         let mut words: Vec<u64> = fallible::vec_with_capacity(count)?;
-        // SAFETY: as the caller vouches, and there is room for all.
+        // SAFETY: as the caller vouches, and there is space for all.
         let read = unsafe {
             napi_get_value_bigint_words(
                 self.0,
@@ -80,7 +80,7 @@ impl Env {
         if counted != NapiStatus::napi_ok || read != NapiStatus::napi_ok {
             return Err(Status::Invalid.into());
         }
-        // SAFETY: so many were written, of no more than there is room for.
+        // SAFETY: so many were written, of no more than there is space for.
         unsafe { words.set_len(count.min(words.capacity())) };
         let small = match words[..] {
             [] => Some(0),

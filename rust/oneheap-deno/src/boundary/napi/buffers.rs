@@ -31,7 +31,7 @@ use crate::values::handle::{Bound, Py};
 /// Called by Node-API.
 pub unsafe extern "C" fn release_buffer(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles. V8 lets go of the memory here, unless it has further users.
+    // SAFETY: Node-API's own handles. V8 frees the backing store here, unless it has further users.
     unsafe {
         let buffer = env.buffer_of(env.arguments::<1>(info)[0]);
         let bytes = env.array_buffer(buffer).map_or(0, |(_, bytes)| bytes);

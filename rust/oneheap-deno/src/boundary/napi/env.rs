@@ -18,7 +18,7 @@ use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::text::{EncodedText, Units};
 
-/// What runs when V8 lets go of an external buffer.
+/// What runs when V8 has collected an external buffer.
 pub type Finalizer = unsafe extern "C" fn(napi_env, *mut c_void, *mut c_void);
 
 /// The environment of a call under way. A function of Node-API that fails leaves its result as it was: null, which is
@@ -33,7 +33,7 @@ impl Env {
     /// The environment and `info` are those of the call under way.
     pub unsafe fn arguments<const N: usize>(self, info: napi_callback_info) -> [napi_value; N] {
         let (mut count, mut arguments) = (N, [null_mut(); N]);
-        // SAFETY: as the caller vouches; there is room for as many.
+        // SAFETY: as the caller vouches; there is space for as many.
         unsafe {
             napi_get_cb_info(
                 self.0,
@@ -60,7 +60,7 @@ impl Env {
             USUAL_ARGUMENTS,
             fallible::vec_with_capacity(USUAL_ARGUMENTS)?,
         );
-        // SAFETY: as the caller vouches; there is room for as many, of which all are written: those that were not given are
+        // SAFETY: as the caller vouches; there is space for as many, of which all are written: those that were not given are
         // `undefined`.
         let mut get = |count: &mut usize, arguments: &mut Vec<napi_value>| unsafe {
             let place = arguments.as_mut_ptr();
@@ -119,11 +119,11 @@ impl Env {
     /// # Safety
     /// The environment and the value are live.
     pub unsafe fn utf16(self, value: napi_value) -> Result<Vec<u16>, Failure> {
-        let read = |units: *mut u16, room: usize| {
+        let read = |units: *mut u16, capacity: usize| {
             let mut length = 0;
-            // SAFETY: as the caller vouches; there is that much room.
+            // SAFETY: as the caller vouches; there is that much space.
             let status =
-                unsafe { napi_get_value_string_utf16(self.0, value, units, room, &mut length) };
+                unsafe { napi_get_value_string_utf16(self.0, value, units, capacity, &mut length) };
             if status == NapiStatus::napi_ok {
                 Ok(length)
             } else {
@@ -133,11 +133,11 @@ impl Env {
         let mut units: Vec<u16> = fallible::vec_with_capacity(USUAL_STRING_UNITS)?;
         let mut length = read(units.as_mut_ptr(), USUAL_STRING_UNITS)?;
         if length == USUAL_STRING_UNITS - 1 {
-            let room = read(null_mut(), 0)? + 1;
-            fallible::reserve_exact(&mut units, room)?;
+            let capacity = read(null_mut(), 0)? + 1;
+            fallible::reserve_exact(&mut units, capacity)?;
             // V8 puts a string together that is kept in parts, before it is read.
-            fallible::probe(room * size_of::<u16>())?;
-            length = read(units.as_mut_ptr(), room)?;
+            fallible::probe(capacity * size_of::<u16>())?;
+            length = read(units.as_mut_ptr(), capacity)?;
         }
         // SAFETY: so many were written.
         unsafe { units.set_len(length) };

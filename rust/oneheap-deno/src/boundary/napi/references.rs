@@ -111,7 +111,7 @@ pub unsafe extern "C" fn get_attr(env: napi_env, info: napi_callback_info) -> na
     if !unsafe { env.has_stack() } {
         return null_mut();
     }
-    // SAFETY: Node-API's own handles; the object is asked attached.
+    // SAFETY: Node-API's own handles; the object is used attached.
     unsafe {
         let [object, name] = env.arguments::<2>(info);
         let result = env
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn str(env: napi_env, info: napi_callback_info) -> napi_va
     if !unsafe { env.has_stack() } {
         return null_mut();
     }
-    // SAFETY: Node-API's own handles; the object is asked attached.
+    // SAFETY: Node-API's own handles; the object is used attached.
     unsafe {
         let result = match env.handle(env.arguments::<1>(info)[0]) {
             Some(object) => python(|| reference::string(&object)),

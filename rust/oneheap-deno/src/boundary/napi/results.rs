@@ -21,13 +21,13 @@ use crate::values::handle::{BufferGuard, Py};
 use crate::values::text::Text;
 use crate::values::value::FromPython;
 
-/// The first element of an array that comes back. The numbers stand in `ffi/boundary/status.ts` too.
+/// The first element of an array that comes back. `ffi/boundary/status.ts` has the same numbers.
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {
     /// An exception: its type, its message, and a reference to what formats its traceback, or null.
     Exception = 0,
-    /// A status and, if memory is out, how many bytes were asked for.
+    /// A status and, if memory is out, how many bytes were requested.
     Status = 1,
     /// A block: its identity, and a reference to the object.
     Block = 2,
@@ -161,11 +161,11 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn borrowed(self, outcome: borrow::Outcome) -> napi_value {
+    pub unsafe fn borrowed(self, result: borrow::BorrowResult) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            match outcome {
-                borrow::Outcome::Borrowed(Borrowing {
+            match result {
+                borrow::BorrowResult::Borrowed(Borrowing {
                     source,
                     element,
                     description,
@@ -179,7 +179,7 @@ impl Env {
                     let is_copy = self.boolean(is_copy);
                     self.described(Tag::Buffer, &[buffer, element, is_copy], &description)
                 }
-                borrow::Outcome::Refused(refusal, description) => {
+                borrow::BorrowResult::Refused(refusal, description) => {
                     let why = self.double(f64::from(refusal as i32));
                     self.described(Tag::BufferError, &[why], &description)
                 }

@@ -89,7 +89,7 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
                 carry_out_interrupts();
             });
             submitted
-                .inspect_err(|_| queue.forget(run))
+                .inspect_err(|_| queue.remove_run(run))
                 .map_err(Failure::from)
         });
         match submitted {

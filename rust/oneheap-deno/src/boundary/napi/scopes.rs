@@ -45,7 +45,7 @@ pub unsafe extern "C" fn get_item(env: napi_env, info: napi_callback_info) -> na
     if !unsafe { env.has_stack() } {
         return null_mut();
     }
-    // SAFETY: Node-API's own handles; the scope is asked attached.
+    // SAFETY: Node-API's own handles; the scope is read attached.
     unsafe {
         let [scope, name] = env.arguments::<2>(info);
         let found = env
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn get_item(env: napi_env, info: napi_callback_info) -> na
             });
         match found {
             Ok(None) => null_mut(),
-            Ok(Some(answer)) => env.result(Ok(answer)),
+            Ok(Some(value)) => env.result(Ok(value)),
             Err(failure) => env.failure(failure),
         }
     }

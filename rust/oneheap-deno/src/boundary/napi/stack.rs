@@ -53,7 +53,7 @@ impl Env {
         stack::has_room() || unsafe { self.prove_stack(stack::has_room) }
     }
 
-    /// Has JavaScript try how deep it gets, until there is room.
+    /// Has JavaScript try how deep it gets, until there is space.
     ///
     /// # Safety
     /// As for [`has_stack`](Self::has_stack).

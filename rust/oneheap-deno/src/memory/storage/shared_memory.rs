@@ -2,7 +2,7 @@
 //!
 //! A strong count ([`Arc`]) keeps the memory: one for V8's backing store of a view, one for each Python object over it, one for the
 //! block itself where it isn't the only holder. A block whose view holds the memory has a weak count only, so that whoever asks
-//! a block after its view was transferred away is answered, and never reads what was freed.
+//! a block after its view was transferred away gets an answer, and never reads what was freed.
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct SharedMemory<M: Backing> {
     is_freed: AtomicBool,
 }
 
-/// The last identity that was handed out. None is handed out twice, so that no block is taken for one that is gone.
+/// The last identity that was used. None is used twice, so that no block is taken for one that is gone.
 static IDENTITIES: AtomicU64 = AtomicU64::new(0);
 
 impl<M: Backing> SharedMemory<M> {

@@ -1,7 +1,7 @@
 //! Records whose memory is never used for anything else.
 //!
-//! JavaScript refers to a record by an `ArrayBuffer` over it. Whether a buffer is one of these is told by where its memory is:
-//! within a slab, where no buffer can be that V8 or anybody else allocated. Its length, its class and its prototype tell nothing,
+//! JavaScript refers to a record by an `ArrayBuffer` over it. Whether a buffer is one of these is decided by where its memory is:
+//! within a slab, where no buffer can be that V8 or anybody else allocated. Its length, its class and its prototype decide nothing,
 //! for user code may forge them.
 
 use std::alloc::Layout;
@@ -37,7 +37,7 @@ pub struct Slab<T> {
     free: Mutex<Free<T>>,
 }
 
-// SAFETY: records are handed out by pointer, and whoever uses one vouches for it; the slab's own state is atomic or locked.
+// SAFETY: records are passed by pointer, and whoever uses one vouches for it; the slab's own state is atomic or locked.
 unsafe impl<T: Send> Sync for Slab<T> {}
 
 impl<T> Slab<T> {

@@ -1,7 +1,7 @@
 //! A block's slot: what the block's memory is, and whether the block holds it.
 //!
 //! Each operation leaves the slot true to the facts before it returns, whatever becomes of it, so a Worker may end between any two,
-//! and JavaScript may throw. None relies on what JavaScript believes of a view: the weak count tells whether its memory lives.
+//! and JavaScript may throw. None relies on what JavaScript has of a view: the weak count says whether its memory lives.
 
 use std::sync::{Arc, Weak};
 
@@ -156,7 +156,7 @@ impl<M: Backing> Slot<M> {
     }
 
     /// Forgets memory that went away with a view's buffer. A slot that holds its memory stays as it is.
-    pub fn forget(&mut self) -> Result<(), NoMemory> {
+    pub fn clear(&mut self) -> Result<(), NoMemory> {
         match self {
             Self::Busy => Err(NoMemory::Busy),
             Self::Viewed(_) => {
