@@ -37,8 +37,8 @@ pub struct PyMemAllocator;
 impl PyMemAllocator {
     /// How the calling thread stands to Python, and so where its next allocation comes from.
     ///
-    /// The answer `Attached` holds until the thread detaches. The first call on an attached thread registers the
-    /// callback that tells of Python's end (`Py_AtExit`).
+    /// The result `Attached` holds until the thread detaches. The first call on an attached thread registers the
+    /// callback that reports Python's end (`Py_AtExit`).
     ///
     /// # Examples
     ///
@@ -55,7 +55,7 @@ impl PyMemAllocator {
         HEAP.attach_state()
     }
 
-    /// Whether the calling thread is attached to a subinterpreter, which [`standing`](Self::standing) calls detached.
+    /// Whether the calling thread is attached to a subinterpreter, which [`attach_state`](Self::attach_state) calls detached.
     ///
     /// Such a thread must not be attached to the main interpreter before it detaches: it would wait for itself. On CPython
     /// 3.11, whose current thread state is one for the whole process, this is known on Linux alone, and while another
@@ -83,7 +83,7 @@ impl PyMemAllocator {
     /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
     /// use oneheap::PyMemAllocator;
     ///
-    /// // To free all that waits, on an attached thread:
+    /// // To free all that is pending, on an attached thread:
     /// while PyMemAllocator::drain_deferred() > 0 {}
     /// ```
     pub fn drain_deferred() -> usize {
@@ -93,7 +93,7 @@ impl PyMemAllocator {
     /// Frees a block of Python's on any thread, by way of the deferred list. After finalisation the block leaks.
     ///
     /// This is for memory that was allocated by `PyMem_Malloc`, `PyMem_Calloc` or `PyMem_Realloc` directly. The list
-    /// owns the block from now on. `bytes` is the block's size as far as the caller knows it; it is only counted, for
+    /// owns the block from now on. `bytes` is the block's size as far as the caller has it; it is only counted, for
     /// [`on_deferred`](Self::on_deferred).
     ///
     /// # Safety
@@ -121,9 +121,9 @@ impl PyMemAllocator {
         unsafe { HEAP.defer(pointer, bytes) }
     }
 
-    /// Has `notify` called after each block that is put on the deferred list, with how many bytes wait there.
+    /// Has `notify` called after each block that is put on the deferred list, with how many bytes are pending there.
     ///
-    /// A library that has a thread of its own can have it attach and [`drain`](Self::drain) when much waits, or when
+    /// A library that has a thread of its own can have it attach and [`drain_deferred`](Self::drain_deferred) when much is pending, or when
     /// something has waited for long: while no thread attaches, the list only grows. `notify` replaces the one that was
     /// set before.
     ///
@@ -135,7 +135,7 @@ impl PyMemAllocator {
     /// Python. Setting an atomic flag is fine, and [`std::thread::Thread::unpark`] is.
     ///
     /// No block is missed between `notify` and a thread that stops looking: if that thread stores that it does, calls
-    /// [`fence`](std::sync::atomic::fence) with `SeqCst`, and then finds [`waiting`](Self::waiting) false, a
+    /// [`fence`](std::sync::atomic::fence) with `SeqCst`, and then finds [`has_deferred`](Self::has_deferred) false, a
     /// `notify` for a later block sees the store by a load with `SeqCst`.
     ///
     /// # Examples
@@ -147,13 +147,13 @@ impl PyMemAllocator {
     /// use std::thread::Thread;
     ///
     /// /// A thread that attaches to Python and drains the list whenever it is unparked.
-    /// static JANITOR: OnceLock<Thread> = OnceLock::new();
+    /// static MAINTENANCE_THREAD: OnceLock<Thread> = OnceLock::new();
     ///
     /// PyMemAllocator::on_deferred(|bytes| {
     ///     if bytes >= 16 << 20
-    ///         && let Some(janitor) = JANITOR.get()
+    ///         && let Some(thread) = MAINTENANCE_THREAD.get()
     ///     {
-    ///         janitor.unpark();
+    ///         thread.unpark();
     ///     }
     /// });
     /// ```
@@ -178,7 +178,7 @@ impl PyMemAllocator {
         HEAP.counters()
     }
 
-    /// Whether blocks wait on the deferred list. One relaxed load: what another thread pushes just now may be missed.
+    /// Whether blocks are pending on the deferred list. One relaxed load: what another thread pushes just now may be missed.
     ///
     /// # Examples
     ///
@@ -197,7 +197,7 @@ impl PyMemAllocator {
 }
 
 // SAFETY: `Heap` keeps the contract: blocks are as long and as aligned as their layout asks, disjoint, and live until
-// they are given back; nothing unwinds.
+// they are freed; nothing unwinds.
 unsafe impl GlobalAlloc for PyMemAllocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -33,7 +33,7 @@ pub struct CPython {
     main: AtomicPtr<PyInterpreterState>,
     /// The current thread state is that of whoever holds the GIL, not of the calling thread (3.11).
     current_is_global: AtomicBool,
-    /// Where that is so: whether [`thread_state`] can tell whose a state is.
+    /// Where that is so: whether [`thread_state`] knows whose a state is.
     tells_owner: AtomicBool,
     /// What Python calls when it has ended.
     on_exit: extern "C" fn(),
@@ -91,7 +91,7 @@ impl CPython {
                 Owner::Caller => return true,
                 Owner::Other => return false,
                 Owner::CallerOrOther if start.elapsed() >= MAX_TIME_WITHOUT_CODE => return true,
-                // Nothing but the calling thread changes its own state, so waiting tells.
+                // Nothing but the calling thread changes its own state, so waiting decides.
                 Owner::CallerOrOther => std::thread::sleep(LOOK_PERIOD),
             }
         }
@@ -151,7 +151,7 @@ impl CPython {
         if state.is_null() {
             return null_mut();
         }
-        // On 3.11 the word is global, and tells only who holds the GIL. The thread's own state is compared with it,
+        // On 3.11 the word is global, and says only who holds the GIL. The thread's own state is compared with it,
         // never looked into before: another thread's state may be deleted at any time. (This trusts, as `PyGILState`
         // itself does, that nobody deletes the state of another thread that lives.)
         if self.current_is_global.load(Ordering::Relaxed) {
@@ -213,7 +213,7 @@ impl Interpreter for CPython {
 
     #[inline]
     unsafe fn free(&self, block: *mut u8) {
-        // SAFETY: the thread is attached, the block Python's and given up.
+        // SAFETY: the thread is attached, the block Python's, and nobody uses it any more.
         unsafe { PyMem_Free(block.cast()) }
     }
 

@@ -17,7 +17,7 @@ pub trait Head {
     fn peek(&self) -> *mut Link;
     /// Takes all: leaves null; what the blocks' links were written with is visible.
     fn take(&self) -> *mut Link;
-    /// Puts `new` in the place of `old` and publishes what was written before; or answers what is there instead, which
+    /// Puts `new` in the place of `old` and publishes what was written before; or returns what is there instead, which
     /// may be `old` all the same. Sequentially consistent where it succeeds, so that of a thread that pushes and then
     /// looks whether somebody waits, and one that says that it waits and then looks at the list, one sees the other.
     fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link>;
@@ -104,7 +104,7 @@ impl<H: Head> Deferred<H> {
         while !chain.is_null() && self.head.replace(null_mut(), chain).is_err() {
             let mut arrived = self.head.take();
             while !arrived.is_null() {
-                // SAFETY: what `take` gave is this thread's alone.
+                // SAFETY: what `take` returned is this thread's alone.
                 let next = unsafe { (*arrived).next };
                 // SAFETY: as above.
                 unsafe { (*arrived).next = chain };
@@ -115,7 +115,7 @@ impl<H: Head> Deferred<H> {
     }
 }
 
-/// Ends a chain after its first `most` blocks (at least one) and answers what came behind.
+/// Ends a chain after its first `most` blocks (at least one) and returns the rest.
 ///
 /// # Safety
 /// `first` is null or starts a chain that is this thread's alone.
@@ -156,7 +156,7 @@ impl Iterator for Batch {
         if link.is_null() {
             return None;
         }
-        // SAFETY: a block of the portion that was not handed out yet, so its link stands.
+        // SAFETY: a block of the batch that was not handed out yet, so its link stands.
         self.next = unsafe { (*link).next };
         Some(link.cast())
     }

@@ -1,9 +1,9 @@
-//! Where an allocation lies within the memory that Python or the system gave: all layout rules.
+//! Where an allocation lies within the memory that Python or the system allocated: all layout rules.
 //!
-//! Both givers align to [`BASE_ALIGN`]. A *base* is the address they gave, a *pointer* what the allocator hands out.
+//! Both align to [`BASE_ALIGN`]. A *base* is the address they return, a *pointer* what the allocator returns.
 //!
 //! - Alignments up to [`MAX_HEADERLESS_ALIGN`] need no header. A base of Python's is handed out as it is, one of the system's
-//!   [`SYSTEM_OFFSET`] further on, so the pointer modulo [`BASE_ALIGN`] tells the origin.
+//!   [`SYSTEM_OFFSET`] further on, so the pointer modulo [`BASE_ALIGN`] decides the origin.
 //! - Larger ones have a word in front of the pointer that holds the distance to the base, and the origin in its lowest
 //!   bit (distances are multiples of 16).
 
@@ -24,7 +24,7 @@ const SYSTEM_OFFSET: usize = 8;
 /// The bit of the header word that says that the base is the system's.
 const SYSTEM_BIT: usize = 1;
 
-/// Who gave a block, and so who takes it back.
+/// The allocator of a block, which frees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     Python,

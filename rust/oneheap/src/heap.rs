@@ -8,8 +8,8 @@ use crate::deferred::{Deferred, Link};
 use crate::header::{self, MIN_BYTES, Origin};
 use crate::interpreter::Interpreter;
 use crate::limits::BATCH_BLOCKS;
+use crate::pending_bytes::PendingBytes;
 use crate::runtime_state::{AttachState, RuntimeState};
-use crate::waiting::WaitingBytes;
 
 /// How often the allocator went its slow ways, since the library was loaded.
 ///
@@ -25,7 +25,7 @@ use crate::waiting::WaitingBytes;
 pub struct Counters {
     /// Blocks ever put on the deferred list.
     pub deferred: u64,
-    /// How often the deferred list was emptied. If it is as before and blocks still wait, then the same ones. Threads of a
+    /// How often the deferred list was emptied. If it is as before and blocks are still pending, then the same ones. Threads of a
     /// free-threaded build that empty the list at the same moment may count once.
     pub emptied: u64,
     /// Allocations ever taken from the system.
@@ -42,12 +42,12 @@ enum Contents {
 /// The allocator over an interpreter. It takes no lock and no GIL, and holds nothing across a call into Python.
 pub struct Heap<I> {
     interpreter: I,
-    life: RuntimeState,
-    /// Python has once answered with an address that is no multiple of 16.
+    state: RuntimeState,
+    /// Python has once returned an address that is no multiple of 16.
     misaligns: AtomicBool,
     deferred: Deferred<AtomicPtr<Link>>,
-    waiting: WaitingBytes,
-    /// What [`on_deferred`](Self::on_deferred) was given, a `fn(usize)`; null before.
+    pending: PendingBytes,
+    /// What [`on_deferred`](Self::on_deferred) was passed, a `fn(usize)`; null before.
     notify: AtomicPtr<()>,
     deferred_count: AtomicU64,
     emptied_count: AtomicU64,
@@ -58,10 +58,10 @@ impl<I: Interpreter> Heap<I> {
     pub const fn new(interpreter: I) -> Self {
         Self {
             interpreter,
-            life: RuntimeState::new(),
+            state: RuntimeState::new(),
             misaligns: AtomicBool::new(false),
             deferred: Deferred::new(AtomicPtr::new(null_mut())),
-            waiting: WaitingBytes::new(),
+            pending: PendingBytes::new(),
             notify: AtomicPtr::new(null_mut()),
             deferred_count: AtomicU64::new(0),
             emptied_count: AtomicU64::new(0),
@@ -74,15 +74,15 @@ impl<I: Interpreter> Heap<I> {
         &self.interpreter
     }
 
-    /// How the calling thread stands to Python.
+    /// Return the attach state of the calling thread.
     #[inline]
     pub fn attach_state(&self) -> AttachState {
-        self.life.attach_state(&self.interpreter)
+        self.state.attach_state(&self.interpreter)
     }
 
     /// What the interpreter calls when its memory can't be used any more.
     pub fn finalise(&self) {
-        self.life.finalise();
+        self.state.finalise();
     }
 
     pub fn counters(&self) -> Counters {
@@ -129,17 +129,17 @@ impl<I: Interpreter> Heap<I> {
         if origin == Origin::System {
             // SAFETY: the block was allocated with this layout, so there is one.
             let layout = unsafe { header::system_layout(layout).unwrap_unchecked() };
-            // SAFETY: as above, and the caller gives it up.
+            // SAFETY: as above, and the caller doesn't use it any more.
             unsafe { self.interpreter.system_free(base, layout) };
             return;
         }
-        match self.arrive() {
-            // SAFETY: attached; a block of Python's in this life, for there is no other.
+        match self.attach_state_after_drain() {
+            // SAFETY: attached; a block of Python's in this lifetime, for there is no other.
             AttachState::Attached => unsafe { self.interpreter.free(base) },
             AttachState::Detached => {
                 // SAFETY: the block was allocated with this layout, so there are so many bytes.
                 let bytes = unsafe { header::python_bytes(layout).unwrap_unchecked() };
-                // SAFETY: `base` is a block of Python's, and the caller gives it up.
+                // SAFETY: `base` is a block of Python's, and the caller doesn't use it any more.
                 unsafe { self.push(base, bytes) };
             }
             AttachState::Finalised => {}
@@ -148,13 +148,13 @@ impl<I: Interpreter> Heap<I> {
 
     /// As [`GlobalAlloc::realloc`](std::alloc::GlobalAlloc::realloc), on any thread.
     ///
-    /// A block stays with its giver and may grow in place if the calling thread would allocate there; else, and for
+    /// A block stays with its allocator and may grow in place if the calling thread would allocate there; else, and for
     /// alignments above 8, it is copied.
     ///
-    /// If memory is out this answers null, and the block is as it was. There is one exception: Python moves the block
+    /// If memory is out this returns null, and the block is as it was. There is one exception: Python moves the block
     /// to an address that is no multiple of 16, which no allocator of CPython's does and a hook might; the old block is
     /// gone then, and if neither the system nor Python gives another one to copy to, the process is aborted. This can
-    /// happen once: after the first misaligned answer, blocks are copied before they are freed.
+    /// happen once: after the first misaligned result, blocks are copied before they are freed.
     ///
     /// # Safety
     /// `pointer` is a live allocation of this heap's with `layout`; `bytes` is not zero and a valid size for the
@@ -164,7 +164,7 @@ impl<I: Interpreter> Heap<I> {
         if !header::has_header(layout) {
             // SAFETY: the caller's promise.
             let (origin, base) = unsafe { header::origin_of(pointer, layout) };
-            match (origin, self.arrive()) {
+            match (origin, self.attach_state_after_drain()) {
                 (Origin::Python, AttachState::Attached)
                     if !self.misaligns.load(Ordering::Relaxed) =>
                 {
@@ -198,7 +198,7 @@ impl<I: Interpreter> Heap<I> {
         self.notify.store(notify as *mut (), Ordering::Release);
     }
 
-    /// Frees up to [`BATCH_BLOCKS`] deferred blocks if the thread is attached, and answers how many.
+    /// Frees up to [`BATCH_BLOCKS`] deferred blocks if the thread is attached, and returns how many.
     pub fn drain(&self) -> usize {
         if self.attach_state() != AttachState::Attached {
             return 0;
@@ -207,15 +207,15 @@ impl<I: Interpreter> Heap<I> {
         unsafe { self.free_batch() }
     }
 
-    /// How the thread stands; an attached one frees a portion of the deferred list in passing.
+    /// Return the attach state; an attached thread frees a batch of the deferred list first.
     #[inline]
-    fn arrive(&self) -> AttachState {
-        let standing = self.attach_state();
-        if standing == AttachState::Attached && self.has_deferred() {
+    fn attach_state_after_drain(&self) -> AttachState {
+        let state = self.attach_state();
+        if state == AttachState::Attached && self.has_deferred() {
             // SAFETY: attached.
             unsafe { self.free_batch() };
         }
-        standing
+        state
     }
 
     /// # Safety
@@ -223,18 +223,18 @@ impl<I: Interpreter> Heap<I> {
     #[cold]
     unsafe fn free_batch(&self) -> usize {
         let mut freed = 0;
-        let bytes = self.waiting.take();
-        let portion = self.deferred.take(BATCH_BLOCKS);
-        if portion.is_last() {
+        let bytes = self.pending.take();
+        let batch = self.deferred.take(BATCH_BLOCKS);
+        if batch.is_last() {
             // No read-modify-write: a count that is lost to another thread's was changed by it.
             let emptied = self.emptied_count.load(Ordering::Relaxed);
             self.emptied_count
                 .store(emptied.wrapping_add(1), Ordering::Relaxed);
         } else {
-            self.waiting.put_back(bytes);
+            self.pending.put_back(bytes);
         }
-        for block in portion {
-            // SAFETY: attached. The list holds Python's blocks of this life: `RuntimeState` is final, so blocks of another one
+        for block in batch {
+            // SAFETY: attached. The list holds Python's blocks of this lifetime: `RuntimeState` is final, so blocks of another one
             // are never reached.
             unsafe { self.interpreter.free(block) };
             freed += 1;
@@ -249,12 +249,12 @@ impl<I: Interpreter> Heap<I> {
         self.deferred_count.fetch_add(1, Ordering::Relaxed);
         // SAFETY: Python's blocks are at least MIN_BYTES long and aligned to 16.
         let was_empty = unsafe { self.deferred.push(base) };
-        let waiting = self.waiting.add(bytes, was_empty);
+        let pending = self.pending.add(bytes, was_empty);
         let notify = self.notify.load(Ordering::Acquire);
         if !notify.is_null() {
             // SAFETY: not null, so `on_deferred` stored it, which takes functions of this type only.
             let notify = unsafe { std::mem::transmute::<*mut (), fn(usize)>(notify) };
-            notify(waiting);
+            notify(pending);
         }
     }
 
@@ -262,7 +262,7 @@ impl<I: Interpreter> Heap<I> {
     /// `layout` has a size that is not zero.
     #[inline]
     unsafe fn allocate(&self, layout: Layout, contents: Contents) -> *mut u8 {
-        if self.arrive() == AttachState::Attached {
+        if self.attach_state_after_drain() == AttachState::Attached {
             let Some(bytes) = header::python_bytes(layout) else {
                 return null_mut();
             };
@@ -331,7 +331,7 @@ impl<I: Interpreter> Heap<I> {
             return moved;
         }
         // SAFETY: Python moved the block of `layout` here, for `bytes` bytes.
-        unsafe { self.rescue(moved, layout, bytes) }
+        unsafe { self.copy_misaligned(moved, layout, bytes) }
     }
 
     /// Copies a block that Python moved to a misaligned address to a good one, or ends the process.
@@ -339,7 +339,7 @@ impl<I: Interpreter> Heap<I> {
     /// # Safety
     /// Attached; `moved` is a live, misaligned block of Python's for `bytes` bytes, which were `layout` before.
     #[cold]
-    unsafe fn rescue(&self, moved: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+    unsafe fn copy_misaligned(&self, moved: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         self.misaligns.store(true, Ordering::Relaxed);
         // SAFETY: `bytes` is a valid size for this alignment, as the caller of `realloc` promised.
         let wanted = unsafe { Layout::from_size_align_unchecked(bytes, layout.align()) };
@@ -391,7 +391,7 @@ impl<I: Interpreter> Heap<I> {
         if copy.is_null() {
             return copy;
         }
-        // SAFETY: both are live, distinct and at least that long; the old one is given up.
+        // SAFETY: both are live, distinct and at least that long; nobody uses the old one any more.
         unsafe {
             copy_nonoverlapping(pointer, copy, layout.size().min(bytes));
             self.dealloc(pointer, layout);

@@ -41,7 +41,7 @@ pub trait Interpreter: Sync {
     ///
     /// # Safety
     /// The calling thread is attached to the main interpreter, and `block` is a live block of the three functions here
-    /// that allocate, in this life of the interpreter.
+    /// that allocate, in this lifetime of the interpreter.
     unsafe fn realloc(&self, block: *mut u8, bytes: usize) -> *mut u8;
 
     /// Frees a block.

@@ -12,10 +12,10 @@ mod header;
 mod heap;
 mod interpreter;
 mod limits;
+mod pending_bytes;
 mod runtime_state;
 mod symbol;
 mod thread_state;
-mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
-//! How a thread stands to Python, and the life of Python as this library sees it.
+//! The attach state of a thread, and the runtime state of Python.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::interpreter::Interpreter;
 
-/// How the calling thread stands to Python, which decides where its allocations come from.
+/// The attach state of the calling thread, which decides where its allocations come from.
 ///
 /// # Examples
 ///
@@ -17,39 +17,39 @@ use crate::interpreter::Interpreter;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttachState {
-    /// Attached to the main interpreter (and holding its GIL, on builds that have one), which will tell before it
+    /// Attached to the main interpreter (and holding its GIL, on builds that have one), which reports before it
     /// ends. Allocations are Python's.
     Attached,
     /// Not attached, attached to a subinterpreter, or Python is not started. Allocations are the system's; Python's
     /// blocks are put on the deferred list when they are freed.
     Detached,
     /// Python was finalised, for good even if it is started again. Allocations are the system's; Python's blocks leak
-    /// when they are freed, because the allocator that gave them is gone.
+    /// when they are freed, because the allocator that made them is gone.
     Finalised,
 }
 
 /// No thread has met a running interpreter yet.
 const UNSET: u8 = 0;
 /// One thread is registering the exit callback, and the others go on as detached rather than wait for it. It stays so
-/// if the interpreter takes no callback: nothing would tell when its memory ends, so it is never used.
+/// if the interpreter takes no callback: nothing would report when its memory ends, so it is never used.
 const REGISTERING: u8 = 1;
 /// The exit callback is registered.
 const READY: u8 = 2;
 /// The exit callback was called.
 const FINALISED: u8 = 3;
 
-/// Where the interpreter is in its life: one word, which only ever goes up.
+/// The state of the interpreter: one word, which only ever goes up.
 ///
 /// No window is left open:
 /// - *While Python starts*, [`Interpreter::found`] says no until its allocators are set up.
 /// - *While one thread registers*, the others are `Detached`, which is right in every state of Python.
 /// - *While Python ends*, the finalising thread is attached up to a point, and no other thread can be: a build with a
-///   GIL gives it to nobody else, a free-threaded one stops the others first. Python's memory works for as long as
+///   GIL passes it to no other thread, a free-threaded one stops the others first. Python's memory works for as long as
 ///   that thread is attached; after, it is `Detached` until the callback comes. A thread that has found itself
-///   attached keeps Python from ending until it detaches, so what `standing` answered holds while the allocator acts
+///   attached keeps Python from ending until it detaches, so what `attach_state` returned holds while the allocator acts
 ///   on it.
-/// - *After*, the word is final. A second life of Python has other pools (on 3.12, freeing a block of the first life in
-///   it is a double free), and a block doesn't tell which life it is from.
+/// - *After*, the word is final. A second lifetime of Python has other pools (on 3.12, freeing a block of the first lifetime in
+///   it is a double free), and a block doesn't say which lifetime it is from.
 /// - *In a forked child* the word and the thread's state are those of the thread that forked. A child forked while
 ///   another thread was registering stays `Detached` for ever: slower, and right.
 pub struct RuntimeState(AtomicU8);
@@ -59,7 +59,7 @@ impl RuntimeState {
         Self(AtomicU8::new(UNSET))
     }
 
-    /// How the calling thread stands now.
+    /// Return the attach state of the calling thread.
     #[inline]
     pub fn attach_state(&self, interpreter: &impl Interpreter) -> AttachState {
         // Acquire: what `Interpreter::found` stored before the release of READY is visible.

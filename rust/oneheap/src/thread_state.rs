@@ -1,8 +1,8 @@
 //! Whose a thread state of CPython 3.11 is.
 //!
 //! There the current thread state is one word for the whole process: that of whoever holds the GIL. A thread that is attached by
-//! another state than its `PyGILState` one, as in a subinterpreter, has to be told from one that isn't attached while another thread
-//! is. Nothing in Python's API tells; the state itself does.
+//! another state than its `PyGILState` one, as in a subinterpreter, has to be distinguished from one that isn't attached while another thread
+//! is. Nothing in Python's API says which; the state itself does.
 
 use std::ffi::c_ulong;
 use std::mem::{offset_of, size_of};

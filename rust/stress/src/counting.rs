@@ -57,7 +57,7 @@ fn live() -> MutexGuard<'static, Live> {
 impl Live {
     fn add(&mut self, address: usize, size: usize) {
         if self.count == CAPACITY {
-            wrong("more blocks are counted than there is room for");
+            wrong("more blocks are counted than there is space for");
         }
         self.blocks[self.count] = Block { address, size };
         self.count += 1;
@@ -122,7 +122,7 @@ pub fn stay() {
 pub unsafe extern "C" fn oneheap_counting_stop() {
     let original = ORIGINAL.swap(null_mut(), Ordering::Relaxed);
     if !original.is_null() {
-        // SAFETY: as the caller vouches; what `install` gave.
+        // SAFETY: as the caller vouches; what `install` returned.
         unsafe { hook::remove(original) };
     }
 }
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn oneheap_counting_stop() {
 /// Writes how many counted blocks live, and how many bytes they have.
 ///
 /// # Safety
-/// There is room for two numbers.
+/// There is space for two numbers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_counting_read(counts: *mut f64) {
     let live = live();
@@ -160,7 +160,7 @@ fn ends(block: *mut c_void) -> Option<usize> {
 }
 
 unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
-    // SAFETY: Python hands the context that it was given, and what its caller gave.
+    // SAFETY: Python hands the context and what its caller passed.
     let block = unsafe {
         let original = original(context);
         (original.malloc)(original.context, size)
@@ -194,7 +194,7 @@ unsafe extern "C" fn realloc(context: *mut c_void, block: *mut c_void, size: usi
 
 unsafe extern "C" fn free(context: *mut c_void, block: *mut c_void) {
     if let Some(size) = ends(block) {
-        // SAFETY: the caller gives the block up, and it has that size.
+        // SAFETY: the caller doesn't use the block any more, and it has that size.
         unsafe { block.cast::<u8>().write_bytes(FREED, size) };
     }
     // SAFETY: as in `malloc`.

@@ -99,7 +99,7 @@ unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
     if fails(size) {
         return std::ptr::null_mut();
     }
-    // SAFETY: Python hands the context that it was given, and what its caller gave.
+    // SAFETY: Python hands the context and what its caller passed.
     unsafe {
         let original = original(context);
         (original.malloc)(original.context, size)

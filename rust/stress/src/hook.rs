@@ -36,7 +36,7 @@ fn functions() -> (Access, Access) {
     get.zip(set).expect("CPython has both functions")
 }
 
-/// Puts a hook in front of `PyMem`'s allocator, and gives that. The hook's context becomes the original: see [`original`].
+/// Puts a hook in front of `PyMem`'s allocator, and returns it. The hook's context becomes the original: see [`original`].
 ///
 /// # Safety
 /// The calling thread is attached, and no other thread is at work. The hook's functions stay where they are until
@@ -69,10 +69,10 @@ pub unsafe fn install_in(domain: c_int, mut hook: Allocator) -> *mut Allocator {
 /// Puts the original back in the hook's place.
 ///
 /// # Safety
-/// The calling thread is attached, and no other thread is at work; the original is what [`install`] gave, and no other hook was
+/// The calling thread is attached, and no other thread is at work; the original is what [`install`] returned, and no other hook was
 /// put in front since.
 pub unsafe fn remove(original: *mut Allocator) {
-    // SAFETY: as the caller vouches; Python copies what it is given.
+    // SAFETY: as the caller vouches; Python copies it.
     unsafe { functions().1(MEM_DOMAIN, original) };
 }
 

@@ -4,7 +4,6 @@
 //! own checks come on top (`PYTHONMALLOC=debug`), and in `subinterpreter`, where those no longer see the GIL, a hook.
 
 mod counting;
-mod crew;
 mod exchange;
 mod failing;
 mod hook;
@@ -12,6 +11,7 @@ mod oracle;
 mod plan;
 mod python;
 mod scenarios;
+mod threads;
 mod value;
 mod worker;
 

@@ -35,7 +35,7 @@ static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static IS_INSIDE: AtomicBool = AtomicBool::new(false);
 static CHECKED: AtomicU64 = AtomicU64::new(0);
 
-/// Puts the hook in front of `PyMem`'s allocator, for the rest of the process's life.
+/// Puts the hook in front of `PyMem`'s allocator, for the rest of the process's lifetime.
 ///
 /// # Safety
 /// The calling thread is attached, and no other thread is at work yet.
@@ -80,7 +80,7 @@ fn guarded<R>(call: impl FnOnce() -> R) -> R {
 }
 
 unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
-    // SAFETY: Python hands the context that it was given, and what its caller gave.
+    // SAFETY: Python hands the context and what its caller passed.
     guarded(|| unsafe {
         let original = original(context);
         (original.malloc)(original.context, size)

@@ -59,7 +59,7 @@ pub fn start() -> Attachment {
 /// Ends Python.
 ///
 /// # Safety
-/// `main` is what [`start`] answered on this thread; no other thread is or will be attached.
+/// `main` is what [`start`] returned on this thread; no other thread is or will be attached.
 pub unsafe fn finalise(mut main: Attachment) {
     // SAFETY: the caller's promise.
     let code = unsafe {
@@ -74,7 +74,7 @@ pub unsafe fn finalise(mut main: Attachment) {
 /// # Safety
 /// The thread is attached.
 pub unsafe fn run(code: &CStr) {
-    // SAFETY: attached; the references are this function's own until it gives them back.
+    // SAFETY: attached; the references are this function's own until they are decref'ed.
     let is_done = unsafe {
         let globals = PyDict_New();
         PyDict_SetItemString(globals, c"__builtins__".as_ptr(), PyEval_GetBuiltins());
@@ -124,7 +124,7 @@ impl Attachment {
     }
 
     /// # Safety
-    /// Python runs, in the life in which the state was made, and doesn't end before [`detach`](Self::detach).
+    /// Python runs, in the lifetime in which the state was made, and doesn't end before [`detach`](Self::detach).
     pub unsafe fn attach(&mut self) {
         assert!(!self.is_attached);
         // SAFETY: the caller's promise; the thread's own state.

@@ -22,7 +22,7 @@ enum Contents {
     Page(Box<Page>),
     /// An allocation of any layout.
     Raw(Raw),
-    /// A block that Python gave directly, as a library in C would hold it.
+    /// A block that Python returned directly, as a library in C would hold it.
     Python(PythonBlock),
 }
 
@@ -154,7 +154,7 @@ impl Raw {
         if is_zeroed {
             assert!(
                 raw.bytes().iter().all(|&byte| byte == 0),
-                "alloc_zeroed gave other bytes than zero"
+                "alloc_zeroed returned other bytes than zero"
             );
         }
         raw.fill(seed);

@@ -33,14 +33,14 @@ fn push(list: &List, contents: usize) -> bool {
     });
     // SAFETY: nobody else has the block yet.
     block.contents.with_mut(|cell| unsafe { *cell = contents });
-    // SAFETY: the block is longer than a word, and given up.
+    // SAFETY: the block is longer than a word, and nobody uses it any more.
     unsafe { list.push(Box::into_raw(block).cast()) }
 }
 
 /// Takes up to `most` blocks, reads their contents and frees them.
 fn take(list: &List, most: usize) -> Vec<usize> {
     let taken = list.take(most).map(|block| {
-        // SAFETY: `push` made the block and gave it up.
+        // SAFETY: `push` made the block and passed it on.
         let block = unsafe { Box::from_raw(block.cast::<Block>()) };
         // SAFETY: nobody else has the block any more.
         block.contents.with(|cell| unsafe { *cell })
@@ -69,9 +69,9 @@ fn each_is_taken_once<const PARTS: usize>(
         .flat_map(|thread| thread.join().unwrap())
         .collect();
     while list.has_deferred() {
-        let portion = take(&list, most);
-        assert!((1..=most).contains(&portion.len()));
-        taken.extend(portion);
+        let batch = take(&list, most);
+        assert!((1..=most).contains(&batch.len()));
+        taken.extend(batch);
     }
     taken.sort();
     assert!(taken.into_iter().eq(0..count), "each block is taken once");
@@ -116,7 +116,7 @@ fn two_threads_may_take_while_another_pushes() {
 }
 
 /// A thread that stops looking at the list, and one that pushes and then looks whether the other still looks, as
-/// `PyMemAllocator::on_deferred` promises: none of the two misses the other, so no block is left without a thread that knows.
+/// `PyMemAllocator::on_deferred` promises: none of the two misses the other, so no block is left without a thread that sees it.
 #[test]
 fn a_block_is_seen_by_who_stops_looking_or_its_thread_sees_that() {
     loom::model(|| {

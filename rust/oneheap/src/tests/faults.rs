@@ -1,4 +1,4 @@
-//! Out of memory and misaligned answers, injected at every call of a history and at every pair of calls.
+//! Out of memory and misaligned results, injected at every call of a history and at every pair of calls.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn history(
     assert_eq!(
         (python.python_blocks(), python.system_blocks()),
         (0, 0),
-        "each block was given back"
+        "each block was freed"
     );
     python.detach();
     (python.calls(), refused)
@@ -129,7 +129,7 @@ fn where_only_python_is_out_of_memory_attached_threads_get_none() {
     assert!(refused > 0);
 }
 
-/// Runs the history with a misaligned answer of `realloc` at call `at` and memory out for the `out` calls after it.
+/// Runs the history with a misaligned result of `realloc` at call `at` and memory out for the `out` calls after it.
 /// Answers whether the process would have been aborted; `None` if call `at` is another one.
 fn aborts(at: usize, out: usize) -> Option<bool> {
     let is_realloc = Arc::new(AtomicBool::new(false));
@@ -172,12 +172,14 @@ fn a_misaligned_realloc_aborts_only_if_nobody_has_memory_to_copy_to() {
 #[test]
 fn after_a_misaligned_answer_realloc_copies_before_it_frees() {
     for misaligned in [Call::Malloc, Call::Calloc, Call::Realloc] {
-        let told = AtomicBool::new(false);
+        let was_misaligned = AtomicBool::new(false);
         let faults = move |_, call| match call {
-            _ if call == misaligned && !told.swap(true, Ordering::Relaxed) => {
+            _ if call == misaligned && !was_misaligned.swap(true, Ordering::Relaxed) => {
                 Some(Fault::Misaligned(8))
             }
-            Call::Realloc if told.load(Ordering::Relaxed) => panic!("PyMem_Realloc was called"),
+            Call::Realloc if was_misaligned.load(Ordering::Relaxed) => {
+                panic!("PyMem_Realloc was called")
+            }
             _ => None,
         };
         let (python, heap) = Simulated::new().with_faults(faults).heap();

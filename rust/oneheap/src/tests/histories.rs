@@ -173,7 +173,7 @@ fn wait_until(done: &AtomicUsize, percent: usize) {
     }
 }
 
-/// All that waits is freed, and with that all blocks are gone.
+/// All that is pending is freed, and with that all blocks are gone.
 fn assert_all_freed(python: &Simulated, heap: &SimulatedHeap) {
     assert!(
         heap.counters().deferred > 0 && heap.counters().system > 0,
@@ -196,8 +196,8 @@ fn each_block_is_kept_and_goes_back_to_its_giver_once_and_each_deferred_free_is_
     {
         let (python, heap) = simulated.heap();
         REPORTS.store(0, Ordering::Relaxed);
-        heap.on_deferred(|waiting| {
-            assert!(waiting > 0);
+        heap.on_deferred(|pending| {
+            assert!(pending > 0);
             REPORTS.fetch_add(1, Ordering::Relaxed);
         });
         python.start();

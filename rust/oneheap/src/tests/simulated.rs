@@ -36,11 +36,11 @@ pub enum Call {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     OutOfMemory,
-    /// Python answers with an address this much above a multiple of 16.
+    /// Python returns an address this much above a multiple of 16.
     Misaligned(usize),
 }
 
-/// What [`Interpreter::abort`] unwinds with, so that a test can tell it from a failed assertion.
+/// What [`Interpreter::abort`] unwinds with, so that a test can distinguish it from a failed assertion.
 pub struct Aborted;
 
 type Faults = Box<dyn Fn(usize, Call) -> Option<Fault> + Send + Sync>;
@@ -52,7 +52,7 @@ struct World {
     ending: bool,
     attached: usize,
     /// How often Python was started.
-    life: usize,
+    lifetime: usize,
     exit_callbacks: usize,
 }
 
@@ -62,7 +62,7 @@ struct Record {
     start: *mut u8,
     layout: Layout,
     bytes: usize,
-    life: usize,
+    lifetime: usize,
 }
 
 // SAFETY: a record owns its block; who uses it is the test's affair.
@@ -91,7 +91,7 @@ impl Simulated {
                 running: false,
                 ending: false,
                 attached: 0,
-                life: 0,
+                lifetime: 0,
                 exit_callbacks: 0,
             }),
             changed: Condvar::new(),
@@ -138,7 +138,7 @@ impl Simulated {
         let mut world = self.world.lock().unwrap();
         assert!(!world.running);
         world.running = true;
-        world.life += 1;
+        world.lifetime += 1;
     }
 
     /// Attaches the calling thread to the main interpreter, when no other thread is in the way. Answers whether it did.
@@ -216,7 +216,7 @@ impl Simulated {
     }
 
     /// What each memory function of Python's begins with: the caller must be attached to the main interpreter, in its
-    /// first life. Answers the life.
+    /// first lifetime. Returns the lifetime.
     fn enter_python(&self) -> usize {
         assert_eq!(
             PLACE.get(),
@@ -226,8 +226,11 @@ impl Simulated {
         self.run_hook();
         let world = self.world.lock().unwrap();
         assert!(world.running);
-        assert_eq!(world.life, 1, "PyMem was called in a second life of Python");
-        world.life
+        assert_eq!(
+            world.lifetime, 1,
+            "PyMem was called in a second lifetime of Python"
+        );
+        world.lifetime
     }
 
     fn run_hook(&self) {
@@ -240,7 +243,7 @@ impl Simulated {
     }
 
     fn python_alloc(&self, call: Call, bytes: usize) -> *mut u8 {
-        let life = self.enter_python();
+        let lifetime = self.enter_python();
         assert!(bytes >= 16);
         let offset = match self.next_fault(call) {
             Some(Fault::OutOfMemory) => return null_mut(),
@@ -264,17 +267,17 @@ impl Simulated {
                 start,
                 layout,
                 bytes,
-                life,
+                lifetime,
             },
         );
         block
     }
 
     fn python_free(&self, block: *mut u8) {
-        let life = self.enter_python();
+        let lifetime = self.enter_python();
         let record = self.python.lock().unwrap().remove(&block.addr());
         let record = record.expect("PyMem_Free was called for what is no live block of PyMem's");
-        assert_eq!(record.life, life);
+        assert_eq!(record.lifetime, lifetime);
         release(&record);
     }
 
@@ -384,7 +387,7 @@ impl Interpreter for Arc<Simulated> {
         let new = Layout::from_size_align(bytes, layout.align()).expect("a valid size");
         let moved = self.system_alloc_filled(new, 0xCD);
         if !moved.is_null() {
-            // SAFETY: both are live and at least that long; the caller gives the old one up.
+            // SAFETY: both are live and at least that long; nobody uses the old one any more.
             unsafe {
                 moved.copy_from_nonoverlapping(block, layout.size().min(bytes));
                 self.system_free(block, layout);
@@ -459,14 +462,14 @@ impl Block {
         if zeroed {
             assert!(
                 block.bytes(layout.size()).iter().all(|&byte| byte == 0),
-                "alloc_zeroed gave other bytes than zero"
+                "alloc_zeroed returned other bytes than zero"
             );
         }
         block.fill();
         Some(block)
     }
 
-    /// Resizes the block and checks what it keeps; answers whether memory was there.
+    /// Resizes the block and checks what it keeps; returns whether there was memory.
     pub fn realloc(&mut self, heap: &SimulatedHeap, size: usize) -> bool {
         // SAFETY: the block is live; no test asks for nothing.
         let moved = unsafe { heap.realloc(self.pointer, self.layout, size) };

@@ -158,7 +158,7 @@ fn realloc_brings_a_block_to_where_the_thread_allocates_but_leaves_pythons_to_py
     assert_eq!(
         (python.python_blocks(), python.system_blocks()),
         (2, 2),
-        "the old blocks wait on the list"
+        "the old blocks are pending on the list"
     );
     assert_eq!(heap.counters().deferred, 2);
     detached.into_iter().for_each(|block| block.free(&heap));
@@ -267,7 +267,7 @@ fn deferred_raw_blocks_are_freed_by_an_attached_thread_and_leak_after_finalisati
     // SAFETY: attached.
     let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
     python.detach();
-    // SAFETY: a live block, which is given up.
+    // SAFETY: a live block, which nobody uses any more.
     unsafe { heap.defer(first, 16) };
     assert!(python.attach());
     assert_eq!(heap.drain(), 1);
@@ -348,7 +348,7 @@ fn a_deferred_raw_block_reports_the_size_it_was_given() {
     // SAFETY: attached.
     let [first, second] = [unsafe { python.malloc(16) }, unsafe { python.malloc(16) }];
     python.detach();
-    // SAFETY: a live block, which is given up.
+    // SAFETY: a live block, which nobody uses any more.
     assert_eq!(reported(|| unsafe { heap.defer(first, 65_536) }), 65_536);
     assert!(python.attach());
     assert_eq!(heap.drain(), 1);

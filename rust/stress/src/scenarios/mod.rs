@@ -1,4 +1,4 @@
-//! What the runs do. Each checks as it goes, panics at the first thing that is wrong, and answers what else the closing
+//! What the runs do. Each checks as it goes, panics at the first thing that is wrong, and returns what else the closing
 //! line is to say.
 
 pub mod lives;

@@ -13,10 +13,10 @@ use pyo3_ffi::{
     PyThreadState_Swap,
 };
 
-use crate::crew::{self, Crew, expecting};
 use crate::oracle::{self, Expected};
 use crate::plan::Plan;
 use crate::python::{self, Attachment};
+use crate::threads::{self, Threads, expecting};
 use crate::worker::Worker;
 
 const CODE: &CStr = c"
@@ -32,10 +32,10 @@ pub fn run(plan: Plan) -> String {
         main.attach();
         oracle::install();
         main.detach();
-        crew::run(plan, &mut main, |main, crew| {
+        threads::run(plan, &mut main, |main, threads| {
             main.attach();
             let state = enter_subinterpreter();
-            rounds = work_in_subinterpreter(state, &crew, Rng::with_seed(!plan.seed));
+            rounds = work_in_subinterpreter(state, &threads, Rng::with_seed(!plan.seed));
             leave_subinterpreter(state, main);
             main.detach();
         });
@@ -49,11 +49,11 @@ pub fn run(plan: Plan) -> String {
 ///
 /// # Safety
 /// The thread is attached to a subinterpreter by `state`.
-unsafe fn work_in_subinterpreter(state: *mut PyThreadState, crew: &Crew, random: Rng) -> u64 {
-    let mut worker = Worker::new(random, crew.exchange);
+unsafe fn work_in_subinterpreter(state: *mut PyThreadState, threads: &Threads, random: Rng) -> u64 {
+    let mut worker = Worker::new(random, threads.exchange);
     let mut rounds = 0;
-    crew.begin();
-    while crew.is_working() {
+    threads.begin();
+    while threads.is_working() {
         // SAFETY: attached to the subinterpreter.
         unsafe { python::run(CODE) };
         expecting(Expected::NoCalls, || worker.stretch(u64::MAX));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::plan::Plan;
-use crate::{crew, python};
+use crate::{python, threads};
 
 pub fn run(plan: Plan) -> String {
     let mut main = python::start();
@@ -16,9 +16,9 @@ pub fn run(plan: Plan) -> String {
     // SAFETY: Python was started on this thread and ends below. The other threads' states were made before and stay,
     // which CPython needs here.
     unsafe {
-        crew::run(plan, &mut main, |main, crew| {
-            crew.begin();
-            while crew.is_working() {
+        threads::run(plan, &mut main, |main, threads| {
+            threads.begin();
+            while threads.is_working() {
                 for code in [
                     c"import tracemalloc; tracemalloc.start()",
                     c"import tracemalloc; tracemalloc.stop()",

@@ -32,13 +32,13 @@ pub fn shares(plan: Plan) -> impl Iterator<Item = Share> {
 }
 
 /// The threads of a run, as what runs beside them sees them.
-pub struct Crew<'a> {
+pub struct Threads<'a> {
     start: &'a Barrier,
     working: &'a AtomicU64,
     pub exchange: &'a Exchange,
 }
 
-impl Crew<'_> {
+impl Threads<'_> {
     /// Lets the threads begin, which have been made and wait.
     pub fn begin(&self) {
         self.start.wait();
@@ -55,7 +55,11 @@ impl Crew<'_> {
 ///
 /// # Safety
 /// Python runs and doesn't end meanwhile; `main` is the calling thread's attachment, detached before and after `beside`.
-pub unsafe fn run(plan: Plan, main: &mut Attachment, beside: impl FnOnce(&mut Attachment, Crew)) {
+pub unsafe fn run(
+    plan: Plan,
+    main: &mut Attachment,
+    beside: impl FnOnce(&mut Attachment, Threads),
+) {
     let exchange = Exchange::new();
     let working = AtomicU64::new(plan.threads);
     let [ready, start, over] = [0; 3].map(|_| Barrier::new(plan.threads as usize + 1));
@@ -77,12 +81,12 @@ pub unsafe fn run(plan: Plan, main: &mut Attachment, beside: impl FnOnce(&mut At
             });
         }
         ready.wait();
-        let crew = Crew {
+        let threads = Threads {
             start: &start,
             working: &working,
             exchange: &exchange,
         };
-        beside(main, crew);
+        beside(main, threads);
         over.wait();
     });
     exchange.into_values().for_each(|value| value.check());

@@ -1,4 +1,4 @@
-//! How many bytes wait on the deferred list.
+//! The bytes that are pending on the deferred list.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// list. Such a block's size is stored, and only those that come behind it are added up, so the loop needs no locked
 /// instruction. The price is that the sizes of single blocks can be confused where threads free at the same moment;
 /// each thread counts its own block right.
-pub struct WaitingBytes {
+pub struct PendingBytes {
     /// The block that was put on the empty list last.
     first: AtomicUsize,
     /// All others since the list was emptied.
     others: AtomicUsize,
 }
 
-impl WaitingBytes {
+impl PendingBytes {
     pub const fn new() -> Self {
         Self {
             first: AtomicUsize::new(0),
@@ -23,7 +23,7 @@ impl WaitingBytes {
         }
     }
 
-    /// Counts a block that was put on the list, and returns how many bytes wait now.
+    /// Counts a block that was put on the list, and returns how many bytes are pending now.
     pub fn add(&self, bytes: usize, was_empty: bool) -> usize {
         if was_empty {
             self.first.store(bytes, Relaxed);
@@ -56,29 +56,29 @@ mod tests {
 
     #[test]
     fn bytes_add_up_until_they_are_taken() {
-        let waiting = WaitingBytes::new();
-        assert_eq!(waiting.add(100, true), 100);
-        assert_eq!(waiting.add(20, false), 120);
-        assert_eq!(waiting.add(3, false), 123);
-        assert_eq!(waiting.take(), 123);
-        assert_eq!(waiting.take(), 0);
-        assert_eq!(waiting.add(7, true), 7);
+        let pending = PendingBytes::new();
+        assert_eq!(pending.add(100, true), 100);
+        assert_eq!(pending.add(20, false), 120);
+        assert_eq!(pending.add(3, false), 123);
+        assert_eq!(pending.take(), 123);
+        assert_eq!(pending.take(), 0);
+        assert_eq!(pending.add(7, true), 7);
     }
 
     #[test]
     fn bytes_that_are_put_back_count_beside_those_that_came_meanwhile() {
-        let waiting = WaitingBytes::new();
-        waiting.add(100, true);
-        let taken = waiting.take();
-        waiting.add(5, true);
-        waiting.put_back(taken);
-        assert_eq!(waiting.add(1, false), 106);
+        let pending = PendingBytes::new();
+        pending.add(100, true);
+        let taken = pending.take();
+        pending.add(5, true);
+        pending.put_back(taken);
+        assert_eq!(pending.add(1, false), 106);
     }
 
     #[test]
     fn sizes_beyond_the_address_space_saturate() {
-        let waiting = WaitingBytes::new();
-        waiting.add(usize::MAX, true);
-        assert_eq!(waiting.add(10, false), usize::MAX);
+        let pending = PendingBytes::new();
+        pending.add(usize::MAX, true);
+        assert_eq!(pending.add(10, false), usize::MAX);
     }
 }
