@@ -10,15 +10,8 @@ import { packageLibraries } from "./package.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** The files of tests. Their names keep them out of a plain `deno test`. */
-const TESTS = [
-  "packaging.ts",
-  "import.ts",
-  "order.ts",
-  "cache.ts",
-  "permissions.ts",
-  "workers.ts",
-];
+/** The folder of the tests. The project's configuration keeps it out of a plain `deno test`, so it has one of its own. */
+const TESTS = "tests/package";
 
 /** Runs the tests, with further arguments of `deno test`. Ends the process if one fails. */
 export function testPackage(args: string[] = []): void {
@@ -31,8 +24,9 @@ export function testPackage(args: string[] = []): void {
       "--parallel",
       "--sanitize-ops",
       "--sanitize-resources",
+      `--config=${TESTS}/deno.json`,
       ...assertionFlags(),
-      ...TESTS.map((name) => `tests/package/${name}`),
+      TESTS,
       ...args,
     ],
     cwd: ROOT,

@@ -19,3 +19,5 @@ export function publishedFiles(...flags: string[]): string[] {
   return [...said.matchAll(/^ {3}(file:.*) \([\d.]+\w+\)$/gm)]
     .map(([, url]) => decodeURIComponent(url.slice(ROOT.href.length)));
 }
+
+if (import.meta.main) console.log(publishedFiles(...Deno.args).join("\n"));

@@ -35,12 +35,11 @@ export interface TestedPython {
   readonly enter: string[];
 }
 
-/** The Deno suite, without the package's tests and the long ones: they depend on no Python. `files` are paths in the checkout. */
+/** The Deno suite, without the package's tests and the long ones: they depend on no Python. */
 export function suiteJob(
   python: TestedPython,
   flags: string[],
-  { files = ["tests"], env = {}, activity = "suite" }: {
-    files?: string[];
+  { env = {}, activity = "suite" }: {
     env?: Record<string, string>;
     activity?: string;
   } = {},
@@ -50,7 +49,7 @@ export function suiteJob(
     ...["--sanitize-ops", "--sanitize-resources", "--v8-flags=--expose-gc"],
     WITHOUT_LONG_TESTS,
     ...flags,
-    ...files,
+    "tests",
   ];
   return {
     subject: python.name,

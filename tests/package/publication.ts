@@ -1,6 +1,5 @@
 /** The package as `deno publish` would upload it, packed once for all tests of a file. */
 
-import { publishedFiles } from "../../tasks/package/publish_files.ts";
 import type { Package } from "./registry.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -50,4 +49,17 @@ function pack(): Package {
     exports: typeof exports === "string" ? { ".": exports } : exports,
     files: new Map(files),
   };
+}
+
+/** The paths of the files that `deno publish` would upload with those flags, below the checkout's root. */
+export function publishedFiles(...flags: string[]): string[] {
+  const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "tasks/package/publish_files.ts", ...flags],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).outputSync();
+  const text = new TextDecoder();
+  if (!success) throw new Error(text.decode(stderr));
+  return text.decode(stdout).trim().split("\n");
 }

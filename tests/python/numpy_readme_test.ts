@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { run } from "../support/helpers.ts";
+import { numpyTest } from "../support/numpy.ts";
 
 const README = new URL("../../README.md", import.meta.url);
 
@@ -11,16 +12,19 @@ const examples = Deno.readTextFileSync(README)
   .filter((source) => source.includes("numpy"))
   .toArray();
 
-Deno.test("the README has examples with NumPy", () => {
+numpyTest("the README has examples with NumPy", () => {
   assertEquals(examples.length, 2);
 });
 
 for (const [index, source] of examples.entries()) {
-  Deno.test(`the README's example ${index + 1} with NumPy prints what it says`, async () => {
-    const promised = source.matchAll(/console\.log\(.*\/\/ (.*)$/gm)
-      .map(([, output]) => `${output}\n`);
-    const { stdout, stderr } = await run(source);
-    assertEquals(stderr, "");
-    assertEquals(stdout, promised.toArray().join(""));
-  });
+  numpyTest(
+    `the README's example ${index + 1} with NumPy prints what it says`,
+    async () => {
+      const promised = source.matchAll(/console\.log\(.*\/\/ (.*)$/gm)
+        .map(([, output]) => `${output}\n`);
+      const { stdout, stderr } = await run(source);
+      assertEquals(stderr, "");
+      assertEquals(stdout, promised.toArray().join(""));
+    },
+  );
 }

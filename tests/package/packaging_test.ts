@@ -50,10 +50,7 @@ class Workshop implements Disposable {
     for (const [path, contents] of published.files) {
       if (!path.startsWith("/ffi/prebuilt/")) this.#add(path, contents);
     }
-    for (const { name, isFile } of Deno.readDirSync(TASKS)) {
-      if (!isFile) continue;
-      this.#add(`/tasks/${name}`, Deno.readFileSync(new URL(name, TASKS)));
-    }
+    this.#addFolder("/tasks/", TASKS);
     this.#add("/rust/Cargo.toml", Deno.readFileSync(CARGO));
     for (const target of TARGETS) this.give(target, imitation(target));
   }
@@ -88,6 +85,17 @@ class Workshop implements Disposable {
 
   [Symbol.dispose](): void {
     this.#user[Symbol.dispose]();
+  }
+
+  /** Adds the files of a folder, and of the folders in it. */
+  #addFolder(path: string, folder: URL): void {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      if (isDirectory) {
+        this.#addFolder(`${path}${name}/`, new URL(`${name}/`, folder));
+      } else {
+        this.#add(path + name, Deno.readFileSync(new URL(name, folder)));
+      }
+    }
   }
 
   #add(path: string, contents: Uint8Array): void {

@@ -8,12 +8,12 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { publishedFiles } from "../../tasks/package/publish_files.ts";
 import {
   LIST,
   listed,
   MODULE,
   published,
+  publishedFiles,
   text,
   withFile,
 } from "./publication.ts";
