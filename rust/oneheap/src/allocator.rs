@@ -1,9 +1,11 @@
 //! The public type: the heap over the CPython of this process.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_void;
 
 use crate::cpython::CPython;
 use crate::heap::{Counters, Heap};
+use crate::registered_states;
 use crate::runtime_state::AttachState;
 
 /// One for each shared library that this crate is linked into: each has its own deferred list and its own exit callback.
@@ -70,6 +72,46 @@ impl PyMemAllocator {
     /// ```
     pub fn attached_to_other() -> bool {
         HEAP.interpreter().attached_to_other()
+    }
+
+    /// Registers a `PyThreadState`, so that finding its thread attached takes one call of Python's.
+    ///
+    /// This is for a state that lives as long as its thread, as a thread pool keeps one. It is only faster: without it,
+    /// [`attach_state`](Self::attach_state) returns the same.
+    ///
+    /// # Safety
+    ///
+    /// `state` is the calling thread's, of the main interpreter, and lives until
+    /// [`unregister_thread_state`](Self::unregister_thread_state) is called on this thread, or Python ends.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use oneheap::PyMemAllocator;
+    /// use pyo3_ffi::{PyGILState_Ensure, PyThreadState_Get};
+    ///
+    /// // On a thread that keeps the state it makes here:
+    /// unsafe {
+    ///     PyGILState_Ensure();
+    ///     PyMemAllocator::register_thread_state(PyThreadState_Get().cast());
+    /// }
+    /// ```
+    pub unsafe fn register_thread_state(state: *mut c_void) {
+        // SAFETY: the caller's promise.
+        unsafe { registered_states::register(state.cast()) };
+    }
+
+    /// Unregisters the calling thread's `PyThreadState`, before it is deleted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod no_python { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/no_python.rs")); }
+    /// // A state that isn't registered stays so:
+    /// oneheap::PyMemAllocator::unregister_thread_state(std::ptr::null_mut());
+    /// ```
+    pub fn unregister_thread_state(state: *mut c_void) {
+        registered_states::unregister(state.cast());
     }
 
     /// Frees up to 256 blocks of the deferred list if the calling thread is attached, and returns how many it freed.

@@ -14,6 +14,7 @@ use pyo3_ffi::{
 
 use crate::interpreter::Interpreter;
 use crate::limits::{LOOK_PERIOD, MAX_TIME_WITHOUT_CODE};
+use crate::registered_states;
 use crate::symbol::python_symbol;
 use crate::thread_state::{self, Owner};
 
@@ -147,10 +148,31 @@ impl CPython {
     #[inline]
     unsafe fn current_interpreter(&self) -> *mut PyInterpreterState {
         // SAFETY: as the caller has seen.
-        let state = unsafe { self.current_state() };
-        if state.is_null() {
-            return null_mut();
+        unsafe {
+            let state = self.current_state();
+            if state.is_null() {
+                return null_mut();
+            }
+            self.interpreter_of(state)
         }
+    }
+
+    /// Return whether a current state that isn't null and isn't registered is the calling thread's, and of the main interpreter.
+    ///
+    /// # Safety
+    /// [`Interpreter::found`] has said yes.
+    #[inline(never)]
+    unsafe fn is_in_main(&self, state: *mut PyThreadState) -> bool {
+        // SAFETY: as the caller vouches.
+        unsafe { self.interpreter_of(state) == self.main.load(Ordering::Relaxed) }
+    }
+
+    /// The interpreter of a current state that isn't null; null if it is another thread's.
+    ///
+    /// # Safety
+    /// [`Interpreter::found`] has said yes.
+    #[inline]
+    unsafe fn interpreter_of(&self, state: *mut PyThreadState) -> *mut PyInterpreterState {
         // On 3.11 the word is global, and says only who holds the GIL. The thread's own state is compared with it,
         // never looked into before: another thread's state may be deleted at any time. (This trusts, as `PyGILState`
         // itself does, that nobody deletes the state of another thread that lives.)
@@ -185,7 +207,18 @@ impl Interpreter for CPython {
     #[inline]
     unsafe fn attached(&self) -> bool {
         // SAFETY: the caller has seen `found` say yes.
-        unsafe { self.current_interpreter() == self.main.load(Ordering::Relaxed) }
+        let state = unsafe { self.current_state() };
+        if state.is_null() {
+            return false;
+        }
+        // On 3.11 another thread's state may be current, too.
+        let is_known = if self.current_is_global.load(Ordering::Relaxed) {
+            registered_states::is_own(state)
+        } else {
+            registered_states::is_registered(state)
+        };
+        // SAFETY: as above.
+        is_known || unsafe { self.is_in_main(state) }
     }
 
     unsafe fn register_exit(&self) -> bool {

@@ -13,6 +13,7 @@ mod heap;
 mod interpreter;
 mod limits;
 mod pending_bytes;
+mod registered_states;
 mod runtime_state;
 mod symbol;
 mod thread_state;

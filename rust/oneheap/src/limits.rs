@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The thread states that are known to be attached by one look. A power of two; states at the same place cost the others a call more.
+pub const REGISTERED_STATES: usize = 64;
+
 /// How many deferred blocks are freed at a time: two million at once would hold a thread up for 131 ms (measured).
 pub const BATCH_BLOCKS: usize = 256;
 

@@ -33,9 +33,30 @@ const LISTED: u8 = 1;
 const INCOMPLETE: u8 = 2;
 
 /// Allocates `bytes` bytes, uninitialised.
+#[inline]
 pub fn malloc(bytes: usize) -> Result<*mut u8, Status> {
+    // Without a guard, whose end costs a jump to what it is to undo.
+    if PyMemAllocator::attach_state() == AttachState::Attached {
+        // SAFETY: the thread is attached.
+        return unsafe { malloc_attached(bytes) };
+    }
+    malloc_detached(bytes)
+}
+
+#[inline(never)]
+fn malloc_detached(bytes: usize) -> Result<*mut u8, Status> {
     let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
+    unsafe { malloc_attached(bytes) }
+}
+
+/// Allocates `bytes` bytes, uninitialised.
+///
+/// # Safety
+/// The thread is attached.
+#[inline]
+unsafe fn malloc_attached(bytes: usize) -> Result<*mut u8, Status> {
+    // SAFETY: as the caller vouches.
     let pointer = checked(unsafe { PyMem_Malloc(bytes.max(MIN_TABLE_BYTES)) }.cast())?;
     insert_size(pointer, bytes);
     Ok(pointer)

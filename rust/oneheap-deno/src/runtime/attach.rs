@@ -89,6 +89,7 @@ impl Thread {
         if state.is_null() || !state::is_running() {
             return;
         }
+        PyMemAllocator::unregister_thread_state(state.cast());
         if PyMemAllocator::attach_state() != AttachState::Attached {
             // SAFETY: Python runs, the state is this thread's own and kept alive by the count that `enter` took.
             unsafe { PyEval_RestoreThread(state) };
@@ -149,7 +150,9 @@ fn enter(thread: &Thread, attach_state: AttachState) -> Result<Entry, Status> {
             // The count that this `Ensure` took is given back when the thread ends.
             // SAFETY: the thread is attached, with a state made just now that it keeps.
             unsafe {
-                thread.state.set(PyThreadState_Get());
+                let state = PyThreadState_Get();
+                thread.state.set(state);
+                PyMemAllocator::register_thread_state(state.cast());
                 limit_recursion();
             }
             Entry::Restored
