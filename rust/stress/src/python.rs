@@ -113,6 +113,11 @@ impl Attachment {
             PyGILState_Ensure();
             PyEval_SaveThread()
         };
+        // Some by the place in memory alone: the others are found attached the longer way.
+        if state.addr() & 0x100 == 0 {
+            // SAFETY: the thread's own, until `end`.
+            unsafe { PyMemAllocator::register_thread_state(state.cast()) };
+        }
         Self {
             state,
             is_attached: false,
@@ -149,6 +154,7 @@ impl Attachment {
             // SAFETY: the caller's promise.
             unsafe { self.attach() };
         }
+        PyMemAllocator::unregister_thread_state(self.state.cast());
         // SAFETY: attached, with the state whose count `new` took.
         unsafe { PyGILState_Release(PyGILState_STATE::PyGILState_UNLOCKED) };
     }

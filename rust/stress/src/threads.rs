@@ -116,14 +116,14 @@ unsafe fn work(share: Share, exchange: &Exchange, attachment: &mut Attachment) {
     }
 }
 
-/// Runs a part of the work, and tells the oracle what the thread may do in it.
+/// Runs a part of the work, and informs the oracle of what the thread may do in it.
 pub fn expecting<R>(expected: Expected, work: impl FnOnce() -> R) -> R {
-    let standing = match expected {
+    let expected_state = match expected {
         Expected::Calls => AttachState::Attached,
         _ => AttachState::Detached,
     };
     expect(expected);
-    assert_eq!(PyMemAllocator::attach_state(), standing);
+    assert_eq!(PyMemAllocator::attach_state(), expected_state);
     let result = work();
     expect(Expected::Anything);
     result
