@@ -9,7 +9,9 @@ const LONG_TESTS = [
   "tests/hostile/properties_test.ts",
   "tests/memory/memory_out_test.ts",
   "tests/memory/external_memory_test.ts",
-  "tests/running/lost_errors_test.ts",
+  "tests/running/hostile_errors_test.ts",
+  "tests/running/error_message_test.ts",
+  "tests/running/error_traceback_test.ts",
   "tests/loading/virtual_environment_test.ts",
 ];
 

@@ -1,7 +1,8 @@
+/** What a `PythonError` says of an exception. */
+
 import {
   assert,
   assertEquals,
-  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -11,21 +12,9 @@ import {
   PythonError,
   PythonScope,
   type PythonValue,
-  type RunOptions,
 } from "../../mod.ts";
 import { HAS_GIL, leavesNothingInPython, run } from "../support/helpers.ts";
-
-/** Fails unless the code raises; returns the error. Python goes on after it. */
-function raised(run: () => unknown): PythonError {
-  const error = assertThrows(run, PythonError);
-  assertEquals(python.eval("1 + 1"), 2);
-  return error;
-}
-
-/** Fails unless the statements raise; returns the error. */
-function raisedBy(source: string, options?: RunOptions): PythonError {
-  return raised(() => python.run(source, options));
-}
+import { raised, raisedBy } from "./raising.ts";
 
 Deno.test("an exception is an Error with its type, its message and Python's traceback", () => {
   const error = raised(() => python.eval("1 / 0"));
@@ -73,131 +62,6 @@ Deno.test("a message is what str() of the exception says", () => {
   ];
   for (const [source, message] of cases) {
     assertEquals(raisedBy(source).message, message);
-  }
-});
-
-Deno.test("the traceback shows the lines of the source, as JavaScript gave them", () => {
-  const error = raisedBy(`
-    def inner(value):
-        return value / 0  # the line
-
-    def outer():
-        return inner(1)
-
-    outer()
-  `);
-  const lines = error.traceback.split("\n").filter((line) =>
-    !/^ +[~^]+$/.test(line)
-  );
-  const name = lines[1].match(/"(<python\.run \d+>)"/)?.[1];
-  assertEquals(lines, [
-    "Traceback (most recent call last):",
-    `  File "${name}", line 8, in <module>`,
-    "    outer()",
-    `  File "${name}", line 6, in outer`,
-    "    return inner(1)",
-    `  File "${name}", line 3, in inner`,
-    "    return value / 0  # the line",
-    "ZeroDivisionError: division by zero",
-    "",
-  ]);
-});
-
-Deno.test("the traceback shows the lines of every source that took part", () => {
-  using scope = new PythonScope();
-  python.run("def deepest():\n    raise ValueError('deep')", { scope });
-  python.run("def middle():\n    return deepest()  # in the middle", { scope });
-  const { traceback } = raised(() => python.eval("middle() + 1", { scope }));
-  for (
-    const line of [
-      "\n    raise ValueError('deep')\n",
-      "\n    return deepest()  # in the middle\n",
-      "\n    middle() + 1\n",
-      '  File "<python.eval ',
-      '  File "<python.run ',
-    ]
-  ) {
-    assertStringIncludes(traceback, line);
-  }
-});
-
-Deno.test("the traceback shows Python's own files", () => {
-  const { traceback } = raisedBy("import json\njson.loads('{')");
-  assertStringIncludes(traceback, "\n    json.loads('{')\n");
-  assertStringIncludes(traceback, "decoder.py");
-});
-
-Deno.test("the traceback shows source after it failed once, and after linecache was emptied", () => {
-  for (let time = 0; time < 3; time++) {
-    assertStringIncludes(
-      raisedBy("raise ValueError('again')").traceback,
-      "\n    raise ValueError('again')\n",
-    );
-    python.run("import linecache; linecache.checkcache()");
-    if (time === 1) python.run("import linecache; linecache.clearcache()");
-  }
-});
-
-Deno.test("exceptions that lead to another are told, with the lines of each", () => {
-  using scope = new PythonScope();
-  python.run("def first():\n    raise KeyError('one')", { scope });
-  python.run(
-    "def second():\n    try:\n        first()\n    except KeyError as e:\n        raise ValueError('two') from e",
-    { scope },
-  );
-  const error = raisedBy(
-    "try:\n    second()\nexcept ValueError:\n    raise RuntimeError('three')",
-    { scope },
-  );
-  assertEquals([error.type, error.message], ["RuntimeError", "three"]);
-  for (
-    const part of [
-      "    raise KeyError('one')\nKeyError: 'one'\n",
-      "The above exception was the direct cause of the following exception:",
-      "    raise ValueError('two') from e\nValueError: two\n",
-      "During handling of the above exception, another exception occurred:",
-      "    raise RuntimeError('three')\nRuntimeError: three\n",
-    ]
-  ) {
-    assertStringIncludes(error.traceback, part);
-  }
-});
-
-Deno.test("an exception that is said to come from none tells no other", () => {
-  const { traceback } = raisedBy(
-    "try:\n    1 / 0\nexcept ZeroDivisionError:\n    raise ValueError from None",
-  );
-  assertEquals(traceback.includes("ZeroDivisionError:"), false);
-});
-
-Deno.test("exceptions that lead to each other in a circle are told", () => {
-  const error = raisedBy(`
-    one, two = ValueError("one"), ValueError("two")
-    one.__cause__, two.__cause__ = two, one
-    raise one
-  `);
-  assertEquals(error.message, "one");
-  assertStringIncludes(error.traceback, "raise one");
-});
-
-Deno.test("a group tells its exceptions, with their lines, and notes are told", () => {
-  using scope = new PythonScope();
-  python.run("def fail():\n    raise ValueError('member')", { scope });
-  const error = raisedBy(
-    `
-    try:
-        fail()
-    except ValueError as e:
-        e.add_note("a note")
-        member = e
-    raise ExceptionGroup("many", [member, KeyError("k")])
-    `,
-    { scope },
-  );
-  assertEquals(error.type, "ExceptionGroup");
-  assertEquals(error.message, "many (2 sub-exceptions)");
-  for (const part of ["raise ValueError('member')", "a note", "KeyError"]) {
-    assertStringIncludes(error.traceback, part);
   }
 });
 
@@ -328,115 +192,6 @@ Deno.test("lone surrogates in an exception are told in Python's notation", () =>
   const error = raisedBy("raise ValueError('a' + chr(0xd800) + '😀')");
   assertEquals(error.message, "a\\ud800😀");
   assertStringIncludes(error.traceback, "ValueError: a\\ud800😀");
-});
-
-Deno.test("source that is no Python is a SyntaxError that shows the place", () => {
-  const error = raisedBy("x = 1\ny = = 2\n");
-  assertEquals(error.type, "SyntaxError");
-  assert(/^invalid syntax \(<python\.run \d+>, line 2\)$/.test(error.message));
-  assertStringIncludes(error.traceback, "line 2\n    y = = 2\n        ^\n");
-  const indented = raisedBy(`
-    x = 1
-    y = = 2
-  `);
-  assertStringIncludes(indented.traceback, "line 3\n    y = = 2\n        ^\n");
-  const expressions = {
-    "": "SyntaxError",
-    "  \n ": "SyntaxError",
-    "x = 1": "SyntaxError",
-    "import sys": "SyntaxError",
-    "1 +": "SyntaxError",
-    "(1": "SyntaxError",
-    "'open": "SyntaxError",
-    "1; 2": "SyntaxError",
-    "return 1": "SyntaxError",
-    "\ufeff1": "SyntaxError",
-  };
-  for (const [source, type] of Object.entries(expressions)) {
-    assertEquals(raised(() => python.eval(source)).type, type, source);
-  }
-});
-
-Deno.test("the traceback of source that doesn't compile shows none of this library's frames", () => {
-  for (const source of ["x = = 1", "nul\0", "  x = 1\n y = 2"]) {
-    const { traceback } = raisedBy(source);
-    assertEquals(traceback.includes("oneheap"), false, traceback);
-    assertEquals(traceback.includes("compile_source"), false, traceback);
-  }
-});
-
-Deno.test("a NUL in the source is an error of Python's", () => {
-  for (const source of ["x = 1\0", "\0", "'a\0b'", "# comment \0"]) {
-    for (const use of [python.run, python.eval]) {
-      const { type, message } = raised(() => use(source));
-      // What 3.11.3 and before raise.
-      assert(type === "SyntaxError" || type === "ValueError", type);
-      assertStringIncludes(message, "null bytes");
-    }
-  }
-});
-
-Deno.test("a lone surrogate in the source is a UnicodeEncodeError, and nothing runs", () => {
-  using scope = new PythonScope();
-  for (const character of ["\ud800", "\udc00", "\udfff"]) {
-    for (const source of [`ran = '${character}'`, `ran = 1 # ${character}`]) {
-      const { type, message } = raisedBy(source, { scope });
-      assertEquals(type, "UnicodeEncodeError");
-      assertStringIncludes(message, "surrogates not allowed");
-    }
-  }
-  assertStrictEquals(scope.get("ran"), undefined);
-});
-
-Deno.test("a lone surrogate in the name of a variable that is asked for is one of the name", () => {
-  using scope = new PythonScope();
-  assertStrictEquals(scope.get("a\ud800"), undefined);
-  python.run("globals()['a' + chr(0xd800)] = 1", { scope });
-  assertEquals(scope.get("a\ud800"), 1);
-});
-
-Deno.test("source that nests without end is refused", () => {
-  const sources = [
-    "(".repeat(100_000) + "1",
-    "[".repeat(1_000) + "]".repeat(1_000),
-    "-".repeat(100_000) + "1",
-    "+1".repeat(100_000),
-    "x" + ".x".repeat(100_000),
-    "lambda: ".repeat(10_000) + "1",
-  ];
-  for (const source of sources) {
-    const { type } = raised(() => python.eval(source));
-    assert(
-      ["SyntaxError", "MemoryError", "RecursionError"].includes(type),
-      type,
-    );
-  }
-});
-
-Deno.test("recursion without end is a RecursionError", () => {
-  const sources = [
-    "def f(): return f()\nf()",
-    "class C:\n    def __repr__(self): return repr(self)\nrepr(C())",
-    "class C:\n    def __getattr__(self, name): return getattr(self, name)\nC().x",
-    "def f(x): return sorted([1, 2], key=f)\nf(1)",
-    "x = []\nfor _ in range(100_000): x = [x]\nrepr(x)",
-  ];
-  for (const source of sources) {
-    assertEquals(raisedBy(source).type, "RecursionError", source);
-  }
-});
-
-Deno.test("memory that there isn't is a MemoryError", () => {
-  assertEquals(
-    raised(() => python.eval("bytearray(2**62)")).type,
-    "MemoryError",
-  );
-});
-
-Deno.test("an import that fails tells why", () => {
-  const error = raisedBy("import no_such_module_anywhere");
-  assertEquals(error.type, "ModuleNotFoundError");
-  assertEquals(error.message, "No module named 'no_such_module_anywhere'");
 });
 
 Deno.test("an exception that is caught in Python is none to JavaScript, and leaves none behind", () => {
