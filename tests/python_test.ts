@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { alloc, python } from "../mod.ts";
-import { evaluate, execute } from "./support/interpreter.ts";
+import { evaluate, execute } from "./support/c_api.ts";
 
 Deno.test("the described Python is the one that runs", () => {
   assertEquals(
@@ -11,7 +11,7 @@ Deno.test("the described Python is the one that runs", () => {
   assertEquals(evaluate("__import__('sys').prefix"), python.prefix);
 });
 
-Deno.test("tracemalloc counts a block by its exact size, and lets go of it with free", () => {
+Deno.test("tracemalloc counts a block by its exact size, and releases it with free", () => {
   execute("import tracemalloc; tracemalloc.start()");
   const before = Number(evaluate("tracemalloc.get_traced_memory()[0]"));
   const block = alloc(Uint8Array, 10_000_000);

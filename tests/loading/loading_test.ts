@@ -2,16 +2,14 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { basename, relative } from "node:path";
 import { python } from "../../mod.ts";
 import {
-  inFolder,
   load,
   makeVirtualEnvironment,
   NO_PYTHON,
   ofVersion,
-  openedLibrary,
-  run,
   WITHOUT_LIBRARY,
   writePython3,
-} from "../support/helpers.ts";
+} from "../support/installation.ts";
+import { inFolder, openedLibrary, run } from "../support/process.ts";
 
 /** How the Rust library's path ends. */
 const LIBRARY_NAME = "/liboneheap_deno.so";
@@ -182,7 +180,7 @@ Deno.test("the embedded Python imports the packages of the virtual environment t
       const { stdout, stderr } = await run(
         `
         import { python } from "@oneheap/oneheap";
-        import { evaluate } from "@oneheap/interpreter";
+        import { evaluate } from "@oneheap/c_api";
         console.log(python.prefix);
         console.log(evaluate("__import__('marker').value"));
         `,
@@ -416,7 +414,7 @@ Deno.test("python3 is started once, however many Workers import the library", ()
 Deno.test("Workers that import the library first at the same time share one Python", async () => {
   const { stdout, stderr } = await run(`
     const code = \`
-      import { evaluate, execute } from "@oneheap/interpreter";
+      import { evaluate, execute } from "@oneheap/c_api";
       execute("import sys; sys.count = getattr(sys, 'count', 0) + 1");
       postMessage(evaluate("id(sys)"));
       setInterval(() => {}, 1_000);
@@ -426,7 +424,7 @@ Deno.test("Workers that import the library first at the same time share one Pyth
     const answers = await Promise.all(workers.map((worker) =>
       new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data))
     ));
-    const { evaluate } = await import("@oneheap/interpreter");
+    const { evaluate } = await import("@oneheap/c_api");
     console.log(new Set(answers).size, evaluate("__import__('sys').count"));
     Deno.exit();
   `);

@@ -1,13 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";
 import { python } from "../../mod.ts";
-import {
-  inFolder,
-  load,
-  openedLibrary,
-  run,
-  writePython3,
-} from "../support/helpers.ts";
+import { load, writePython3 } from "../support/installation.ts";
+import { inFolder, openedLibrary, run } from "../support/process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const LIBRARY = openedLibrary("liboneheap_deno.so");

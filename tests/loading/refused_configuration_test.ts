@@ -4,13 +4,8 @@ import {
   refusalError,
 } from "../../ffi/loading/refused_configuration.ts";
 import { python } from "../../mod.ts";
-import {
-  inFolder,
-  load,
-  NO_PYTHON,
-  run,
-  writePython3,
-} from "../support/helpers.ts";
+import { load, NO_PYTHON, writePython3 } from "../support/installation.ts";
+import { inFolder, run } from "../support/process.ts";
 
 const MINOR = Number(python.version.split(".")[1]);
 

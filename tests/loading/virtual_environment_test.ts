@@ -3,16 +3,14 @@ import { dirname } from "node:path";
 import type { Diagnosis } from "../../ffi/doctor/doctor.ts";
 import { python } from "../../mod.ts";
 import {
-  inFolder,
   load,
   makeVirtualEnvironment,
   NO_PYTHON,
   ofVersion,
-  openedLibrary,
-  run,
   WITHOUT_LIBRARY,
   writePython3,
-} from "../support/helpers.ts";
+} from "../support/installation.ts";
+import { inFolder, openedLibrary, run } from "../support/process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -216,7 +214,7 @@ const UNUSABLE: [
 
 for (const [what, make, reason] of UNUSABLE) {
   for (const variable of ["VIRTUAL_ENV", "CONDA_PREFIX"]) {
-    Deno.test(`of ${variable} that ${what} one warning tells, and what was taken instead`, () =>
+    Deno.test(`a ${variable} that ${what} is reported in one warning, with what was taken instead`, () =>
       inFolder(async (folder) => {
         const root = `${folder}/environment`;
         await make(root);
@@ -243,7 +241,7 @@ for (const [what, make, reason] of UNUSABLE) {
   }
 }
 
-Deno.test("of a .venv that can't be used one warning tells, and the next is taken", () =>
+Deno.test("a .venv that can't be used is reported in one warning, and the next is taken", () =>
   inFolder(async (folder) => {
     await writePython3(folder);
     const root = `${folder}/.venv`;
@@ -400,7 +398,7 @@ Deno.test("without --allow-read or --allow-sys=uid a .venv is passed over, and t
     }
   }));
 
-Deno.test("a VIRTUAL_ENV that gives way to a libpython that is in the process already is told of", () =>
+Deno.test("a VIRTUAL_ENV that gives way to a libpython that is in the process already is reported", () =>
   inFolder(async (folder) => {
     await writeEnvironment(`${folder}/active`);
     const copy = `${folder}/${python.library.split("/").at(-1)}`;

@@ -13,7 +13,8 @@ import {
   type TypedArray,
 } from "../../mod.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
-import { elements, leavesNothing } from "../support/helpers.ts";
+import { leavesNothing } from "../support/collection.ts";
+import { elements } from "../support/elements.ts";
 
 for (const type of CONSTRUCTORS) {
   Deno.test(`alloc makes a block of ${type.name} from a length, all zero`, () => {

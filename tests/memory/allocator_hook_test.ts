@@ -1,7 +1,7 @@
 /** A hook of Python's allocator that calls JavaScript finds a block that is being resized or freed in use. */
 
 import { assertEquals } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** What the hook does while a block is resized to 7,777 bytes, and the name of the error that it gets. */
 const ACTIONS: [what: string, action: string, said: string][] = [

@@ -15,7 +15,8 @@ import {
   type TypedArrayConstructor,
 } from "../../mod.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
-import { elements, leavesNothing } from "../support/helpers.ts";
+import { leavesNothing } from "../support/collection.ts";
+import { elements } from "../support/elements.ts";
 
 /** Where a typed array lies in memory. */
 function address(array: TypedArray): number {

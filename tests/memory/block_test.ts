@@ -16,7 +16,7 @@ import {
   type TypedArray,
 } from "../../mod.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
-import { leavesNothing } from "../support/helpers.ts";
+import { leavesNothing } from "../support/collection.ts";
 
 /** What C does with a block: libc's functions, reached through the Python library that depends on it. */
 const c = Deno.dlopen(python.library, {

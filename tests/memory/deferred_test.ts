@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { alloc, attach, python, PythonScope, raw, stats } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** Longer than small frees wait for Python's own thread. */
 const WAIT_MILLISECONDS = 1_000;
@@ -148,7 +148,7 @@ Deno.test("raw memory that is freed in any order is freed at once where it is la
 
 Deno.test({
   name:
-    "Python's own thread sleeps while nothing is freed, and is not woken by a loop that frees for itself",
+    "the maintenance thread sleeps while nothing is freed, and is not woken by a loop that frees for itself",
   ignore: Deno.build.os !== "linux",
   async fn() {
     // In a process of its own, where nothing is collected meanwhile.

@@ -1,7 +1,7 @@
 /** Lost results of every type are collected while they are made: V8 is told of what it can't see, or sees the process grow. */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** So much is lost in all: many times what may be there at once. */
 const LOST_BYTES = 3e9;

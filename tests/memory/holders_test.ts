@@ -9,9 +9,10 @@ import {
   stats,
   type TypedArray,
 } from "../../mod.ts";
-import { evaluate, execute } from "../support/interpreter.ts";
+import { evaluate, execute } from "../support/c_api.ts";
 import { Fifo } from "../support/fifo.ts";
-import { run, until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import {
   addressOf,
   assertPends,
@@ -254,7 +255,7 @@ Deno.test("a view goes to a Worker and back, without a copy", async () => {
   assertEquals(stats().blocks, before);
 });
 
-Deno.test("a Worker that ends releases the memory that it was given", async () => {
+Deno.test("a Worker that ends releases the memory that it was passed", async () => {
   const before = stats().blocks;
   {
     using worker = await HoldingWorker.start();

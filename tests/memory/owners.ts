@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { alloc, type Block, python, type Stats, stats } from "../../mod.ts";
 import { canCount, CountingHook } from "../support/counting_hook.ts";
-import { HAS_GIL, until } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { until } from "../support/collection.ts";
 
 /** Sizes that the hook counts: one that is freed later where the thread isn't attached, and one that is freed at once. */
 export const SIZES = [5_008, 100_008];

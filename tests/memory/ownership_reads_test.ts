@@ -8,7 +8,7 @@ import {
   assertPends,
   collectForAWhile,
 } from "../support/holders.ts";
-import { until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
 import { Living, scribble, sevens } from "./owners.ts";
 
 Deno.test("a pending read and Python hold the memory side by side", async () => {
@@ -97,7 +97,7 @@ Deno.test("memory that was transferred away is held by its new owner and by Pyth
   }
 });
 
-Deno.test("a lost part of a view, a lost block and Python let go in any order", async () => {
+Deno.test("a lost part of a view, a lost block and Python release the memory in any order", async () => {
   for (const pythonFirst of [true, false]) {
     using living = new Living();
     using scope = new PythonScope();

@@ -75,7 +75,7 @@ for (
   });
 }
 
-Deno.test("a block is resized again when the last of its holders let go", () => {
+Deno.test("a block is resized again when the last of its holders has released it", () => {
   using scope = new PythonScope();
   using block = sevens(5_008);
   const names = { one: block, two: block, three: block };

@@ -11,7 +11,7 @@ import {
   PythonScope,
 } from "../../mod.ts";
 import { collectForAWhile } from "../support/holders.ts";
-import { HAS_GIL } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
 import { type Bytes, Living, scribble, sevens, SIZES } from "./owners.ts";
 
 /** How JavaScript lets go of a block. The last way takes until it is collected. */
@@ -108,7 +108,7 @@ Deno.test("a function fills a block and returns it as Python's own", () => {
   living.assert(0, 0);
 });
 
-Deno.test("memory is freed by the last of many holders, in whatever order they let go", () => {
+Deno.test("memory is freed by the last of many holders, in whatever order they release it", () => {
   for (let order = 0; order < 6; order++) {
     using living = new Living();
     using scope = new PythonScope();
@@ -137,7 +137,7 @@ Deno.test("memory is freed by the last of many holders, in whatever order they l
   }
 });
 
-Deno.test("a block that Python has let go of is JavaScript's alone again", () => {
+Deno.test("a block that Python has released is JavaScript's alone again", () => {
   using living = new Living();
   const block = sevens(5_008);
   for (let round = 0; round < 3; round++) {
@@ -167,7 +167,7 @@ Deno.test("a pointer that toPython gave holds the memory until its reference is 
   living.assert(0, 0);
 });
 
-Deno.test("a scope that is disposed lets go of the blocks in it", () => {
+Deno.test("a scope that is disposed releases the blocks in it", () => {
   using living = new Living();
   const scope = new PythonScope();
   const block = sevens(5_008);

@@ -11,7 +11,9 @@ import {
   stats,
 } from "../../mod.ts";
 import { collectForAWhile, HoldingWorker } from "../support/holders.ts";
-import { collectGarbage, HAS_GIL, run, until } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { collectGarbage, until } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import { type Bytes, Living, scribble, sevens, SIZES } from "./owners.ts";
 
 Deno.test("a Python thread holds the memory until it ends", () => {
@@ -91,7 +93,7 @@ Deno.test("memory that a Worker allocated outlives it in Python", async () => {
   await living.untilNothing();
 });
 
-Deno.test("a view that a Worker was given and Python lives as long as either holds it", async () => {
+Deno.test("a view that a Worker was passed and Python lives as long as either holds it", async () => {
   using living = new Living();
   using scope = new PythonScope();
   const block = sevens(5_008);
@@ -110,7 +112,7 @@ Deno.test("a view that a Worker was given and Python lives as long as either hol
   await living.untilNothing();
 });
 
-Deno.test("a block that is freed while Python's thread lets go of it ends once", async () => {
+Deno.test("a block that is freed while Python's thread releases it ends once", async () => {
   using living = new Living();
   using scope = new PythonScope();
   python.run(

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { AllocationError, attach, python, raw, stats } from "../../mod.ts";
-import { evaluate, execute } from "../support/interpreter.ts";
+import { evaluate, execute } from "../support/c_api.ts";
 
 /** The C functions that `raw` answers to, called directly. The thread has to be attached. */
 const c = Deno.dlopen(python.library, {

@@ -14,7 +14,8 @@ import {
   type TypedArray,
 } from "../../mod.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
-import { elements, leavesNothing } from "../support/helpers.ts";
+import { leavesNothing } from "../support/collection.ts";
+import { elements } from "../support/elements.ts";
 
 for (const type of CONSTRUCTORS) {
   Deno.test(`realloc of ${type.name} keeps the contents, and new elements are zero`, () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { alloc, Arena, attach, raw, stats } from "../../mod.ts";
-import { until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
 
 Deno.test("stats are numbers, and a snapshot", () => {
   const before = stats();

@@ -8,7 +8,7 @@
 
 import { assertEquals } from "@std/assert";
 import { canCount } from "../support/counting_hook.ts";
-import { HAS_GIL } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
 
 /** How many histories there are, unless the environment says otherwise. Python's collector is slow where there is no GIL. */
 const HISTORIES = Number(

@@ -126,7 +126,7 @@ const FORMATS: Record<string, TypedArrayConstructor<TypedArray>[]> = {
   Q: [BigUint64Array],
 };
 
-Deno.test("the type that is asked for must be the format's", () => {
+Deno.test("the type that is requested must be the format's", () => {
   using scope = newScope();
   for (const [format, fitting] of Object.entries(FORMATS)) {
     python.run(`it = memoryview(bytearray(16)).cast('${format}')`, { scope });
@@ -225,7 +225,7 @@ Deno.test("text of an array has elements that no typed array shows", () => {
   assertRefused(() => python.borrow("it", { scope }), "format");
 });
 
-Deno.test("memory of more dimensions than shapes usually have is told in full", () => {
+Deno.test("memory of more dimensions than shapes usually have is reported in full", () => {
   using scope = newScope();
   python.run("shape = (1,) * 63 + (4,)", { scope });
   using borrowed = python.borrow("memoryview(bytearray(8)).cast('H', shape)", {
@@ -286,7 +286,7 @@ for (const [what, make, elements, shape] of LAYOUTS) {
   });
 }
 
-Deno.test("a format that is very long is told as it is", () => {
+Deno.test("a format that is very long is reported as it is", () => {
   using scope = newScope();
   python.run(
     `

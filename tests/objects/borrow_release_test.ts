@@ -21,12 +21,9 @@ import {
   collectForAWhile,
   HoldingWorker,
 } from "../support/holders.ts";
-import {
-  HAS_GIL,
-  leavesNothingInPython,
-  run,
-  until,
-} from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { leavesNothingInPython, until } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import { assertRaises, assertRefused, borrow, newScope } from "./borrowing.ts";
 
 /** Waits until the `bytearray` `it` of a scope can be resized, for nothing holds its buffer any more. */
@@ -87,7 +84,7 @@ Deno.test("what is refused holds nothing", () => {
   python.run("it.append(1)", { scope });
 });
 
-Deno.test("using gives the memory back at once, attached or not", () => {
+Deno.test("using releases the memory at once, attached or not", () => {
   using scope = newScope();
   python.run("it = bytearray(3)", { scope });
   for (const attached of [false, true]) {
@@ -153,7 +150,7 @@ Deno.test("disposing the scope that was borrowed of takes nothing from the view"
   assertEquals([...borrowed.view], [97, 98, 99]);
 });
 
-Deno.test("the same object is borrowed many times over, and each is given back on its own", () => {
+Deno.test("the same object is borrowed many times over, and each is released on its own", () => {
   using scope = newScope();
   python.run("it = bytearray(3)", { scope });
   const all = Array.from({ length: 100 }, () => python.borrow("it", { scope }));
@@ -167,7 +164,7 @@ Deno.test("the same object is borrowed many times over, and each is given back o
   python.run("it.append(1)", { scope });
 });
 
-Deno.test("an object without elements is borrowed, held and given back", () => {
+Deno.test("an object without elements is borrowed, held and released", () => {
   using scope = newScope();
   python.run("it = bytearray()", { scope });
   {
@@ -182,7 +179,7 @@ Deno.test("an object without elements is borrowed, held and given back", () => {
   assertEquals([columns.view.length, columns.shape], [0, [3, 0]]);
 });
 
-Deno.test("a view that is lost gives the memory back, without a call of JavaScript's", async () => {
+Deno.test("a view that is lost releases the memory, without a call of JavaScript's", async () => {
   using scope = newScope();
   python.run(
     `
@@ -238,7 +235,7 @@ Deno.test("a part of the view holds the memory when the rest is lost", async () 
   await untilGivenBack(scope, "the part");
 });
 
-Deno.test("a pending read into the view holds the memory after it is given back", async () => {
+Deno.test("a pending read into the view holds the memory after it is released", async () => {
   await using fifo = await Fifo.open();
   using scope = newScope();
   python.run("it = bytearray(100)", { scope });
@@ -301,7 +298,7 @@ Deno.test("a view goes to a Worker and back, and is held all the while", async (
   python.run("it.append(1)", { scope });
 });
 
-Deno.test("a Worker that ends gives back what it was given", async () => {
+Deno.test("a Worker that ends releases what was sent to it", async () => {
   using scope = newScope();
   python.run("it = bytearray(b'abc')", { scope });
   {
@@ -314,7 +311,7 @@ Deno.test("a Worker that ends gives back what it was given", async () => {
   await untilGivenBack(scope, "the Worker's end");
 });
 
-Deno.test("a class of Python's own is borrowed of, and told once when it is given back", () => {
+Deno.test("a class of Python's own is borrowed of, and notified once when it is released", () => {
   using scope = newScope();
   // From 3.12 on there are such classes.
   if (python.eval("__import__('sys').version_info < (3, 12)")) return;
@@ -383,7 +380,7 @@ Deno.test("what is borrowed while the thread is attached is the same", () => {
   assertEquals(python.eval("bytes(it)", { scope }), Uint8Array.of(65, 98, 99));
 });
 
-Deno.test("borrowing, giving back and refusing leave nothing in Python", async () => {
+Deno.test("borrowing, releasing and refusing leave nothing in Python", async () => {
   using scope = newScope();
   python.run("it = bytearray(64); constant = bytes(64)", { scope });
   await leavesNothingInPython(() => {
@@ -402,7 +399,7 @@ Deno.test("borrowing, giving back and refusing leave nothing in Python", async (
   });
 });
 
-Deno.test("lost views of 16 MiB are given back before they fill the memory", async () => {
+Deno.test("lost views of 16 MiB are released before they fill the memory", async () => {
   const { code, stdout, stderr } = await run(`
     import { python, PythonScope } from "@oneheap/oneheap";
     const scope = new PythonScope();

@@ -31,7 +31,7 @@ Deno.test("each reference to an object is one of its own", () => {
   assertEquals(gone(scope), 1);
 });
 
-Deno.test("the constructor takes over a reference, and adds none", () => {
+Deno.test("the constructor takes ownership of a reference, and adds none", () => {
   const api = Deno.dlopen(python.library, {
     Py_IncRef: { parameters: ["pointer"], result: "void" },
   });
@@ -80,7 +80,7 @@ Deno.test("from makes a reference beside the one that somebody has", () => {
   assertThrows(() => PyObjectRef.from(null as never), TypeError);
 });
 
-Deno.test("a block's pointer is taken over, and the object goes with the reference", () => {
+Deno.test("a block's pointer is owned by the reference, and the object goes with the reference", () => {
   using block = alloc(Int32Array, [1, 2, 3]);
   const seen = new PyObjectRef(block.toPython());
   assertEquals(

@@ -14,7 +14,7 @@ import {
   PythonError,
   PythonScope,
 } from "../../mod.ts";
-import { leavesNothingInPython } from "../support/helpers.ts";
+import { leavesNothingInPython } from "../support/collection.ts";
 import { object } from "./objects.ts";
 
 /** Fails unless it raises an exception of that type; returns the message. */
@@ -92,7 +92,7 @@ Deno.test("a call that raises is a PythonError, and the object is called again",
   );
 });
 
-Deno.test("get gives an attribute, as the value that it is", () => {
+Deno.test("get returns an attribute, as the value that it is", () => {
   using thing = object(
     "__import__('types').SimpleNamespace(number=1, text='a', nothing=None, things=[1], größe=2)",
   );
@@ -106,7 +106,7 @@ Deno.test("get gives an attribute, as the value that it is", () => {
   assertEquals(`${things}`, "[1, 2]");
 });
 
-Deno.test("get of an attribute that isn't there is an AttributeError, and what a property raises is told", () => {
+Deno.test("get of an attribute that isn't there is an AttributeError, and what a property raises is reported", () => {
   using thing = object(
     "type('Thing', (), {'broken': property(lambda self: 1 / 0)})()",
   );
@@ -146,7 +146,7 @@ Deno.test("toString is what str() says", () => {
   assertEquals(`${own}`, "of a subclass");
 });
 
-Deno.test("what __str__ raises is told, and lone surrogates that it returns come as they are", () => {
+Deno.test("what __str__ raises is reported, and lone surrogates that it returns come as they are", () => {
   const says = (what: string) =>
     object(`type('T', (), {'__str__': lambda self: ${what}})()`);
   using raises = says("1 / 0");

@@ -10,7 +10,8 @@ import {
   python,
   PythonScope,
 } from "../../mod.ts";
-import { collectGarbage, HAS_GIL, until } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { collectGarbage, until } from "../support/collection.ts";
 import { gone, object, scopeOfThings } from "./objects.ts";
 
 /**
@@ -61,7 +62,7 @@ Deno.test("a reference that is disposed is refused, and disposing it twice does 
   assertEquals(python.eval("1"), 1);
 });
 
-Deno.test("a reference keeps its object alive when Python has let go of it", () => {
+Deno.test("a reference keeps its object alive when Python has released it", () => {
   using scope = scopeOfThings();
   const thing = python.eval("Thing()", { scope }) as PyObjectRef;
   python.run("import gc; gc.collect()");
@@ -111,7 +112,7 @@ Deno.test("an object goes with the last of many references, in whatever order th
   assertEquals(gone(scope), 100);
 });
 
-Deno.test("disposing a reference lets go of the object before it returns", () => {
+Deno.test("disposing a reference releases the object before it returns", () => {
   using scope = scopeOfThings();
   using flags = alloc(Uint8Array, 100);
   using make = makerOfFlagged(flags, scope);
@@ -126,7 +127,7 @@ Deno.test("disposing a reference lets go of the object before it returns", () =>
 });
 
 Deno.test({
-  name: "lost references are let go, without a call of JavaScript's",
+  name: "lost references are released, without a call of JavaScript's",
   // Without the GIL, the thread that made an object frees it, the next time that it runs Python code.
   ignore: !HAS_GIL,
   fn: async () => {
@@ -145,7 +146,7 @@ Deno.test({
   },
 });
 
-Deno.test("references that are lost while the thread is attached are let go", async () => {
+Deno.test("references that are lost while the thread is attached are released", async () => {
   using scope = scopeOfThings();
   using make = scope.get("Thing") as PyObjectRef;
   const lose = () => {
@@ -157,7 +158,7 @@ Deno.test("references that are lost while the thread is attached are let go", as
   await until(() => gone(scope) === 100, "100 lost objects");
 });
 
-Deno.test("references that are in use are not let go with the lost ones", async () => {
+Deno.test("references that are in use are not released with the lost ones", async () => {
   using scope = scopeOfThings();
   using make = scope.get("Thing") as PyObjectRef;
   const kept: PyObjectRef[] = [];
@@ -212,7 +213,7 @@ Deno.test("an object that __del__ brings back to life lives on", () => {
   python.run("del Thing.__del__", { scope });
 });
 
-Deno.test("an object that holds deeply nested others is let go", () => {
+Deno.test("an object that holds deeply nested others is released", () => {
   const nested = object(
     "__import__('functools').reduce(lambda inner, _: [inner], range(200_000), 1)",
   );

@@ -8,7 +8,8 @@ import {
   type PythonValue,
   type ToPythonOptions,
 } from "../../mod.ts";
-import { inFolder, leavesNothing } from "../support/helpers.ts";
+import { leavesNothing } from "../support/collection.ts";
+import { inFolder } from "../support/process.ts";
 import { exported } from "./exporting.ts";
 
 /** What takes a buffer and reads: an expression over `b`, which has the bytes 1 to 6, and what `repr()` makes of it. */

@@ -11,7 +11,7 @@ import {
   PythonScope,
   stats,
 } from "../../mod.ts";
-import { collectGarbage, leavesNothing, until } from "../support/helpers.ts";
+import { collectGarbage, leavesNothing, until } from "../support/collection.ts";
 import { ask, exported, TYPES } from "./exporting.ts";
 
 Deno.test("many blocks in Python keep apart, also when JavaScript has freed them", () => {
@@ -63,7 +63,7 @@ Deno.test("blocks that come back aren't taken for one another", () => {
   blocks.forEach((block) => block.free());
 });
 
-Deno.test("a block that was resized is known again", () => {
+Deno.test("a block that was resized is recognised again", () => {
   using block = alloc(Uint8Array, 5_000);
   assert(ask("b", block) === block);
   block.realloc(70_000);
@@ -74,7 +74,7 @@ Deno.test("a block that was resized is known again", () => {
   assert(ask("b", block) === block);
 });
 
-Deno.test("a block that could not be resized is known again", () => {
+Deno.test("a block that could not be resized is recognised again", () => {
   using block = alloc(Uint8Array, 5_000);
   for (const viewed of [false, true]) {
     if (viewed) block.view.fill(1);
@@ -118,7 +118,7 @@ Deno.test("memory whose block is gone comes back as a reference", async () => {
   assertEquals(ask("bytes(b)[0]", lost), 3);
 });
 
-Deno.test("a block is known again after thousands were given to Python and freed or lost", async () => {
+Deno.test("a block is recognised again after thousands were exported to Python and freed or lost", async () => {
   const before = stats().blocks;
   using scope = new PythonScope();
   using kept = alloc(Uint8Array, 1);
@@ -133,7 +133,7 @@ Deno.test("a block is known again after thousands were given to Python and freed
   assert(scope.get("kept") === kept);
 });
 
-Deno.test("a block that was freed can't be given to Python", () => {
+Deno.test("a block that was freed can't be exported to Python", () => {
   const block = alloc(Uint8Array, 1);
   block.free();
   assertThrows(() => block.toPython(), FreedError);
@@ -163,7 +163,7 @@ Deno.test("blocks in Python leave no reference to their type", () => {
   assert(references() <= before);
 });
 
-Deno.test("blocks given to Python leave nothing", () => {
+Deno.test("blocks exported to Python leave nothing", () => {
   leavesNothing(() => {
     for (const [type] of TYPES) {
       using block = alloc(type, 4);

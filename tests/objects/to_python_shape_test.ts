@@ -8,7 +8,7 @@ import {
   PythonScope,
   type ToPythonOptions,
 } from "../../mod.ts";
-import { elements } from "../support/helpers.ts";
+import { elements } from "../support/elements.ts";
 import { ask, assertRaises, exported, repr, TYPES } from "./exporting.ts";
 
 for (const [type, format, name] of TYPES) {
@@ -50,7 +50,7 @@ Deno.test("what one side writes the other reads, without a call in between", () 
   assertEquals(block.view[2], -1);
 });
 
-Deno.test("a block has the shape that is asked for, in C order", () => {
+Deno.test("a block has the shape that is requested, in C order", () => {
   using block = alloc(Int32Array, Array.from({ length: 24 }, (_, i) => i));
   using cube = exported(block, { shape: [2, 3, 4] });
   assertEquals(

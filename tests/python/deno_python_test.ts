@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { python } from "../../mod.ts";
-import { HAS_GIL, run, type RunResult } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { run, type RunResult } from "../support/process.ts";
 
 const DENO_PYTHON = import.meta.resolve("./deno_python.ts");
 
@@ -145,7 +146,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "beside deno_python: what JavaScript lost of its objects is let go",
+  name: "beside deno_python: what JavaScript lost of its objects is released",
   ignore,
   fn: () =>
     assertDone(`
@@ -160,7 +161,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "beside deno_python: runs, Workers and Python's threads go on while JavaScript awaits, and what it lost is let go",
+    "beside deno_python: runs, Workers and Python's threads go on while JavaScript awaits, and what it lost is released",
   ignore,
   fn: () =>
     assertDone(`

@@ -13,8 +13,9 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../../mod.ts";
-import { evaluate, execute } from "../support/interpreter.ts";
-import { elements, leavesNothing, until } from "../support/helpers.ts";
+import { evaluate, execute } from "../support/c_api.ts";
+import { leavesNothing, until } from "../support/collection.ts";
+import { elements } from "../support/elements.ts";
 import { numpyTest } from "../support/numpy.ts";
 import { addressOf } from "../support/holders.ts";
 import { numpyScope } from "./arrays.ts";
@@ -162,7 +163,7 @@ for (const [type, dtype] of DTYPES) {
 }
 
 numpyTest(
-  "a block is a NumPy array of the shape that was asked for, and read-only if it was",
+  "a block is a NumPy array of the shape that was requested, and read-only if it was",
   () => {
     using scope = numpyScope();
     using block = alloc(Float32Array, [1, 2, 3, 4, 5, 6]);
@@ -257,7 +258,7 @@ numpyTest(
 );
 
 numpyTest(
-  "views of views of a block hold it, until NumPy has let go of the last",
+  "views of views of a block hold it, until NumPy has released the last",
   () => {
     using scope = numpyScope();
     const before = stats().blocks;

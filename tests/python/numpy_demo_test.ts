@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { python } from "../../mod.ts";
-import { inFolder, runTask } from "../support/helpers.ts";
+import { inFolder, runTask } from "../support/process.ts";
 import { numpyTest } from "../support/numpy.ts";
 
 numpyTest(

@@ -1,7 +1,7 @@
 /** The README's examples with NumPy. Run by `deno task test:pythons`, which makes the virtual environment. */
 
 import { assertEquals } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 import { numpyTest } from "../support/numpy.ts";
 
 const README = new URL("../../README.md", import.meta.url);

@@ -3,7 +3,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { end } from "./asynchronous.ts";
 
-Deno.test("a run that nobody awaits comes to its end before the process does", async () => {
+Deno.test("a run that nobody awaits ends before the process does", async () => {
   const { code, stdout } = await end(`
     python.runAsync("import time; time.sleep(0.1); print('Python')");
     console.log("JavaScript");

@@ -8,7 +8,7 @@ import {
   PythonScope,
   stats,
 } from "../../mod.ts";
-import { until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
 
 Deno.test("a block is used in place by a run, and comes back as the block that it is", async () => {
   using block = alloc(Float64Array, [1, 2, 3]);
@@ -63,7 +63,7 @@ Deno.test("a scope that is disposed while a run uses it is emptied, and the run 
   assertEquals(`${found}`, "(True, False)");
 });
 
-Deno.test("what runs held is let go when they have ended", async () => {
+Deno.test("what runs held is released when they have ended", async () => {
   using scope = new PythonScope();
   python.run(
     `
@@ -95,7 +95,7 @@ Deno.test("what runs held is let go when they have ended", async () => {
   assertEquals(after.bytes, before.bytes);
 });
 
-Deno.test("an object that a run gave and JavaScript lost is let go", async () => {
+Deno.test("an object that a run gave and JavaScript lost is released", async () => {
   using scope = new PythonScope();
   python.run(
     "import weakref\nclass Thing: pass\nthings = weakref.WeakSet()",

@@ -16,7 +16,7 @@ import {
   PythonError,
   PythonScope,
 } from "../../mod.ts";
-import { until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
 import { threads } from "./asynchronous.ts";
 
 /** Counts the ticks of a timer of a millisecond. */
@@ -29,7 +29,7 @@ function startClock(): { ticks: number } & Disposable {
   return clock;
 }
 
-Deno.test("evalAsync gives what an expression comes to, and runAsync runs statements", async () => {
+Deno.test("evalAsync returns the value of an expression, and runAsync runs statements", async () => {
   const given = [null, true, 1, 2.5, "ü", 2n ** 100n, new Uint8Array([1, 2])];
   for (const value of given) {
     assertEquals(await python.evalAsync("x", { names: { x: value } }), value);
@@ -165,7 +165,7 @@ Deno.test("fifty runs at once, each of which waits for the one that was started 
   assertEquals(python.eval("queues[0].get(timeout=30)", { scope }), 50);
 });
 
-Deno.test("a thousand short runs all come to their ends", async () => {
+Deno.test("a thousand short runs all end", async () => {
   const results = await Promise.all(
     Array.from(
       { length: 1000 },
@@ -175,7 +175,7 @@ Deno.test("a thousand short runs all come to their ends", async () => {
   assertEquals(results, results.map((_, index) => index * 2));
 });
 
-Deno.test("runs begun by what comes of others come to their ends", async () => {
+Deno.test("runs begun by the results of others end", async () => {
   async function descend(levels: number): Promise<number> {
     const level = await python.evalAsync("n", { names: { n: levels } });
     return levels === 0 ? 0 : 1 + await descend(level as number - 1);

@@ -1,7 +1,7 @@
 /** What the tests of asynchronous runs share. */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** How many threads of a name there are in this process. */
 export function threads(name: string): number {

@@ -67,7 +67,7 @@ Deno.test("a lone surrogate in the source is a UnicodeEncodeError, and nothing r
   assertStrictEquals(scope.get("ran"), undefined);
 });
 
-Deno.test("a lone surrogate in the name of a variable that is asked for is one of the name", () => {
+Deno.test("a lone surrogate in the name of a variable that is requested is one of the name", () => {
   using scope = new PythonScope();
   assertStrictEquals(scope.get("a\ud800"), undefined);
   python.run("globals()['a' + chr(0xd800)] = 1", { scope });
@@ -112,7 +112,7 @@ Deno.test("memory that there isn't is a MemoryError", () => {
   );
 });
 
-Deno.test("an import that fails tells why", () => {
+Deno.test("an import that fails says why", () => {
   const error = raisedBy("import no_such_module_anywhere");
   assertEquals(error.type, "ModuleNotFoundError");
   assertEquals(error.message, "No module named 'no_such_module_anywhere'");

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { end } from "./asynchronous.ts";
 
-Deno.test("at every distance from the end of the stack a run comes to its end, or was never begun", async () => {
+Deno.test("at every distance from the end of the stack a run ends, or was never begun", async () => {
   const { code, stdout, stderr } = await end(`
     import { getEventListeners } from "node:events";
     const { PythonScope } = await import("@oneheap/oneheap");
@@ -56,7 +56,7 @@ Deno.test("at every distance from the end of the stack a run comes to its end, o
   );
 });
 
-Deno.test("the delivery of what came of runs goes on where it was interrupted", async () => {
+Deno.test("the completion pump goes on where it was interrupted", async () => {
   const { stdout, stderr } = await end(`
     const { napi } = await import("@oneheap/oneheap".replace("mod.ts", "ffi/loading/native.ts"));
     for (const name of ["waitHandle", "nextCompletion", "takeResult"]) {
@@ -97,7 +97,7 @@ Deno.test("a run that is refused natively leaves no listener, and nothing that k
   );
 });
 
-Deno.test("a thousand outcomes that JavaScript has not taken are dropped where its thread ends", async () => {
+Deno.test("a thousand results that JavaScript has not taken are dropped where its thread ends", async () => {
   const { code, stdout, stderr } = await end(`
     const worker = await work(\`
       const block = alloc(Uint8Array, 8);
@@ -115,7 +115,7 @@ Deno.test("a thousand outcomes that JavaScript has not taken are dropped where i
 
 Deno.test({
   name:
-    "where the system makes no more threads, runs are refused, and those that go on come to their ends",
+    "where the system makes no more threads, runs are refused, and those that go on end",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const { code, stdout, stderr } = await end(`

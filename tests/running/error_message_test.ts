@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { python } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 import { raisedBy } from "./errors.ts";
 
 /** A message of one character repeated, and how long what JavaScript gets of it is. */
@@ -16,9 +16,9 @@ const LONG: [string, number, number][] = [
 ];
 
 for (const [character, length, expected] of LONG) {
-  Deno.test(`a message of ${length} times ${character} is told, in texts made of it shortened`, async () => {
+  Deno.test(`a message of ${length} times ${character} is reported, in texts made of it shortened`, async () => {
     const { stdout, stderr } = await run(`
-      import { python, type PythonError } from "@oneheap/oneheap";
+      import { python, PythonError } from "@oneheap/oneheap";
       try {
         python.run("raise ValueError('${character}' * ${length})");
       } catch (error) {
@@ -108,7 +108,7 @@ const ODD: Record<string, [string, string, string | RegExp]> = {
 };
 
 for (const [name, [source, type, message]] of Object.entries(ODD)) {
-  Deno.test(`an exception with ${name} is told`, () => {
+  Deno.test(`an exception with ${name} is reported`, () => {
     const error = raisedBy(source);
     assertEquals(error.type, type);
     if (typeof message === "string") assertEquals(error.message, message);
@@ -119,9 +119,9 @@ for (const [name, [source, type, message]] of Object.entries(ODD)) {
   });
 }
 
-Deno.test("an exception whose str() runs JavaScript, which raises in Python, is told", async () => {
+Deno.test("an exception whose str() runs JavaScript, which raises in Python, is reported", async () => {
   const { stdout, stderr } = await run(`
-    import { python, type PythonScope } from "@oneheap/oneheap";
+    import { python, PythonScope } from "@oneheap/oneheap";
     let inner;
     const callback = new Deno.UnsafeCallback({ parameters: [], result: "void" }, () => {
       try { python.run("raise KeyError('inner')") } catch (error) { inner = error }

@@ -13,7 +13,8 @@ import {
   PythonError,
   PythonScope,
 } from "../../mod.ts";
-import { run, until } from "../support/helpers.ts";
+import { until } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import { raisedBy } from "./errors.ts";
 
 Deno.test("a traceback that is read late shows its source, which isn't kept any more", () => {

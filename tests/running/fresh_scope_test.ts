@@ -9,7 +9,8 @@ import {
   PythonScope,
   type PythonValue,
 } from "../../mod.ts";
-import { HAS_GIL, run } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { run } from "../support/process.ts";
 
 /** Runs code with a block, which can be resized afterwards if nothing of the code holds it. */
 function leavesBlockFree(

@@ -2,12 +2,12 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { PythonError } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 import { raisedBy } from "./errors.ts";
 
 /** What a program of `run` has for each place: it prints what is thrown where that code raises. */
 const SHOW = `
-  import { type python, PythonError } from "@oneheap/oneheap";
+  import { python, PythonError } from "@oneheap/oneheap";
   const { log } = console;
   function show(code = "1 / 0") {
     try {
@@ -176,7 +176,7 @@ Deno.test("at the end of JavaScript's stack an exception is a PythonError or Jav
 
 Deno.test("a finaliser that runs while code is compiled may run code itself", async () => {
   const { stdout, stderr } = await run(`
-    import { python, type PythonScope } from "@oneheap/oneheap";
+    import { python, PythonScope } from "@oneheap/oneheap";
     let n = 0, depth = 0;
     const callback = new Deno.UnsafeCallback({ parameters: [], result: "void" }, () => {
       if (depth > 0) return;

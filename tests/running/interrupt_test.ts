@@ -17,7 +17,8 @@ import {
   PythonError,
   PythonScope,
 } from "../../mod.ts";
-import { HAS_GIL, until } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { until } from "../support/collection.ts";
 import { abortOnceBegun } from "./interrupting.ts";
 
 const ENDLESS = "number = 0\nwhile True: number += 1";
@@ -123,7 +124,7 @@ Deno.test({
   },
 });
 
-Deno.test("abort after the end does nothing to what came of the run, or to what runs then", async () => {
+Deno.test("abort after the end does nothing to the result of the run, or to what runs then", async () => {
   const controllers = [];
   for (let turn = 0; turn < 100; turn++) {
     const controller = new AbortController();
@@ -168,7 +169,7 @@ Deno.test("a function in C ends before KeyboardInterrupt is raised", async () =>
   assertGreater(performance.now() - start, 190);
 });
 
-Deno.test("code that raises KeyboardInterrupt itself has its own words as the cause", async () => {
+Deno.test("code that raises KeyboardInterrupt itself has its own message as the cause", async () => {
   const { signal } = new AbortController();
   const error = await assertRejects(
     () => python.runAsync("raise KeyboardInterrupt('own')", { signal }),
@@ -178,7 +179,7 @@ Deno.test("code that raises KeyboardInterrupt itself has its own words as the ca
   assertEquals((error.cause as Error).message, error.traceback.trimEnd());
 });
 
-Deno.test("one signal ends all runs that it was given to, and no other", async () => {
+Deno.test("one signal ends all runs that it was passed to, and no other", async () => {
   const { signal } = abortSoon();
   const others = Array.from(
     { length: 10 },
@@ -212,7 +213,7 @@ Deno.test("a signal is listened to only as long as a run of it goes on", async (
   assertEquals(countListeners(signal), 0);
 });
 
-Deno.test("what an interrupted run held is let go", async () => {
+Deno.test("what an interrupted run held is released", async () => {
   const controller = new AbortController();
   const { signal } = controller;
   using block = alloc(Float64Array, 10);

@@ -13,7 +13,7 @@ import {
   PythonError,
   PythonScope,
 } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 import { abortOnceBegun } from "./interrupting.ts";
 
 Deno.test("abort that code ends without noticing is not raised in what Python does next on that thread", async () => {

@@ -14,7 +14,7 @@ import {
 } from "../../mod.ts";
 import { evaluate } from "./evaluating.ts";
 
-Deno.test("names are set before the code runs, and stay in a scope that was given", () => {
+Deno.test("names are set before the code runs, and stay in a scope that was passed", () => {
   using scope = new PythonScope();
   python.run("area = width * height", {
     scope,
@@ -70,7 +70,7 @@ Deno.test("a name that is no identifier is a RangeError, and nothing is set or r
   }
 });
 
-Deno.test("a value that can't go to Python is told before anything is set or run", () => {
+Deno.test("a value that can't go to Python is reported before anything is set or run", () => {
   using scope = new PythonScope();
   const bad = undefined as unknown as PythonValue;
   assertThrows(

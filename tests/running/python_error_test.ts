@@ -13,7 +13,9 @@ import {
   PythonScope,
   type PythonValue,
 } from "../../mod.ts";
-import { HAS_GIL, leavesNothingInPython, run } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { leavesNothingInPython } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import { raised, raisedBy } from "./raising.ts";
 
 Deno.test("an exception is an Error with its type, its message and Python's traceback", () => {
@@ -166,7 +168,7 @@ Deno.test("an exception whose message can't be shown is thrown without it", () =
   }
 });
 
-Deno.test("an exception whose message is no plain string is told", () => {
+Deno.test("an exception whose message is no plain string is reported", () => {
   const error = raisedBy(`
     class Own(str):
         def encode(self, *given): return 5
@@ -178,7 +180,7 @@ Deno.test("an exception whose message is no plain string is told", () => {
   assertEquals([error.type, error.message], ["Odd", "of a subclass"]);
 });
 
-Deno.test("an exception of a class that breaks every question is told by its name", () => {
+Deno.test("an exception of a class that breaks every question is reported by its name", () => {
   const error = raisedBy(`
     class Meta(type):
         __module__ = property(lambda self: 1 / 0)
@@ -188,7 +190,7 @@ Deno.test("an exception of a class that breaks every question is told by its nam
   assertEquals(error.type, "Broken");
 });
 
-Deno.test("lone surrogates in an exception are told in Python's notation", () => {
+Deno.test("lone surrogates in an exception are reported in Python's notation", () => {
   const error = raisedBy("raise ValueError('a' + chr(0xd800) + '😀')");
   assertEquals(error.message, "a\\ud800😀");
   assertStringIncludes(error.traceback, "ValueError: a\\ud800😀");

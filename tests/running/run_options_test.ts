@@ -14,7 +14,7 @@ import {
   type PythonValue,
   type RunOptions,
 } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** The functions that run an expression, each of which rejects where it fails. */
 const EVALUATIONS: Record<

@@ -7,7 +7,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { attach, python, PythonScope } from "../../mod.ts";
-import { HAS_GIL, leavesNothingInPython } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { leavesNothingInPython } from "../support/collection.ts";
 import { assertRaises } from "./evaluating.ts";
 
 Deno.test("code runs within an attachment", () => {
@@ -81,7 +82,7 @@ Deno.test("running code leaves nothing in Python", async () => {
   });
 });
 
-Deno.test("a scope that is lost is let go", async () => {
+Deno.test("a scope that is lost is released", async () => {
   await leavesNothingInPython(() => {
     const scope = new PythonScope();
     python.run("x = [1, 2, 3]", { scope });

@@ -9,7 +9,7 @@ import {
 } from "../../mod.ts";
 import { assertRaises, evaluate } from "./evaluating.ts";
 
-Deno.test("eval gives what an expression comes to, run nothing", () => {
+Deno.test("eval returns the value of an expression, run nothing", () => {
   assertEquals(python.eval("1 + 1"), 2);
   assertEquals(python.eval("'a' + 'b'"), "ab");
   assertStrictEquals(python.run("1 + 1"), undefined);
@@ -137,7 +137,7 @@ Deno.test("a scope that is disposed is refused, and disposing it twice does noth
   assertEquals(python.eval("1"), 1);
 });
 
-Deno.test("disposing a scope lets go of its variables at once, also of those that refer to the scope", () => {
+Deno.test("disposing a scope releases its variables at once, also of those that refer to the scope", () => {
   using watch = new PythonScope();
   const scope = new PythonScope();
   python.run(

@@ -78,7 +78,7 @@ Deno.test("a future statement holds for its own source only", () => {
   if (lazily) assertRaises("NameError", () => python.run(hinted));
 });
 
-Deno.test("the same source gives what it comes to each time, in whatever scope", () => {
+Deno.test("the same source gives its value each time, in whatever scope", () => {
   using one = new PythonScope();
   using other = new PythonScope();
   for (let value = 1; value <= 10; value++) {
@@ -110,7 +110,7 @@ Deno.test("functions that the same source makes are separate", () => {
   assertEquals(python.eval("count()", { scope: other }), 1);
 });
 
-Deno.test("statements and an expression of the same text are told apart", () => {
+Deno.test("statements and an expression of the same text are reported apart", () => {
   using scope = new PythonScope();
   for (let time = 0; time < 3; time++) {
     python.run("6 * 7", { scope });
@@ -120,7 +120,7 @@ Deno.test("statements and an expression of the same text are told apart", () => 
   }
 });
 
-Deno.test("more sources than are kept compiled give what each comes to", () => {
+Deno.test("more sources than are kept compiled return the value of each", () => {
   for (let round = 0; round < 2; round++) {
     for (let index = 0; index < 2_000; index++) {
       assertEquals(python.eval(`${index} * 3`), index * 3);
@@ -128,7 +128,7 @@ Deno.test("more sources than are kept compiled give what each comes to", () => {
   }
 });
 
-Deno.test("sources that differ in little are told apart", () => {
+Deno.test("sources that differ in little are reported apart", () => {
   const sources = ["'a'", "'b'", "'ä'", "'a '", "'\u0161'", "'\ua161'", "'aa'"];
   for (let round = 0; round < 3; round++) {
     for (const source of sources) {

@@ -66,7 +66,7 @@ Deno.test("the traceback shows source after it failed once, and after linecache 
   }
 });
 
-Deno.test("exceptions that lead to another are told, with the lines of each", () => {
+Deno.test("exceptions that lead to another are reported, with the lines of each", () => {
   using scope = new PythonScope();
   python.run("def first():\n    raise KeyError('one')", { scope });
   python.run(
@@ -98,7 +98,7 @@ Deno.test("an exception that is said to come from none tells no other", () => {
   assertEquals(traceback.includes("ZeroDivisionError:"), false);
 });
 
-Deno.test("exceptions that lead to each other in a circle are told", () => {
+Deno.test("exceptions that lead to each other in a circle are reported", () => {
   const error = raisedBy(`
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
@@ -108,7 +108,7 @@ Deno.test("exceptions that lead to each other in a circle are told", () => {
   assertStringIncludes(error.traceback, "raise one");
 });
 
-Deno.test("a group tells its exceptions, with their lines, and notes are told", () => {
+Deno.test("a group tells its exceptions, with their lines, and notes are reported", () => {
   using scope = new PythonScope();
   python.run("def fail():\n    raise ValueError('member')", { scope });
   const error = raisedBy(

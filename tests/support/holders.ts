@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { TypedArray } from "../../mod.ts";
-import { collectGarbage } from "./helpers.ts";
+import { collectGarbage } from "./collection.ts";
 import type { Request } from "./holders_worker.ts";
 
 /** Waits a little, and fails if the promise is settled then. */

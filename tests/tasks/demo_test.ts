@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { python } from "../../mod.ts";
-import { inFolder, runTask } from "../support/helpers.ts";
+import { inFolder, runTask } from "../support/process.ts";
 
 Deno.test("Python uses the demonstration's block where it is, and keeps it when TypeScript has freed it", () =>
   inFolder(async (folder) => {

@@ -5,7 +5,7 @@
 
 import { assertEquals } from "@std/assert";
 import { attach, detach, python } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 const c = Deno.dlopen(python.library, {
   PyGILState_Check: { parameters: [], result: "i32" },

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { alloc, attach, detach, python, raw } from "../../mod.ts";
-import { evaluate, execute } from "../support/interpreter.ts";
-import { HAS_GIL } from "../support/helpers.ts";
+import { evaluate, execute } from "../support/c_api.ts";
+import { HAS_GIL } from "../support/build.ts";
 
 const c = Deno.dlopen(python.library, {
   PyGILState_Check: { parameters: [], result: "i32" },
@@ -50,7 +50,7 @@ Deno.test("disposing an attachment twice gives back no other one", () => {
   assert(attached());
 });
 
-Deno.test("detach lets go of Python until it is disposed, and does nothing where the thread isn't attached", () => {
+Deno.test("detach releases Python until it is disposed, and does nothing where the thread isn't attached", () => {
   {
     using _detached = detach();
     assertEquals(attached(), false);
@@ -104,7 +104,7 @@ Deno.test("calls work within a detachment, and leave the thread detached", () =>
   assertEquals(attached(), false);
 });
 
-Deno.test("an attachment is given back when its scope is left by an error", () => {
+Deno.test("an attachment is released when its scope is left by an error", () => {
   try {
     using _attached = attach();
     throw new Error("in the scope");

@@ -12,7 +12,8 @@ import {
   python,
   PythonScope,
 } from "../../mod.ts";
-import { HAS_GIL, run } from "../support/helpers.ts";
+import { HAS_GIL } from "../support/build.ts";
+import { run } from "../support/process.ts";
 
 /** Gives a promise so many milliseconds: what came of it by then, or "waits". */
 async function within<R>(

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { inFolder, run } from "../support/helpers.ts";
+import { inFolder, run } from "../support/process.ts";
 
 Deno.test("lines of Python's and of Deno's come in the order in which they were written", async () => {
   const { stdout } = await run(
     `
-    import { execute } from "@oneheap/interpreter";
+    import { execute } from "@oneheap/c_api";
     for (let line = 0; line < 5; line++) {
       console.log("Deno", line);
       execute("print('Python', " + line + ")");
@@ -21,7 +21,7 @@ Deno.test("Python's output is UTF-8 under a C locale, and so are paths", () =>
     await Deno.writeTextFile(`${folder}/módulo.py`, "value = '☃'\n");
     const { stdout, stderr } = await run(
       `
-      import { evaluate, execute } from "@oneheap/interpreter";
+      import { evaluate, execute } from "@oneheap/c_api";
       execute("import locale, módulo, os, sys");
       execute("print(módulo.value, os.path.dirname(módulo.__file__))");
       execute("print(sys.getfilesystemencoding(), sys.stdout.encoding)");
@@ -48,7 +48,7 @@ Deno.test("Python's output is UTF-8 under a C locale, and so are paths", () =>
 
 Deno.test("SIGINT is Deno's: without a listener it ends the process", async () => {
   const { signal, stdout } = await run(`
-    import { execute } from "@oneheap/interpreter";
+    import { execute } from "@oneheap/c_api";
     execute("import signal; print(signal.getsignal(signal.SIGINT).name)");
     setTimeout(() => console.log("too late"), 5_000);
     Deno.kill(Deno.pid, "SIGINT");
@@ -65,7 +65,7 @@ Deno.test("SIGINT is Deno's: its listener gets it, added before Python starts or
   for (const [before, after] of [[add, ""], ["", add]]) {
     const { code, stdout } = await run(`
       ${before}
-      const { execute } = await import("@oneheap/interpreter");
+      const { execute } = await import("@oneheap/c_api");
       execute("import signal");
       ${after}
       setTimeout(() => console.log("too late"), 5_000);
@@ -79,7 +79,7 @@ Deno.test("SIGINT is Deno's: its listener gets it, added before Python starts or
 Deno.test("deep recursion on Python's main thread ends as an exception", async () => {
   // Exit functions run on that thread. Each level of this takes a good part of C stack.
   const { code, signal, stdout } = await run(`
-    import { execute } from "@oneheap/interpreter";
+    import { execute } from "@oneheap/c_api";
     execute(\`
 import atexit, sys, threading
 sys.setrecursionlimit(10_000)
@@ -100,7 +100,7 @@ atexit.register(recurse)
 Deno.test("Python outlives the Worker that imported the library first", async () => {
   const { stdout, stderr } = await run(`
     const code = \`
-      import { execute } from "@oneheap/interpreter";
+      import { execute } from "@oneheap/c_api";
       execute("import sys, threading; sys.first = threading.main_thread()");
       postMessage("done");
       close();
@@ -111,7 +111,7 @@ Deno.test("Python outlives the Worker that imported the library first", async ()
     );
     await new Promise((resolve) => worker.onmessage = resolve);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const { evaluate, execute } = await import("@oneheap/interpreter");
+    const { evaluate, execute } = await import("@oneheap/c_api");
     execute("import sys, threading");
     console.log(evaluate("sys.first is threading.main_thread()"));
     console.log(evaluate("sys.first.is_alive()"));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { run, type RunResult } from "../support/helpers.ts";
+import { run, type RunResult } from "../support/process.ts";
 
 /** Longer than a process needs to end, the two seconds that it may wait for Python among it, and less than for ever. */
 const SOON = 20_000;
@@ -10,7 +10,7 @@ async function runToEnd(script: string): Promise<RunResult> {
   const result = await run(
     `
     import { attach } from "@oneheap/oneheap";
-    import { execute } from "@oneheap/interpreter";
+    import { execute } from "@oneheap/c_api";
     execute(\`
 import atexit, threading, time
 atexit.register(lambda: print("at exit", end=""))
@@ -19,7 +19,7 @@ print("unfinished", end=" ")
     function startWorker(source) {
       const code = \`
         import { attach } from "@oneheap/oneheap";
-        import { execute } from "@oneheap/interpreter";
+        import { execute } from "@oneheap/c_api";
         \${source}
       \`;
       return new Worker(

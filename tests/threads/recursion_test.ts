@@ -1,7 +1,7 @@
 /** Recursion without end, on each kind of thread; in processes of their own, which a stack that overflows ends. */
 
 import { assertEquals } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** Ways to recurse, which take very different amounts of stack for each level. */
 const CASES = `
@@ -151,7 +151,7 @@ Deno.test("recursion without end is a RecursionError on a thread of Python's thr
     );
   `));
 
-Deno.test("recursion without end is a RecursionError on Python's own thread, which deletes what JavaScript lost", () =>
+Deno.test("recursion without end is a RecursionError on the maintenance thread, which deletes what JavaScript lost", () =>
   assertRecursionErrors(`
     python.run(
       \`

@@ -1,7 +1,7 @@
 /** Threads in a subinterpreter, which share the GIL with the main one unless they have one of their own. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 
 /** Runs a script in which `call(source)` runs Python code in a subinterpreter, on the thread that calls it. */
 function runWithSubinterpreter(script: string) {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { python } from "../../mod.ts";
-import { inFolder, run } from "../support/helpers.ts";
+import { inFolder, run } from "../support/process.ts";
 
 /** Longer than the two seconds that the end may take, and much less than for ever. */
 const SOON = 20_000;

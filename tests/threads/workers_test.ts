@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import { python } from "../../mod.ts";
-import { run, type RunOptions } from "../support/helpers.ts";
+import { run, type RunOptions } from "../support/process.ts";
 
-const INTERPRETER = import.meta.resolve("../support/interpreter.ts");
+const INTERPRETER = import.meta.resolve("../support/c_api.ts");
 
 /** What the two sides of a scenario have at hand. */
 const PRELUDE = `
@@ -245,7 +245,7 @@ Deno.test("a Worker is terminated in the middle of its work, attached and not", 
       await use();`,
   }));
 
-Deno.test("Deno.exit ends the process although a Worker never lets go of its attachment", () =>
+Deno.test("Deno.exit ends the process although a Worker never releases its attachment", () =>
   play({
     worker: `
       const { attach } = await importLibrary();

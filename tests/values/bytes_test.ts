@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { alloc, python, PythonScope } from "../../mod.ts";
-import { collectGarbage } from "../support/helpers.ts";
+import { collectGarbage } from "../support/collection.ts";
 import { evaluate } from "./table.ts";
 
 Deno.test("bytes are those of the view, not of its buffer", () => {

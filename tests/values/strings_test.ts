@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { type PyObjectRef, python, PythonScope } from "../../mod.ts";
-import { run } from "../support/helpers.ts";
+import { run } from "../support/process.ts";
 import { evaluate } from "./table.ts";
 
 Deno.test("strings of every length around a buffer's cross", () => {

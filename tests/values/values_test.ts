@@ -7,7 +7,10 @@ import {
   PythonScope,
   type PythonValue,
 } from "../../mod.ts";
-import { collectGarbage, leavesNothingInPython } from "../support/helpers.ts";
+import {
+  collectGarbage,
+  leavesNothingInPython,
+} from "../support/collection.ts";
 import { evaluate } from "./table.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -99,7 +102,7 @@ function shown(value: PythonValue): string {
   return Deno.inspect(value, { strAbbreviateSize: 40 }).slice(0, 80);
 }
 
-Deno.test("each value goes to Python as what the table says", () => {
+Deno.test("each value goes to Python as the table says", () => {
   for (const [value, expression] of ROWS) {
     // The representation tells 0.0 from -0.0, and a nan is a nan.
     const same = evaluate(
@@ -111,7 +114,7 @@ Deno.test("each value goes to Python as what the table says", () => {
   }
 });
 
-Deno.test("each value comes from Python as what the table says", () => {
+Deno.test("each value comes from Python as the table says", () => {
   for (const [value, expression, back] of ROWS) {
     assertEquals(python.eval(expression), back ?? value, expression);
   }

@@ -247,7 +247,7 @@ const BORROWED_ATTACKS: Record<string, (borrowed: Lent) => void> = {
 const borrowed: Case[] = Object.entries(BORROWED_ATTACKS).map((
   [name, attack],
 ) => ({
-  name: `borrowed memory that ${name} is given back by dispose`,
+  name: `borrowed memory that ${name} is released by dispose`,
   async run() {
     for (let time = 0; time < 20; time++) {
       using object = python.eval("bytearray(b'borrowed')") as PyObjectRef;

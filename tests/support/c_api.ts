@@ -1,4 +1,4 @@
-/** The embedded interpreter's own word on things, for the tests: Python's C API, called from TypeScript. */
+/** Python's C API, called from TypeScript: what the embedded interpreter itself says. */
 
 import { attach, python } from "../../mod.ts";
 
