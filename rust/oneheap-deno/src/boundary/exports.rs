@@ -15,14 +15,14 @@ use crate::runtime::{attach, stack, start};
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
 const ABI: u32 = 4;
 
-/// The number of the boundary that this library speaks.
+/// Return the number of this boundary.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_abi() -> u32 {
     ABI
 }
 
-/// Starts Python unless it runs. `library` and `executable` are `length` bytes together with their closing NULs,
-/// UTF-8. 1: it runs now, 2: another call had started it; otherwise a code.
+/// Start Python unless it runs. `library` and `executable` are `length` bytes together with their closing NULs,
+/// UTF-8. 1: it runs now, 2: another call had started it; otherwise a status.
 ///
 /// # Safety
 /// `paths` is readable for `length` bytes.
@@ -33,11 +33,14 @@ pub unsafe extern "C" fn oneheap_start(paths: *const u8, length: u32) -> i32 {
     }
     // SAFETY: as the caller vouches.
     let paths = unsafe { std::slice::from_raw_parts(paths, length as usize) };
-    start::start(paths).map_or_else(|code| code as i32, |is_first| if is_first { 1 } else { 2 })
+    start::start(paths).map_or_else(
+        |status| status as i32,
+        |is_first| if is_first { 1 } else { 2 },
+    )
 }
 
-/// Writes what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
-/// closed by a NUL, UTF-8) and returns its length in bytes: 0 if none was started here, more than `capacity` if there was
+/// Write what is known of the Python that runs (version, library, executable, prefix, and this library's own path, each
+/// closed by a NUL, UTF-8) and return its length in bytes: 0 if none was started here, more than `capacity` if there was
 /// no space.
 ///
 /// # Safety
@@ -48,8 +51,8 @@ pub unsafe extern "C" fn oneheap_python(buffer: *mut u8, capacity: u32) -> u32 {
     unsafe { write(start::description(), buffer, capacity) }
 }
 
-/// Writes why Python refused to start (its message, then the name and the value of each environment variable that it reads,
-/// each closed by a NUL, UTF-8) and returns its length in bytes: 0 if it didn't, more than `capacity` if there was no
+/// Write why Python refused to start (its message, then the name and the value of each environment variable that it reads,
+/// each closed by a NUL, UTF-8) and return its length in bytes: 0 if it didn't, more than `capacity` if there was no
 /// room.
 ///
 /// # Safety
@@ -60,7 +63,7 @@ pub unsafe extern "C" fn oneheap_start_error(buffer: *mut u8, capacity: u32) -> 
     unsafe { write(start::start_error(), buffer, capacity) }
 }
 
-/// Writes a text where there is space for it, and returns its length; 0 if there is none.
+/// Write a text where there is space for it, and return its length; 0 if there is none.
 ///
 /// # Safety
 /// `buffer` is null or writable for `capacity` bytes.
@@ -75,51 +78,51 @@ unsafe fn write(text: Option<&[u8]>, buffer: *mut u8, capacity: u32) -> u32 {
     text.len() as u32
 }
 
-/// Attaches the thread until `oneheap_end_attachment` is called with the number that this returns, from 1 on; or a code.
+/// Attach the thread until `oneheap_end_attachment` is called with the number that this returns, from 1 on; or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_attach() -> f64 {
     attach::attach().map_or_else(Status::as_f64, |number| number as f64)
 }
 
-/// Detaches the thread, where it is attached, until `oneheap_end_attachment` is called with the number that this returns; or a code.
+/// Detach the thread, where it is attached, until `oneheap_end_attachment` is called with the number that this returns; or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_detach() -> f64 {
     attach::detach().map_or_else(Status::as_f64, |number| number as f64)
 }
 
-/// Ends an attachment or detachment of this thread. 1, or a code.
+/// End an attachment or detachment of this thread. Return 1, or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_end_attachment(number: f64) -> i32 {
     safe_integer(number)
         .and_then(|number| attach::end_attachment(number as u64))
-        .map_or_else(|code| code as i32, |()| 1)
+        .map_or_else(|status| status as i32, |()| 1)
 }
 
-/// JavaScript's trial of its stack is as deep as this call. 1: it is to go on.
+/// Record that JavaScript's trial of its stack is as deep as this call. Return 1 if it is to go on.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_stack_descend() -> i32 {
     stack::descend().into()
 }
 
-/// The same address as a pointer object.
+/// Return an address as a pointer object.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_pointer(address: f64) -> *mut c_void {
     pointer(address).cast()
 }
 
-/// The address of a pointer object.
+/// Return the address of a pointer object.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_address(pointer: *mut c_void) -> f64 {
     pointer.expose_provenance() as f64
 }
 
-/// `PyMem_Malloc`: an address, or a code.
+/// Call `PyMem_Malloc`. Return an address, or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_raw_malloc(bytes: f64) -> f64 {
     address_or_status(safe_integer(bytes).and_then(raw::malloc))
 }
 
-/// `PyMem_Calloc`: an address, or a code.
+/// Call `PyMem_Calloc`. Return an address, or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_raw_calloc(count: f64, bytes: f64) -> f64 {
     address_or_status(
@@ -127,7 +130,7 @@ pub extern "C" fn oneheap_raw_calloc(count: f64, bytes: f64) -> f64 {
     )
 }
 
-/// `PyMem_Realloc`: an address, or a code and the block as it was.
+/// Call `PyMem_Realloc`. Return an address, or a status, and then the block is as it was.
 ///
 /// # Safety
 /// The address is 0 or a live `PyMem` block's.
@@ -139,7 +142,7 @@ pub unsafe extern "C" fn oneheap_raw_realloc(address: f64, bytes: f64) -> f64 {
     )
 }
 
-/// `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
+/// Call `PyMem_Free`, at once or by the deferred list; where the block is known to be large, the thread attaches.
 ///
 /// # Safety
 /// The address is 0 or a live `PyMem` block's that nobody uses any more.
@@ -149,7 +152,7 @@ pub unsafe extern "C" fn oneheap_raw_free(address: f64) {
     unsafe { raw::free(pointer(address)) };
 }
 
-/// Allocates a block into an empty slot: its address, or a code. `element` is the number of an element type.
+/// Allocate a `Block` into an empty slot. Return its address, or a status. `element` is the number of an element type.
 ///
 /// # Safety
 /// The slot is live.
@@ -175,7 +178,7 @@ pub unsafe extern "C" fn oneheap_block_alloc(
     }))
 }
 
-/// Resizes a slot's block, over which no view is: its address, or a code and the block as it was.
+/// Resize a slot's block, over which no view is. Return its address, or a status, and then the block is as it was.
 ///
 /// # Safety
 /// The slot is live.
@@ -187,7 +190,7 @@ pub unsafe extern "C" fn oneheap_block_realloc(at: f64, bytes: f64, zeroed: u8) 
     }))
 }
 
-/// Frees a slot's block, over which no view is. 1, or a code.
+/// Free a slot's block, over which no view is. Return 1, or a status.
 ///
 /// # Safety
 /// The slot is live.
@@ -196,10 +199,10 @@ pub unsafe extern "C" fn oneheap_block_free(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
     token(at)
         .and_then(|token| unsafe { FinalizerToken::free(token, || {}) })
-        .map_or_else(|code| code as i32, |()| 1)
+        .map_or_else(|status| status as i32, |()| 1)
 }
 
-/// How many Python objects hold the memory of a slot's block.
+/// Return how many Python objects hold the memory of a slot's block.
 ///
 /// # Safety
 /// The slot is live.
@@ -209,7 +212,7 @@ pub unsafe extern "C" fn oneheap_block_exporters(at: f64) -> f64 {
     token(at).map_or(0.0, |token| unsafe { &*token }.slot.exporters() as f64)
 }
 
-/// The number by which the block in a slot is recognised when it returns from Python; 0 if there is none.
+/// Return the number by which the block in a slot is recognised when it returns from Python; 0 if there is none.
 ///
 /// # Safety
 /// The slot is live.
@@ -221,7 +224,7 @@ pub unsafe extern "C" fn oneheap_block_identity(at: f64) -> f64 {
         .map_or(0.0, |shared| shared.identity() as f64)
 }
 
-/// The slot's memory went with its view's buffer: empties the slot. 1, or a code.
+/// Empty a slot whose memory was transferred with its view's buffer. Return 1, or a status.
 ///
 /// # Safety
 /// The slot is live.
@@ -230,10 +233,10 @@ pub unsafe extern "C" fn oneheap_block_clear(at: f64) -> i32 {
     // SAFETY: as the caller vouches.
     token(at)
         .and_then(|token| Ok(unsafe { (*token).slot.clear() }?))
-        .map_or_else(|code| code as i32, |()| 1)
+        .map_or_else(|status| status as i32, |()| 1)
 }
 
-/// Waits until there is something in a completion queue, or it is closed. Called `nonblocking`, on one of Deno's threads.
+/// Wait until there is something in a completion queue, or it is closed. Called `nonblocking`, on one of Deno's threads.
 ///
 /// # Safety
 /// The handle is one that `waitHandle(queue)` returned, and used once.
@@ -243,7 +246,7 @@ pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
     unsafe { completions::wait(wait_handle) };
 }
 
-/// Writes the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.
+/// Write the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.
 ///
 /// # Safety
 /// `counts` is writable for six doubles.

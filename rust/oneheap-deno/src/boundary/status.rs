@@ -31,7 +31,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The code as it crosses the boundary where an address would.
+    /// Return the status as it crosses the boundary where an address would.
     pub fn as_f64(self) -> f64 {
         f64::from(self as i32)
     }
@@ -40,7 +40,7 @@ impl Status {
 /// The largest integer that a double holds exactly with all below it (2^53 - 1), as `Number.MAX_SAFE_INTEGER`.
 pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// A count or address that crossed as a double; TypeScript has checked it, and this doesn't trust that.
+/// Return a count or address that crossed as a double; TypeScript has checked it, and this doesn't trust that.
 pub fn safe_integer(number: f64) -> Result<usize, Status> {
     if !(0.0..=MAX_SAFE_INTEGER).contains(&number) {
         return Err(Status::Invalid);
@@ -54,10 +54,10 @@ pub fn safe_integer(number: f64) -> Result<usize, Status> {
     Ok(integer as usize)
 }
 
-/// An address, or the code in its place, as it crosses the boundary.
+/// Return an address, or the status in its place, as it crosses the boundary.
 pub fn address_or_status(result: Result<*mut u8, Status>) -> f64 {
     match result {
         Ok(pointer) => pointer.addr() as i64 as f64,
-        Err(code) => code.as_f64(),
+        Err(status) => status.as_f64(),
     }
 }

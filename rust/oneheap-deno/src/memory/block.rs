@@ -250,10 +250,10 @@ impl FinalizerToken {
     }
 }
 
-/// What became of resizing: the address or a code, whether a view was detached for it, and the old size in bytes.
+/// The result of resizing: the address or a status, whether a view was detached for it, and the old size in bytes.
 type Resized = (Result<*mut u8, Status>, bool, usize);
 
-/// Resizes what was taken out of a slot. A code if nothing was changed, the view neither.
+/// Resizes what was taken out of a slot. A status if nothing was changed, nor the view.
 fn resize(
     slot: &mut Slot,
     bytes: usize,

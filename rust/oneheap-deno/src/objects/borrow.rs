@@ -84,7 +84,7 @@ pub unsafe fn borrow(
         return Err(unsafe { Failure::fetch() });
     }
     // SAFETY: filled in by Python just now.
-    let (description, element) = unsafe { (describe(&buffer), element(&buffer)) };
+    let (description, element) = unsafe { (description_of(&buffer), element(&buffer)) };
     let refusal = judge(&buffer, element, wanted);
     let result = match (description, refusal, element) {
         (Ok(description), None, Some(found)) => {
@@ -167,7 +167,7 @@ unsafe fn format(buffer: &Py_buffer) -> &CStr {
 ///
 /// # Safety
 /// The buffer is filled in.
-unsafe fn describe(buffer: &Py_buffer) -> Result<Description, Failure> {
+unsafe fn description_of(buffer: &Py_buffer) -> Result<Description, Failure> {
     let dimensions = buffer.ndim as usize;
     // Without a shape it is one dimension, or none.
     let length = [buffer.len / buffer.itemsize.max(1)];

@@ -72,7 +72,7 @@ pub fn start(paths: &[u8]) -> Result<bool, Status> {
             start_on_thread(library.to_vec(), platform::wide(executable))
         })
     });
-    started.as_ref().map(|_| is_first).map_err(|&code| code)
+    started.as_ref().map(|_| is_first).map_err(|&status| status)
 }
 
 /// Somebody else has started Python; a thread of its own does the rest.
@@ -83,7 +83,7 @@ fn join_running(library: &[u8]) -> Result<Vec<u8>, Status> {
         .map_err(|_| Status::NoThread)?;
     maintenance_thread::set(thread.thread().clone());
     platform::at_exit(shutdown::end_as_guest);
-    Ok(describe(library))
+    Ok(python_description(library))
 }
 
 /// Starts Python on a thread of its own and waits until it runs.
@@ -93,14 +93,14 @@ fn start_on_thread(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<V
         .spawn(move || {
             // SAFETY: Python hasn't started, and only the one caller of `STARTED` comes here.
             if let Err(message) = unsafe { initialize(executable) } {
-                let _ = REFUSED.set(describe_start_error(&message));
+                let _ = REFUSED.set(start_error_description(&message));
                 drop(sender);
                 // A thread state that Python has half made may be this thread's, so it doesn't end.
                 loop {
                     std::thread::park();
                 }
             }
-            let description = describe(&library);
+            let description = python_description(&library);
             // SAFETY: attached by the start of Python.
             unsafe { PyEval_SaveThread() };
             let _ = sender.send(description);
@@ -139,7 +139,7 @@ unsafe fn initialize(executable: Vec<libc::wchar_t>) -> Result<(), String> {
 }
 
 /// Python's message and the variables that it reads, as [`start_error`] returns them.
-fn describe_start_error(message: &str) -> Vec<u8> {
+fn start_error_description(message: &str) -> Vec<u8> {
     let variables = std::env::vars_os()
         .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
         .filter(|[name, _]| platform::variable_name(name).starts_with("PYTHON"));
@@ -152,7 +152,7 @@ fn describe_start_error(message: &str) -> Vec<u8> {
 }
 
 /// Version, library, executable and prefix of the Python that runs, and this library's path. The thread is attached.
-fn describe(library: &[u8]) -> Vec<u8> {
+fn python_description(library: &[u8]) -> Vec<u8> {
     // SAFETY: a static string.
     let version = unsafe { CStr::from_ptr(Py_GetVersion()) }.to_bytes();
     let version = version

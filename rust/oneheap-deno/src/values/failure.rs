@@ -56,7 +56,7 @@ impl Failure {
             if let (Some(value), Some(traceback)) = (&value, &traceback) {
                 PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
             }
-            describe(value.as_ref()).or_else(|| name_only(kind.as_ref()))
+            describe_exception(value.as_ref()).or_else(|| name_only(kind.as_ref()))
         };
         // SAFETY: attached. What went wrong while it was described is of no interest.
         unsafe { PyErr_Clear() };
@@ -68,11 +68,11 @@ impl Failure {
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn describe(exception: Option<&Bound>) -> Option<Exception> {
+unsafe fn describe_exception(exception: Option<&Bound>) -> Option<Exception> {
     // SAFETY: attached; arguments are live, and results are owned.
     unsafe {
         let described = Bound::from_owned(PyObject_CallFunctionObjArgs(
-            support().ok()?.describe,
+            support().ok()?.describe_exception,
             exception?.as_ptr(),
             null_mut::<PyObject>(),
         ))?;

@@ -59,13 +59,13 @@ def compile_source(source, mode, name):
         import textwrap
 
         source = textwrap.dedent(source.replace("\r\n", "\n"))
-    keep_source(name, source)
+    register_source(name, source)
     code = compile(source, name, "eval" if mode == "eval" else "exec", dont_inherit=True)
     makes_functions = any([isinstance(constant, type(code)) for constant in code.co_consts])
     return code, makes_functions or bool(code.co_exceptiontable)
 
 
-def keep_source(name, source):
+def register_source(name, source):
     """Keeps a source for tracebacks, and drops the oldest ones beyond the bound."""
     global compiled_characters
     compiled_characters += len(name) + len(source)
@@ -83,14 +83,14 @@ def keep_source(name, source):
             return
 
 
-def describe(exception):
+def describe_exception(exception):
     """An exception's type and message, and a `Report` that formats its traceback later; None where that can't be made."""
     kind = type(exception)
     name = type_name(*names_of(kind))
     # Whatever these raise, SystemExit too, the exception itself is described.
     try:
-        # What is too long is shortened first; what stands in the place of lone surrogates may make it longer.
-        message = fitting(plain(fitting(str(exception))))
+        # What is too long is shorten first; what stands in the place of lone surrogates may make it longer.
+        message = fit_javascript(replace_surrogates(fit_javascript(str(exception))))
     except BaseException:
         message = "<its message can't be shown>"
     try:
@@ -103,7 +103,7 @@ def describe(exception):
 def names_of(kind):
     """The qualified name and the module of a class, as plain strings."""
     module = module_of(kind)
-    return plain(qualname_of(kind)), plain(module) if isinstance(module, str) else "<unknown>"
+    return replace_surrogates(qualname_of(kind)), replace_surrogates(module) if isinstance(module, str) else "<unknown>"
 
 
 def type_name(qualname, module):
@@ -111,29 +111,29 @@ def type_name(qualname, module):
     return qualname if module in ("builtins", "__main__") else f"{module}.{qualname}"
 
 
-def plain(text):
+def replace_surrogates(text):
     """The text of a string, of one that is no plain `str` too, without lone surrogates."""
     if type(text) is str and text.isascii():
         return text
     return str.encode(text, "utf-8", "backslashreplace").decode("utf-8")
 
 
-def fitting(text):
-    """The text, shortened if JavaScript has no string of that size."""
+def fit_javascript(text):
+    """The text, shorten if JavaScript has no string of that size."""
     length = str.__len__(text)
     if length <= MAX_STRING_UNITS // 2:
         return text
-    if length <= MAX_STRING_UNITS and (str.isascii(text) or units_of(text) <= MAX_STRING_UNITS):
+    if length <= MAX_STRING_UNITS and (str.isascii(text) or utf16_length(text) <= MAX_STRING_UNITS):
         return text
-    return shortened(text, MAX_SHOWN_CHARACTERS)
+    return shorten(text, MAX_SHOWN_CHARACTERS)
 
 
-def units_of(text):
+def utf16_length(text):
     """How many UTF-16 units a text has."""
     return len(str.encode(text, "utf-16-le", "surrogatepass")) // 2
 
 
-def shortened(text, most):
+def shorten(text, most):
     """The beginning of a long text, and how much more there is. Of a subclass of `str`, no method is called."""
     length = str.__len__(text)
     if length <= most:
@@ -148,7 +148,7 @@ class Report:
 
     def __init__(self, exception, name, message):
         self.name = name
-        self.message = shortened(message, MAX_SHOWN_CHARACTERS)
+        self.message = shorten(message, MAX_SHOWN_CHARACTERS)
         steps = traceback_of(exception)
         while steps is not None and steps.tb_frame.f_globals is globals():
             steps = steps.tb_next
@@ -169,7 +169,7 @@ class Report:
                     parts.append(f"… (the rest of the traceback is not shown)\n{self.last_line()}")
                     break
                 parts.append(part)
-            return plain("".join(parts))
+            return replace_surrogates("".join(parts))
         except BaseException:
             return self.last_line()
 
@@ -244,7 +244,7 @@ def shown_notes(notes):
 def shown(value, text_of=str):
     """A value as a plain text of bounded length."""
     try:
-        return plain(shortened(text_of(value), MAX_SHOWN_CHARACTERS))
+        return replace_surrogates(shorten(text_of(value), MAX_SHOWN_CHARACTERS))
     except BaseException:
         return "<it can't be shown>"
 
@@ -285,7 +285,7 @@ class Steps:
             else:
                 code, line, repetitions = traceback.tb_frame.f_code, traceback.tb_lineno, 1
                 if code.co_filename not in self.sources:
-                    self.keep_source(code.co_filename, traceback.tb_frame)
+                    self.register_source(code.co_filename, traceback.tb_frame)
             instruction = traceback.tb_lasti
             if repetitions <= MAX_REPETITIONS_SHOWN:
                 entries.append([code, instruction, line, 0])
@@ -298,7 +298,7 @@ class Steps:
     def __len__(self):
         return len(self.entries)
 
-    def keep_source(self, name, frame):
+    def register_source(self, name, frame):
         """Keeps the source of some code, or where to find it, for when the traceback is formatted."""
         source = sources.get(name)
         self.sources[name] = None if source is None else source[0]
@@ -340,7 +340,7 @@ def frame_summary(code, instruction, line, lines):
     if code.co_filename in lines and first is not None:
         text = source_text(lines[code.co_filename], first, last)
         if len(text) > MAX_SHOWN_LINE:
-            text = shortened(text.strip(), MAX_SHOWN_LINE) + "\n"
+            text = shorten(text.strip(), MAX_SHOWN_LINE) + "\n"
             last = column = end_column = None
     return traceback.FrameSummary(
         code.co_filename,

@@ -26,8 +26,8 @@ const SOURCE: &CStr =
 pub struct Support {
     /// `compile_source(source, mode, name)`
     pub compile: *mut PyObject,
-    /// `describe(exception)`
-    pub describe: *mut PyObject,
+    /// `describe_exception(exception)`
+    pub describe_exception: *mut PyObject,
     /// `bit_length(integer)`
     pub bit_length: *mut PyObject,
     /// The function by which types with a `__buffer__` that is written in Python export buffers; null before 3.12.
@@ -78,7 +78,7 @@ unsafe fn load() -> Option<Support> {
         let name = |name: &CStr| Bound::from_owned(PyUnicode_InternFromString(name.as_ptr()));
         Some(Support {
             compile: function(c"compile_source")?.into_ptr(),
-            describe: function(c"describe")?.into_ptr(),
+            describe_exception: function(c"describe_exception")?.into_ptr(),
             bit_length: function(c"bit_length")?.into_ptr(),
             python_get_buffer: PyType_GetSlot(function(c"Buffer")?.as_ptr().cast(), BF_GETBUFFER),
             builtins: Bound::from_borrowed(PyEval_GetBuiltins())?.into_ptr(),

@@ -120,10 +120,12 @@ impl Env {
                     let parts = [self.string(&kind), self.message(&message), report];
                     self.tagged(Tag::Exception, &parts)
                 }
-                Failure::Status(code) => self.tagged(Tag::Status, &[self.double(code.as_f64())]),
+                Failure::Status(status) => {
+                    self.tagged(Tag::Status, &[self.double(status.as_f64())])
+                }
                 Failure::OutOfMemory(bytes) => {
-                    let code = self.double(Status::OutOfMemory.as_f64());
-                    self.tagged(Tag::Status, &[code, self.double(bytes as f64)])
+                    let status = self.double(Status::OutOfMemory.as_f64());
+                    self.tagged(Tag::Status, &[status, self.double(bytes as f64)])
                 }
             }
         }
