@@ -3,8 +3,8 @@
  * works where `Error.prototype` is frozen or has setters.
  */
 
-import { MAX_SHOWN_UNITS } from "./limits.ts";
 import { apply, isStackEnd } from "./intrinsics.ts";
+import { MAX_SHOWN_UNITS } from "./limits.ts";
 
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
 const NativeError = Error;

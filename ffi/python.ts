@@ -1,17 +1,17 @@
 /** The object `python`: what is known of the embedded Python, and what can be done with it. */
 
+import { MODE } from "./boundary/status.ts";
+import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
+import { embedded, type EmbeddedPython } from "./loading/native.ts";
+import type { Borrowed } from "./objects/borrowed.ts";
+import type { PythonValue } from "./objects/py_object_ref.ts";
 import {
   borrow,
   type BorrowOptions,
   type BorrowSource,
 } from "./running/borrow.ts";
-import type { Borrowed } from "./objects/borrowed.ts";
-import { embedded, type EmbeddedPython } from "./loading/native.ts";
-import type { PythonValue } from "./objects/py_object_ref.ts";
 import type { RunOptions } from "./running/options.ts";
 import { runCode, runCodeAsync } from "./running/run.ts";
-import { MODE } from "./boundary/status.ts";
-import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
 
 /**
  * The Python that is embedded in this process, as {@linkcode python} offers it.

@@ -3,18 +3,18 @@
  * imported.
  */
 
-import { SELF_TEST_BLOCKS } from "../limits.ts";
 import metadata from "../../deno.json" with { type: "json" };
 import { type Attempt, LibraryError } from "../errors.ts";
+import { SELF_TEST_BLOCKS } from "../limits.ts";
 import { cacheFolder, HAS_OWNERS, hash } from "../loading/cache.ts";
-import type { EmbeddedPython } from "../loading/native.ts";
 import {
   locateLibrary,
   locatePackagedLibrary,
 } from "../loading/find_library.ts";
+import { findPython } from "../loading/find_python.ts";
+import type { EmbeddedPython } from "../loading/native.ts";
 import { environment, granted } from "../loading/permissions.ts";
 import { PLATFORM } from "../loading/platform/host.ts";
-import { findPython } from "../loading/find_python.ts";
 
 /**
  * What is wrong, and what to do.

@@ -4,12 +4,12 @@
  */
 
 import { resolve } from "node:path";
-import { cached } from "./cache.ts";
+import { ABI } from "../boundary/symbols.ts";
 import { LibraryError } from "../errors.ts";
 import { packagedLibraries, unpackLibrary } from "./bundled_library.ts";
+import { cached } from "./cache.ts";
 import { isFile, pathOf } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
-import { ABI } from "../boundary/symbols.ts";
 import { libraryName, TARGETS } from "./target.ts";
 
 /** The file that was named, or that was built in this checkout; none if this is no checkout, or nothing was built. */

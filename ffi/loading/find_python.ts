@@ -1,16 +1,16 @@
 /** Finding the Python to embed: its executable, and the shared library that is the interpreter. */
 
-import { MAX_REASON_UNITS, NEWEST_MINOR, OLDEST_MINOR } from "../limits.ts";
 import { type Attempt, LibraryError } from "../errors.ts";
+import { MAX_REASON_UNITS, NEWEST_MINOR, OLDEST_MINOR } from "../limits.ts";
+import { isFile, look, lookAtLink } from "./paths.ts";
+import { environment, granted } from "./permissions.ts";
+import { PLATFORM } from "./platform/host.ts";
 import {
   installationOf,
   libraryPlaces,
   locate,
   whyNotLocated,
 } from "./python_layout.ts";
-import { isFile, look, lookAtLink } from "./paths.ts";
-import { environment, granted } from "./permissions.ts";
-import { PLATFORM } from "./platform/host.ts";
 import type { Unusable } from "./unusable.ts";
 import { projectEnvironments } from "./virtual_environment.ts";
 

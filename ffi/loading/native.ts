@@ -6,14 +6,16 @@
  */
 
 import process from "node:process";
+import type { NodeApi } from "../boundary/node_api.ts";
+import { setTracebackFunctions } from "../boundary/result.ts";
+import { STATUS } from "../boundary/status.ts";
+import { ABI, ABI_SYMBOL, SYMBOLS } from "../boundary/symbols.ts";
 import { LibraryError } from "../errors.ts";
 import {
   locateBuiltLibrary,
   locateLibrary,
   locatePackagedLibrary,
 } from "./find_library.ts";
-import { granted } from "./permissions.ts";
-import { type Loader, PLATFORM } from "./platform/host.ts";
 import {
   executableOf,
   type Finding,
@@ -21,11 +23,9 @@ import {
   SETTING,
   unsupported,
 } from "./find_python.ts";
+import { granted } from "./permissions.ts";
+import { type Loader, PLATFORM } from "./platform/host.ts";
 import { parseRefusal, refusalError } from "./refused_configuration.ts";
-import type { NodeApi } from "../boundary/node_api.ts";
-import { STATUS } from "../boundary/status.ts";
-import { setTracebackFunctions } from "../boundary/result.ts";
-import { ABI, ABI_SYMBOL, SYMBOLS } from "../boundary/symbols.ts";
 import { type Unusable, warningOf } from "./unusable.ts";
 
 /** The functions of the Rust library. */
@@ -253,8 +253,8 @@ function explain(file: string, other: string, reason: string): string {
 function start(symbols: Symbols, python: Finding): boolean {
   const { library, executable, unusable } = python;
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
-  const code = symbols.oneheap_start(paths, paths.length);
-  if (code > 0) return code === STARTED;
+  const status = symbols.oneheap_start(paths, paths.length);
+  if (status > 0) return status === STARTED;
   const refusal = readText(symbols.oneheap_start_error);
   if (refusal !== "") {
     const tried = unusable.map(({ name, reason }) => ({
@@ -263,7 +263,7 @@ function start(symbols: Symbols, python: Finding): boolean {
     }));
     throw refusalError(parseRefusal(refusal), library, executable, tried);
   }
-  const why = code === STATUS.subinterpreter
+  const why = status === STATUS.subinterpreter
     ? "this thread is attached to a subinterpreter of it"
     : "it is ending or has ended in this process, or no thread could be made for it";
   throw new LibraryError(`Python (${library}) can't be used: ${why}.`, [{

@@ -1,7 +1,7 @@
 /** Which environment variables Python refuses to start with. */
 
-import { MAX_SHOWN_VALUE_UNITS } from "../limits.ts";
 import { type Attempt, LibraryError } from "../errors.ts";
+import { MAX_SHOWN_VALUE_UNITS } from "../limits.ts";
 import { granted } from "./permissions.ts";
 
 /** A start that Python refused. */

@@ -5,8 +5,8 @@
  */
 
 import { dirname, join, resolve } from "node:path";
-import { HAS_OWNERS } from "./cache.ts";
 import type { Attempt } from "../errors.ts";
+import { HAS_OWNERS } from "./cache.ts";
 import { look, lookAtLink, pathOf } from "./paths.ts";
 import { environment, granted } from "./permissions.ts";
 import { PLATFORM } from "./platform/host.ts";

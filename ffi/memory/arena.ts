@@ -1,15 +1,15 @@
 /** Arenas: many small typed arrays out of few blocks. */
 
-import { FIRST_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../limits.ts";
-import { alloc, type Block } from "./block.ts";
 import { requireOptions, requireSafeInteger } from "../checks.ts";
-import { FreedError } from "../errors.ts";
-import { napi } from "../loading/native.ts";
 import {
   elementType,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
+import { FreedError } from "../errors.ts";
+import { FIRST_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../limits.ts";
+import { napi } from "../loading/native.ts";
+import { alloc, type Block } from "./block.ts";
 
 /** What an arena has before its first chunk. */
 const NO_CHUNK = new Uint8Array(0);

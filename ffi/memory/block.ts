@@ -1,32 +1,8 @@
 /** Blocks: typed memory in Python's heap. */
 
-import {
-  DEFAULT_ALIGN_BYTES,
-  MAX_ALIGN_BYTES,
-  MAX_DIMENSIONS,
-} from "../limits.ts";
 import { errorForStatus, unwrapResult } from "../boundary/result.ts";
-import { describe, requireSafeInteger } from "../checks.ts";
-import { BlockInUseError, FreedError } from "../errors.ts";
-import { reportDue, reportExternalMemory } from "./external_memory.ts";
-import {
-  type FinalizerToken,
-  returnToken,
-  takeToken,
-} from "./finalizer_token.ts";
-import {
-  apply,
-  arrayFrom,
-  bufferDetached,
-  isArray,
-  isProxy,
-  setElements,
-  typedArrayName,
-  viewLength,
-} from "../intrinsics.ts";
-import { napi, symbols } from "../loading/native.ts";
-import { ExportedBlocks } from "./exported_blocks.ts";
 import { STATUS } from "../boundary/status.ts";
+import { describe, requireSafeInteger } from "../checks.ts";
 import {
   type Element,
   type ElementType,
@@ -34,12 +10,18 @@ import {
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
-
-/** The alignments that can be requested. */
-const ALIGNS = Object.freeze([
-  ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
-  MAX_ALIGN_BYTES,
-]);
+import { BlockInUseError, FreedError } from "../errors.ts";
+import { bufferDetached, setElements } from "../intrinsics.ts";
+import { napi, symbols } from "../loading/native.ts";
+import { byteLengthOf, requireAlign, requireShape } from "./block_arguments.ts";
+import { ExportedBlocks } from "./exported_blocks.ts";
+import { reportDue, reportExternalMemory } from "./external_memory.ts";
+import {
+  type FinalizerToken,
+  returnToken,
+  takeToken,
+} from "./finalizer_token.ts";
+import { copyByIndex, readElements } from "./read_elements.ts";
 
 /**
  * Options of {@linkcode alloc}.
@@ -152,7 +134,7 @@ export class Block<A extends TypedArray> implements Disposable {
 
   static {
     create = (type, element, length, zeroed, align) => {
-      const bytes = byteLength(element.bytes, length);
+      const bytes = byteLengthOf(element.bytes, length);
       if (reportDue[0] !== 0) reportExternalMemory();
       const token = takeToken();
       const block = new Block(
@@ -277,7 +259,7 @@ export class Block<A extends TypedArray> implements Disposable {
   toPython(options?: ToPythonOptions): Deno.PointerObject {
     const readonly = options?.readonly ? 1 : 0;
     const shape = options?.shape;
-    const extents = shape === undefined ? undefined : checkedShape(shape);
+    const extents = shape === undefined ? undefined : requireShape(shape);
     if (extents !== undefined) this.#checkProduct(extents);
     const address = unwrapResult(
       napi.toPython(tokenOf(this), readonly, extents),
@@ -289,7 +271,7 @@ export class Block<A extends TypedArray> implements Disposable {
   realloc(length: number, options?: ReallocOptions): Block<A> {
     const newLength = requireSafeInteger("length", length);
     const zeroed = (options?.zeroed ?? true) ? 1 : 0;
-    const bytes = byteLength(this.#elementSize, newLength);
+    const bytes = byteLengthOf(this.#elementSize, newLength);
     if (reportDue[0] !== 0) reportExternalMemory();
     const { buffer, slot } = this.#live();
     const address = this.#view === undefined
@@ -396,42 +378,6 @@ export class Block<A extends TypedArray> implements Disposable {
 export const exportedBlocks: ExportedBlocks<Block<TypedArray>> =
   new ExportedBlocks(identityOf);
 
-/** Elements to bytes; a `RangeError` for more than a typed array can have. */
-function byteLength(elementSize: number, length: number): number {
-  const bytes = elementSize * length;
-  if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
-  throw new RangeError(
-    `The length must be at most ${
-      Math.floor(Number.MAX_SAFE_INTEGER / elementSize)
-    } elements; ${length} was given`,
-  );
-}
-
-/** A shape, read once. */
-function checkedShape(shape: readonly number[]): number[] {
-  if (typeof shape !== "object" || shape === null) {
-    throw new TypeError(
-      `The shape must be an array of numbers; ${describe(shape)} was given`,
-    );
-  }
-  const count = requireSafeInteger("shape's length", shape.length);
-  if (count > MAX_DIMENSIONS) {
-    throw new RangeError(
-      `The shape may have at most ${MAX_DIMENSIONS} dimensions; ${count} were given`,
-    );
-  }
-  // No prototype has a part in making this list, nor in writing the elements that it has.
-  const extents: number[] = apply(listOf, undefined, shape);
-  for (let index = 0; index < extents.length; index++) {
-    extents[index] = requireSafeInteger("shape", extents[index]);
-  }
-  return extents;
-}
-
-function listOf(...list: number[]): number[] {
-  return list;
-}
-
 /**
  * Allocates a block in Python's heap: of `length` elements, or with a copy of the elements of `source`.
  *
@@ -463,7 +409,7 @@ export function alloc<A extends TypedArray>(
 ): Block<A> {
   const element = elementType(type);
   const zeroed = options?.zeroed ?? true;
-  const align = checkedAlign(options?.align);
+  const align = requireAlign(options?.align);
   if (typeof source === "number") {
     return create(
       type,
@@ -472,6 +418,9 @@ export function alloc<A extends TypedArray>(
       zeroed,
       align,
     );
+  }
+  if (isBlock(source)) {
+    throw new TypeError("A block was given as the source. Give its view");
   }
   const { elements, length, isOrdinary } = readElements(source);
   // No step below is left undone for want of stack.
@@ -492,68 +441,6 @@ export function alloc<A extends TypedArray>(
     throw error;
   }
   return block;
-}
-
-function checkedAlign(align: number | undefined): number {
-  if (align === undefined) return DEFAULT_ALIGN_BYTES;
-  const bytes = requireSafeInteger("align", align);
-  if (ALIGNS.includes(bytes)) return bytes;
-  throw new RangeError(
-    `The align must be a power of two from 1 to ${MAX_ALIGN_BYTES} bytes; ${bytes} was given`,
-  );
-}
-
-/** The elements of a source. */
-interface ReadElements<E> {
-  readonly elements: ArrayLike<E>;
-  /** How many they are; read once. */
-  readonly length: number;
-  /** Whether they are a typed array or an array, whose length is what it is. */
-  readonly isOrdinary: boolean;
-}
-
-/** Reads the elements of a source. An iterable is read to its end, before anything is allocated. */
-function readElements<E>(
-  source: ArrayLike<E> | Iterable<E>,
-): ReadElements<E> {
-  if (typedArrayName(source) !== undefined) {
-    const elements = source as ArrayLike<E>;
-    const length = viewLength(elements as never);
-    return { elements, length, isOrdinary: true };
-  }
-  if (typeof source === "object" && source !== null) {
-    if (!isProxy(source) && isArray(source)) {
-      return { elements: source, length: source.length, isOrdinary: true };
-    }
-    if (isBlock(source)) {
-      throw new TypeError("A block was given as the source. Give its view");
-    }
-    if (Symbol.iterator in source) {
-      const elements = arrayFrom(source);
-      return { elements, length: elements.length, isOrdinary: true };
-    }
-    const length: unknown = source.length;
-    if (typeof length === "number") {
-      return { elements: source, length, isOrdinary: false };
-    }
-  }
-  throw new TypeError(
-    `The second argument must be a length, an array-like or an iterable; ${
-      describe(source)
-    } was given` +
-      (source as unknown instanceof ArrayBuffer
-        ? ". Give a typed array over it"
-        : ""),
-  );
-}
-
-/** Copies the elements of an array-like, each of which is read once. */
-function copyByIndex<A extends TypedArray>(
-  elements: ArrayLike<Element<A>>,
-  view: A,
-  length: number,
-): void {
-  for (let index = 0; index < length; index++) view[index] = elements[index];
 }
 
 /**
@@ -582,7 +469,7 @@ export function realloc<A extends TypedArray>(
   length: number,
   options?: ReallocOptions,
 ): Block<A> {
-  return checkedBlock(block).realloc(length, options);
+  return requireBlock(block).realloc(length, options);
 }
 
 /**
@@ -601,10 +488,10 @@ export function realloc<A extends TypedArray>(
  * ```
  */
 export function free(block: Block<TypedArray>): void {
-  checkedBlock(block).free();
+  requireBlock(block).free();
 }
 
-function checkedBlock<A extends TypedArray>(block: Block<A>): Block<A> {
+function requireBlock<A extends TypedArray>(block: Block<A>): Block<A> {
   if (isBlock(block)) return block as Block<A>;
   throw new TypeError(
     `The block must be one that alloc made; ${describe(block)} was given`,

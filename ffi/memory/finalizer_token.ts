@@ -7,8 +7,8 @@
  * is freed by hand returns its token for the next one, so that it costs nothing.
  */
 
-import { MAX_IDLE_TOKENS } from "../limits.ts";
 import { AllocationError } from "../errors.ts";
+import { MAX_IDLE_TOKENS } from "../limits.ts";
 import { napi } from "../loading/native.ts";
 
 /** What owns a slot. */

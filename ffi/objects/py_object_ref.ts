@@ -1,7 +1,7 @@
 /** References to Python objects that have no counterpart in JavaScript. */
 
-import { unwrapResult } from "../boundary/result.ts";
 import type { NativeValue } from "../boundary/node_api.ts";
+import { unwrapResult } from "../boundary/result.ts";
 import { describe, requireString } from "../checks.ts";
 import type { TypedArray } from "../elements.ts";
 import { FreedError } from "../errors.ts";

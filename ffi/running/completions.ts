@@ -1,13 +1,13 @@
 /** Runs on threads of their own, until their results are taken: on this side, a number and a promise for each. */
 
-import { PUMP_RETRY_MILLISECONDS } from "../limits.ts";
+import type { NativeResult } from "../boundary/node_api.ts";
 import {
   createObject,
   promiseWithResolvers,
   startTimer,
 } from "../intrinsics.ts";
+import { PUMP_RETRY_MILLISECONDS } from "../limits.ts";
 import { napi, symbols } from "../loading/native.ts";
-import type { NativeResult } from "../boundary/node_api.ts";
 
 /** A run on a thread of its own. */
 export interface Run {

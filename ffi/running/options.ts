@@ -1,6 +1,7 @@
 /** The options of the functions that run Python code, read before any of them is used. */
 
-import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
+import type { NativeValue } from "../boundary/node_api.ts";
+import { describe, requireOptions } from "../checks.ts";
 import {
   entriesOf,
   isAbortSignal,
@@ -10,11 +11,10 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
+import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
-import { toNative } from "../values/conversions.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
-import type { NativeValue } from "../boundary/node_api.ts";
-import { describe, requireOptions } from "../checks.ts";
+import { toNative } from "../values/conversions.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**

@@ -1,6 +1,7 @@
 /** Running Python code, on this thread or on one of its own. */
 
-import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
+import { MODE, type Mode } from "../boundary/status.ts";
+import { requireString } from "../checks.ts";
 import {
   addEventListener,
   rejectedPromise,
@@ -8,11 +9,10 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
-import { requireString } from "../checks.ts";
 import { napi } from "../loading/native.ts";
-import { fromNative } from "../values/conversions.ts";
+import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
-import { MODE, type Mode } from "../boundary/status.ts";
+import { fromNative } from "../values/conversions.ts";
 import {
   add,
   newRun,

@@ -1,12 +1,12 @@
 /** Scopes: the variables of Python code, kept between runs. */
 
+import { unwrapResult } from "../boundary/result.ts";
+import { requireString } from "../checks.ts";
 import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
-import { requireString } from "../checks.ts";
 import { napi } from "../loading/native.ts";
-import { fromNative } from "../values/conversions.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
-import { unwrapResult } from "../boundary/result.ts";
+import { fromNative } from "../values/conversions.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;

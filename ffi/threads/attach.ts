@@ -1,8 +1,8 @@
 /** Holding the thread attached to Python across many calls. */
 
 import { errorForStatus } from "../boundary/result.ts";
-import { napi, symbols } from "../loading/native.ts";
 import { STATUS } from "../boundary/status.ts";
+import { napi, symbols } from "../loading/native.ts";
 
 /** Sets the number that disposing an attachment ends; throws the error for a status in its place. */
 let begin: (attachment: Attachment, number: number) => Disposable;
