@@ -4,23 +4,23 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {
-    /// The allocator is out of memory; nothing was touched.
+    /// The allocator is out of memory; nothing was touched. An `AllocationError` in TypeScript.
     OutOfMemory = 0,
     /// An argument that TypeScript's checks should have caught.
     Invalid = -1,
-    /// Python is not running: not started, ending or ended.
+    /// Python is not running: not started, ending or ended. A `LibraryError` in TypeScript.
     NoPython = -2,
     /// An allocator hook of Python's returned an address that is no multiple of 16.
     Misaligned = -3,
     /// The thread is attached to a subinterpreter, whose memory must not meet the main interpreter's.
     Subinterpreter = -4,
-    /// Python holds the block's memory, so it can't be resized.
+    /// Python holds the block's memory, so it can't be resized. A `BlockInUseError` in TypeScript.
     BlockInUse = -5,
     /// No thread could be made.
     NoThread = -6,
     /// JavaScript has no string or bigint of that size.
     TooLarge = -7,
-    /// The block was freed, or its memory went with its view's buffer.
+    /// The block was freed, or its memory was transferred with its view's buffer. A `FreedError` in TypeScript.
     Freed = -8,
     /// Too little of JavaScript's stack is left.
     StackEnd = -9,

@@ -1,4 +1,4 @@
-//! References of JavaScript's to Python objects, and what can be done with them.
+//! `PyObjectRef`: references of JavaScript to Python objects, and what is done by them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::values::handle::{Bound, Py};
 use crate::values::text::{Text, text};
 use crate::values::value::{FromPython, IntoPython};
 
-/// What a reference's buffer refers to.
+/// A reference of JavaScript to a Python object: what the buffer of a `PyObjectRef` refers to.
 pub struct Reference {
     /// None once JavaScript has released the object.
     pub held: Option<Arc<Py>>,

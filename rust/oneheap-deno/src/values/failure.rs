@@ -12,7 +12,7 @@ use crate::values::bytes::utf8;
 use crate::values::handle::{Bound, Py};
 use crate::values::support::support;
 
-/// What a Python exception becomes. Nothing of the exception itself is kept: its traceback would keep the frames, and with
+/// What a Python exception becomes: a `PythonError` in TypeScript. Nothing of the exception itself is kept: its traceback would keep the frames, and with
 /// them every local variable, alive.
 pub struct Exception {
     /// The name of its type, with its module unless that is `builtins` or `__main__`.

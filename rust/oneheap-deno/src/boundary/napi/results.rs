@@ -25,7 +25,7 @@ use crate::values::value::FromPython;
 #[derive(Clone, Copy)]
 #[repr(i32)]
 enum Tag {
-    /// An exception: its type, its message, and a reference to what formats its traceback, or null.
+    /// An exception, a `PythonError` in TypeScript: its type, its message, and a reference to what formats its traceback, or null.
     Exception = 0,
     /// A status and, if memory is out, how many bytes were requested.
     Status = 1,
