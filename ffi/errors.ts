@@ -36,7 +36,7 @@ export class AllocationError extends Error {
   /** How many bytes were requested. */
   readonly requested: number;
 
-  /** Makes the error for a request of `requested` bytes. */
+  /** Make the error for a request of `requested` bytes. */
   constructor(requested: number, reason: string) {
     super(`Cannot allocate ${requested} bytes: ${reason}`);
     this.requested = requested;
@@ -62,7 +62,7 @@ export class AllocationError extends Error {
 export class FreedError extends Error {
   /** The name of the class. */
   override readonly name = "FreedError";
-  /** Makes the error with its message. */
+  /** Make the error with its message. */
   constructor(message: string) {
     super(message);
   }
@@ -92,7 +92,7 @@ export class BlockInUseError extends Error {
   /** How many Python objects hold the memory. */
   readonly holders: number;
 
-  /** Makes the error for a block that `holders` Python objects hold. */
+  /** Make the error for a block that `holders` Python objects hold. */
   constructor(holders: number) {
     const objects = holders === 1
       ? "1 Python object holds"
@@ -147,7 +147,7 @@ export class BufferError extends Error {
   /** How many elements there are in each dimension. */
   readonly shape: readonly number[];
 
-  /** Makes the error with its message. */
+  /** Make the error with its message. */
   constructor(
     message: string,
     reason: BufferErrorReason,
@@ -167,7 +167,7 @@ export class LazyTraceback {
   readonly #release: () => void;
 
   /**
-   * Makes one.
+   * Make one.
    *
    * @param format Returns the traceback; undefined if Python can't be attached to now.
    * @param release Frees what the traceback is formatted of.
@@ -177,17 +177,17 @@ export class LazyTraceback {
     this.#release = release;
   }
 
-  /** Whether a value is one. */
+  /** Return whether a value is one. */
   static is(value: object): value is LazyTraceback {
     return #format in value;
   }
 
-  /** Returns the traceback; undefined if Python can't be attached to now. */
+  /** Return the traceback; undefined if Python can't be attached to now. */
   format(): string | undefined {
     return (0, this.#format)();
   }
 
-  /** Frees what the traceback is formatted of. */
+  /** Free what the traceback is formatted of. */
   release(): void {
     (0, this.#release)();
   }
@@ -232,7 +232,7 @@ export class PythonError extends Error {
   /** The JavaScript frames, where they couldn't be left to be formatted later. */
   readonly #frames: string | undefined;
 
-  /** Makes the error for an exception. */
+  /** Make the error for an exception. */
   constructor(
     type: string,
     message: string,
@@ -425,7 +425,7 @@ export class LibraryError extends Error {
   /** What was tried, in order, and why each was not taken. */
   readonly tried: readonly Attempt[];
 
-  /** Makes the error; its message lists what was tried. */
+  /** Make the error; its message lists what was tried. */
   constructor(
     message: string,
     tried: readonly Attempt[] = [],

@@ -17,7 +17,7 @@ const uncurryThis = Function.prototype.bind.bind(Function.prototype.call) as <
   method: (this: This, ...args: Arguments) => Result,
 ) => (receiver: This, ...args: Arguments) => Result;
 
-/** Turns the getter of a prototype's property into a function that takes its receiver. */
+/** Turn the getter of a prototype's property into a function that takes its receiver. */
 function getterOf<Receiver, Result>(
   prototype: object,
   property: PropertyKey,
@@ -120,14 +120,14 @@ export class PlainArray<Element> extends Array<Element> {
 
 const RangeErrorPrototype = RangeError.prototype;
 
-/** Whether an error may be the stack's end, which says nothing of what was tried. */
+/** Return whether an error may be the stack's end, which says nothing of what was tried. */
 export function isStackEnd(error: unknown): boolean {
   return getPrototypeOf(error) === RangeErrorPrototype;
 }
 
 const AbortSignalPrototype = AbortSignal.prototype;
 
-/** Whether a value is an `AbortSignal`, rather than a `Proxy` of one, an object that inherits from one, or one that looks alike. */
+/** Return whether a value is an `AbortSignal`, rather than a `Proxy` of one, an object that inherits from one, or one that looks alike. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== "object" || value === null || isProxy(value)) {
     return false;

@@ -28,7 +28,7 @@ import { runCode, runCodeAsync } from "./running/run.ts";
  */
 export interface Python extends EmbeddedPython {
   /**
-   * Runs statements and waits until they have ended. Indented source is dedented.
+   * Run statements and wait until they have ended. Indented source is dedented.
    *
    * @throws {PythonError} If the code doesn't compile, or raises.
    * @throws {TypeError} If a name's value has no counterpart in Python.
@@ -36,7 +36,7 @@ export interface Python extends EmbeddedPython {
    */
   run(source: string, options?: RunOptions): void;
   /**
-   * Evaluates an expression and returns its value. Compiled code is kept for the next time.
+   * Evaluate an expression and return its value. Compiled code is kept for the next time.
    *
    * @throws {PythonError} If the code doesn't compile, or raises.
    * @throws {TypeError} If a name's value has no counterpart in Python.
@@ -44,7 +44,7 @@ export interface Python extends EmbeddedPython {
    */
   eval(source: string, options?: RunOptions): PythonValue;
   /**
-   * Runs statements on a thread of their own, with 64 MiB of stack, while JavaScript goes on.
+   * Run statements on a thread of their own, with 64 MiB of stack, while JavaScript goes on.
    *
    * When the `signal` is aborted, the code raises `KeyboardInterrupt`, and no other code does. Python raises it between two of its
    * instructions: a function of C that takes long (`time.sleep`, a large multiplication of matrices) ends first. The promise is
@@ -52,7 +52,7 @@ export interface Python extends EmbeddedPython {
    * was aborted before, with that reason itself.
    */
   runAsync(source: string, options?: RunOptions): Promise<void>;
-  /** Evaluates an expression as {@linkcode Python.runAsync} runs statements. */
+  /** Evaluate an expression as {@linkcode Python.runAsync} runs statements. */
   evalAsync(source: string, options?: RunOptions): Promise<PythonValue>;
   /**
    * The memory of a Python object as a typed array; nothing is copied. Any object with a buffer in C order will do: a NumPy

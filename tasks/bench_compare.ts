@@ -102,7 +102,7 @@ function refuse(reason: string): never {
   Deno.exit(2);
 }
 
-/** Builds the other checkout's library, as that checkout does; a library that is older than its source would mislead. */
+/** Build the other checkout's library, as that checkout does; a library that is older than its source would mislead. */
 function buildOther(folder: string): void {
   const { success, code } = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", "tasks/build.ts"],
@@ -116,7 +116,7 @@ function buildOther(folder: string): void {
   Deno.exit(code);
 }
 
-/** Runs all rounds. Ends the process where a process that is measured ends or hangs. */
+/** Run all rounds. Ends the process where a process that is measured ends or hangs. */
 async function compare(): Promise<Comparison> {
   using layout = new Layout([checkoutIn(old), checkoutIn(fileURLToPath(ROOT))]);
   Deno.addSignalListener("SIGINT", () => {
@@ -198,7 +198,7 @@ function printTable(): void {
   console.log();
 }
 
-/** Prints what is slower and what failed. Returns whether nothing is slower and nothing failed. */
+/** Print what is slower and what failed. Returns whether nothing is slower and nothing failed. */
 function summarize(): boolean {
   for (const [name, error] of comparison.onlyNew) {
     console.log(`new: ${name}: OLD can't run it: ${error}`);

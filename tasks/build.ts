@@ -2,13 +2,13 @@
 
 const RUST = new URL("../rust/", import.meta.url);
 
-/** Builds what has changed; says so only where there is something to do. Ends the process where cargo can't. */
+/** Build what has changed; say so only where there is something to do. Ends the process where cargo can't. */
 export function build(): void {
   if (Deno.env.get("ONEHEAP_LIBRARY")) return;
   cargo("build", "--release", "--quiet", "--package", "oneheap-deno");
 }
 
-/** Runs cargo in `rust/`, where its configuration is. */
+/** Run cargo in `rust/`, where its configuration is. */
 export function cargo(...args: string[]): void {
   let status;
   try {

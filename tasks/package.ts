@@ -31,7 +31,7 @@ interface Library {
   readonly compressed: Uint8Array;
 }
 
-/** Writes the modules, and sees to it that `deno publish` takes them along. Throws what is wrong with a library. */
+/** Write the modules, and sees to it that `deno publish` takes them along. Throws what is wrong with a library. */
 export function packageLibraries(folder?: string): readonly Library[] {
   const version = releaseVersion();
   const libraries = TARGETS.flatMap((target) => {

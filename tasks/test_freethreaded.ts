@@ -53,7 +53,7 @@ async function freeThreaded(release: string): Promise<TestedPython> {
   return { name, executable, library, enter: [] };
 }
 
-/** Builds in the workshop what is to be at `folder`, and resolves to where it is meanwhile. */
+/** Build in the workshop what is to be at `folder`, and resolve to where it is meanwhile. */
 async function build(
   release: string,
   folder: string,

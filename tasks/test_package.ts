@@ -13,7 +13,7 @@ const ROOT = new URL("../", import.meta.url);
 /** The folder of the tests. The project's configuration keeps it out of a plain `deno test`, so it has one of its own. */
 const TESTS = "tests/package";
 
-/** Runs the tests, with further arguments of `deno test`. Ends the process if one fails. */
+/** Run the tests, with further arguments of `deno test`. Ends the process if one fails. */
 export function testPackage(args: string[] = []): void {
   packageLibraries(Deno.env.get("ONEHEAP_LIBRARIES"));
   const { code } = new Deno.Command(Deno.execPath(), {

@@ -98,7 +98,7 @@ async function testSid(): Promise<void> {
   await Promise.all(pythons.map(testPython));
 }
 
-/** Makes Pythons to test, as a job of its own; none where that failed. */
+/** Make Pythons to test, as a job of its own; none where that failed. */
 async function prepare(
   subject: string,
   make: () => Promise<TestedPython[]>,

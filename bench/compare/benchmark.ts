@@ -12,7 +12,7 @@ export interface Benchmark {
   readonly name: string;
   /** How long a batch of iterations takes, in milliseconds; {@linkcode BATCH} by default. */
   readonly batch?: number;
-  /** Makes what the runs need; `resources` is disposed after the last of them. */
+  /** Make what the runs need; `resources` is disposed after the last of them. */
   prepare(library: Library, resources: DisposableStack): Run | Promise<Run>;
 }
 
@@ -22,14 +22,14 @@ export interface Benchmark {
  */
 export const BATCH = 0.4;
 
-/** Keeps a result, so that the compiler can't leave out what made it. */
+/** Keep a result, so that the compiler can't leave out what made it. */
 export function keep(value: unknown): void {
   _kept = value;
 }
 
 let _kept: unknown;
 
-/** Calls `operation` so many times. For what takes 100 ns or more: the call can't be inlined here. */
+/** Call `operation` so many times. For what takes 100 ns or more: the call can't be inlined here. */
 export function repeat(operation: () => void): Run {
   return (times) => {
     for (let index = 0; index < times; index++) operation();

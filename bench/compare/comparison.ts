@@ -43,7 +43,7 @@ export class Comparison {
   #sizes = new Map<string, { batches: number; times: number }>();
   #turns = 0;
 
-  /** Makes a comparison without rounds of the checkouts of a layout. */
+  /** Make a comparison without rounds of the checkouts of a layout. */
   constructor(layout: Layout) {
     this.#layout = layout;
   }
@@ -57,7 +57,7 @@ export class Comparison {
     });
   }
 
-  /** Runs one round of these benchmarks. */
+  /** Run one round of these benchmarks. */
   async round(names: readonly string[]): Promise<void> {
     const times = new Map<string, Pair<number[]>>();
     for (let process = 0; process < PROCESSES; process++) {
@@ -72,7 +72,7 @@ export class Comparison {
     }
   }
 
-  /** Measures in a process for each checkout. */
+  /** Measure in a process for each checkout. */
   async #measureBenchmarks(
     surroundings: Pair<Surroundings>,
     names: readonly string[],
@@ -142,7 +142,7 @@ export class Comparison {
     return true;
   }
 
-  /** Has both sides do something so many times by turns, as old, new, new, old: what drifts meets both alike. */
+  /** Have both sides do something so many times by turns, as old, new, new, old: what drifts meets both alike. */
   async #inTurns<T>(
     times: number,
     act: (side: 0 | 1) => Promise<T>,
@@ -158,7 +158,7 @@ export class Comparison {
   }
 }
 
-/** Adds what was measured in one pair of processes. */
+/** Add what was measured in one pair of processes. */
 function add(
   times: Map<string, Pair<number[]>>,
   name: string,
@@ -173,7 +173,7 @@ export function ratiosOf(pairs: readonly Pair<number>[]): number[] {
   return pairs.map(([old, fresh]) => fresh / old);
 }
 
-/** How many batches make a turn, and how many iterations a batch of `batch` milliseconds. */
+/** Return how many batches make a turn, and how many iterations a batch of `batch` milliseconds. */
 function sizeFor(
   nanoseconds: number,
   batch: number,

@@ -39,7 +39,7 @@ export class Layout implements Disposable {
   #folder = Deno.makeTempDirSync({ prefix: "oneheap_comparison_" });
   #place: string | undefined;
 
-  /** Makes a layout of two checkouts. */
+  /** Make a layout of two checkouts. */
   constructor(checkouts: Pair<Checkout>) {
     this.#checkouts = checkouts;
   }
@@ -75,7 +75,7 @@ export class Layout implements Disposable {
     };
   }
 
-  /** Removes the links, the copies and the cache. */
+  /** Remove the links, the copies and the cache. */
   [Symbol.dispose](): void {
     Deno.removeSync(this.#folder, { recursive: true });
   }

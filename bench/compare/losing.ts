@@ -51,7 +51,7 @@ function losing(
   };
 }
 
-/** Resolves when what V8 found lost has been finalized: those tasks come before a message that is sent now. */
+/** Resolve when what V8 found lost has been finalized: those tasks come before a message that is sent now. */
 function finalizers(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {

@@ -17,7 +17,7 @@ export class MeasuredProcess implements AsyncDisposable {
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #replies: AsyncGenerator<string>;
 
-  /** Starts it with the checkout's library. */
+  /** Start it with the checkout's library. */
   constructor({ side, url, seed, env }: Surroundings) {
     this.#side = side;
     this.#child = new Deno.Command(Deno.execPath(), {
@@ -57,7 +57,7 @@ export class MeasuredProcess implements AsyncDisposable {
     throw new Error(`${this.#side} ended with ${end} instead of replying`);
   }
 
-  /** Ends the process, and waits for it. */
+  /** End the process, and wait for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.close().catch(() => {});
     const deadline = setTimeout(() => this.#child.kill("SIGKILL"), DEADLINE);

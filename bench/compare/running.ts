@@ -254,7 +254,7 @@ function error(name: string, expression: string): Benchmark {
   };
 }
 
-/** Has Python call a C function by ctypes. */
+/** Have Python call a C function by ctypes. */
 function repeatCall(
   python: Library["python"],
   resources: DisposableStack,

@@ -90,7 +90,7 @@ function inWorkers(count: number, work: Job["work"]): Benchmark {
   };
 }
 
-/** Starts a Worker and waits until it has imported the library of the checkout that is measured. */
+/** Start a Worker and wait until it has imported the library of the checkout that is measured. */
 async function startWorker(): Promise<Worker> {
   const worker = new Worker(
     // The program's own argument says which library is measured; a Worker has its name for that.

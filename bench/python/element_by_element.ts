@@ -34,7 +34,7 @@ class Wrapped {
   }
 }
 
-/** Makes a Python list of doubles. The caller disposes it. */
+/** Make a Python list of doubles. The caller disposes it. */
 export function listOf(numbers: Float64Array): PyObjectRef {
   using _attached = attach();
   const list = api.PyList_New(numbers.length);
@@ -48,7 +48,7 @@ export function listOf(numbers: Float64Array): PyObjectRef {
   return new PyObjectRef(list!);
 }
 
-/** Makes an array of the doubles in a Python list. */
+/** Make an array of the doubles in a Python list. */
 export function numbersOf(list: PyObjectRef): number[] {
   using _attached = attach();
   const [none, bool, int, float] = types.map(({ pointer }) => pointer);

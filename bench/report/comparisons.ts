@@ -15,7 +15,7 @@ export interface Figure {
   readonly reached: boolean;
 }
 
-/** How many times faster one is than another. */
+/** Return how many times faster one is than another. */
 export function timesFaster(
   runs: readonly Results[],
   what: string,
@@ -32,7 +32,7 @@ export function timesFaster(
   };
 }
 
-/** How many times as long as another one takes. */
+/** Return how many times as long as another one takes. */
 export function timesTheTime(
   runs: readonly Results[],
   what: string,
@@ -49,7 +49,7 @@ export function timesTheTime(
   };
 }
 
-/** How much more one takes than the fastest of the others, each iteration doing it so many times. */
+/** Return how much more one takes than the fastest of the others, each iteration doing it so many times. */
 export function nanosecondsMore(
   runs: readonly Results[],
   what: string,

@@ -14,7 +14,7 @@ export interface Copies {
   readonly array: number;
 }
 
-/** Shows both sides memory of the other, and looks where they have it. */
+/** Show both sides memory of the other, and look where they have it. */
 export function countCopies(): Copies {
   const length = BYTES / Float64Array.BYTES_PER_ELEMENT;
   using block = alloc(Float64Array, length);

@@ -17,7 +17,7 @@ export interface ImportTime {
   readonly deno: number;
 }
 
-/** Measures the three alternately, so that what else the machine does meets all of them. */
+/** Measure the three alternately, so that what else the machine does meets all of them. */
 export function measureImport(): ImportTime {
   const whole: number[] = [], python: number[] = [], deno: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

@@ -113,7 +113,7 @@ function sizes(
   };
 }
 
-/** How much longer `python.eval` takes than three times `eval` in Python. */
+/** Return how much longer `python.eval` takes than three times `eval` in Python. */
 function evaluated(runs: readonly Results[]): Figure {
   const [more, time, within] = runs
     .map((run) => {

@@ -21,7 +21,7 @@ export class Results {
   readonly cpu: string;
   #measured = new Map<string, { avg: number; min: number }>();
 
-  /** Reads the output of `deno bench --json`. */
+  /** Read the output of `deno bench --json`. */
   constructor(output: Output) {
     this.cpu = output.cpu;
     for (const { group, name, results: [result] } of output.benches) {
@@ -56,7 +56,7 @@ export class Results {
   }
 }
 
-/** Runs all benchmarks in a process of their own. Ends this one where they fail. */
+/** Run all benchmarks in a process of their own. Ends this one where they fail. */
 export async function runBenchmarks(): Promise<Results> {
   const { success, code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["bench", "--allow-all", "--no-check", "--json", "bench/"],

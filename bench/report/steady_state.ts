@@ -10,7 +10,7 @@ export interface SteadyState {
   readonly residentBytes: number[];
 }
 
-/** Measures it in a process of its own, for it looks at the memory of the whole process. */
+/** Measure it in a process of its own, for it looks at the memory of the whole process. */
 export function measureSteadyState(): SteadyState {
   const { success, code, stdout } = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", PROGRAM],

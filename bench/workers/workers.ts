@@ -4,11 +4,11 @@ import type { Job, Work } from "./worker.ts";
 
 /** Some Workers, ready for work. They end when the process's benchmarks do. */
 export interface Workers {
-  /** Has each Worker do the same; resolves when all are done. */
+  /** Have each Worker do the same; resolve when all are done. */
   run(work: Work, count: number, bytes: number): Promise<void>;
 }
 
-/** Starts Workers, and waits until each has imported the library. */
+/** Start Workers, and wait until each has imported the library. */
 export async function startWorkers(count: number): Promise<Workers> {
   const workers = Array.from(
     { length: count },

@@ -146,7 +146,7 @@ const SETTINGS = [
 ];
 
 /**
- * Looks at everything that the library needs, and tries it: finds Python, opens the library, and allocates, grows and
+ * Look at everything that the library needs, and try it: find Python, open the library, and allocate, grow and
  * frees a thousand blocks. It never throws; what is wrong is among the problems.
  *
  * @example
@@ -278,7 +278,7 @@ function searchForPython(
   }
 }
 
-/** Finds the library's file as a user's import does. */
+/** Find the library's file as a user's import does. */
 async function locate(
   problems: Problem[],
 ): Promise<Omit<LibraryFile, "abi"> | undefined> {
@@ -297,7 +297,7 @@ interface Working {
   selfTestMilliseconds: number;
 }
 
-/** Opens the library as a user's import does, and tries it. */
+/** Open the library as a user's import does, and try it. */
 async function open(problems: Problem[]): Promise<Working | undefined> {
   try {
     const { embedded, symbols } = await import("../loading/native.ts");
@@ -323,7 +323,7 @@ function problemOf(error: unknown): Problem {
   };
 }
 
-/** Allocates, writes, grows and frees blocks, and looks whether what was written is there. Milliseconds. */
+/** Allocate, write, grow and free blocks, and look whether what was written is there. Milliseconds. */
 async function selfTest(): Promise<number> {
   const { alloc, realloc } = await import("../memory/block.ts");
   const { stats } = await import("../memory/stats.ts");

@@ -85,7 +85,7 @@ function isAbsolute(path: string): boolean {
   return /^(\/|\\\\|[A-Za-z]:[/\\])/.test(path);
 }
 
-/** Throws an error that names permissions and flags unless the folder may be used, and the user be known. */
+/** Throw an error that names permissions and flags unless the folder may be used, and the user be known. */
 function demand(folder: string, accesses: ("read" | "write")[]): void {
   const missing = accesses
     .filter((name) => !granted({ name, path: folder }))
@@ -105,7 +105,7 @@ function demand(folder: string, accesses: ("read" | "write")[]): void {
   );
 }
 
-/** Whether the file is there, right, and safe. A folder that others could write to is an error. */
+/** Return whether the file is there, right, and safe. A folder that others could write to is an error. */
 function isIntact(folder: string, path: string, sha256: string): boolean {
   if (!isSafe(folder)) return false;
   try {
@@ -118,7 +118,7 @@ function isIntact(folder: string, path: string, sha256: string): boolean {
   }
 }
 
-/** Whether the folder is there. Throws if others could write to it. */
+/** Return whether the folder is there. Throw if others could write to it. */
 function isSafe(folder: string): boolean {
   let fault;
   try {
@@ -141,7 +141,7 @@ function faultOf({ uid, mode, isSymlink }: Deno.FileInfo): string | undefined {
   }
 }
 
-/** Writes the file beside its place, flushes it, and moves it there. */
+/** Write the file beside its place, flush it, and move it there. */
 function store(
   folder: string,
   path: string,

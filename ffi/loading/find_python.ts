@@ -73,7 +73,7 @@ print(sys.implementation.name, version, sys.executable, library, sep="\\n")
 const OUTPUT = /^(.+)\r?\n3\.(\d+)\r?\n(.*)\r?\n(.*)\r?\n$/;
 
 /**
- * Finds the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else that of the
+ * Find the Python to embed: the one that `ONEHEAP_PYTHON` names (an executable or a shared library), else that of the
  * active virtual environment, of the project's `.venv`, of the active conda environment, or `python3` on the `PATH`. Adds
  * to `tried` what was not taken.
  *
@@ -210,7 +210,7 @@ function fromLibrary(
     : refuse(tried, library, reason);
 }
 
-/** Finds the library of a Python by running it; where it may not be run, by the files around it. */
+/** Find the library of a Python by running it; where it may not be run, by the files around it. */
 export function fromExecutable(
   executable: string,
   tried: Attempt[],
@@ -250,7 +250,7 @@ function whyMissing(executable: string): string {
     : "there is none";
 }
 
-/** Returns what a Python printed, if it can be embedded. */
+/** Return what a Python printed, if it can be embedded. */
 function requireEmbeddable(
   executable: string,
   printed: string,
@@ -284,7 +284,7 @@ function refuse(tried: Attempt[], subject: string, reason: string): undefined {
   tried.push({ subject, reason });
 }
 
-/** Finds the library of a Python by its files, where it may not be run without that flag. */
+/** Find the library of a Python by its files, where it may not be run without that flag. */
 function fromFiles(
   executable: string,
   flag: string,

@@ -110,7 +110,7 @@ function openStarted(library: string): Symbols | undefined {
   }
 }
 
-/** Opens libpython, then the library, whose symbols are bound to it, and starts Python. */
+/** Open libpython, then the library, whose symbols are bound to it, and start Python. */
 function openAndStart(library: string): Symbols {
   const found = findPython();
   const loader = attempt(
@@ -132,7 +132,7 @@ function openAndStart(library: string): Symbols {
   return symbols;
 }
 
-/** Says what goes before the Python that runs, and wasn't taken. */
+/** Say what goes before the Python that runs, and wasn't taken. */
 function warn(unusable: readonly Unusable[], symbols: Symbols): void {
   if (unusable.length === 0) return;
   const { version, executable, library } = describePython(symbols);
@@ -187,7 +187,7 @@ function takenOver(library: string, { name, unusable }: Finding): Finding {
   };
 }
 
-/** Opens the library once it is known to speak this boundary. */
+/** Open the library once it is known to speak this boundary. */
 function openChecked(library: string, pythonLibrary: string): Symbols {
   const opened = attempt(
     library,
@@ -207,7 +207,7 @@ function openChecked(library: string, pythonLibrary: string): Symbols {
     .symbols;
 }
 
-/** Does one step of opening; what goes wrong in it becomes a `LibraryError` that says what to do. */
+/** Do one step of opening; what goes wrong in it becomes a `LibraryError` that says what to do. */
 function attempt<Result>(
   file: string,
   other: string,
@@ -229,7 +229,7 @@ function attempt<Result>(
   }
 }
 
-/** Returns what is wrong with a file that could not be opened, as far as the system's message says. */
+/** Return what is wrong with a file that could not be opened, as far as the system's message says. */
 function explain(file: string, other: string, reason: string): string {
   if (/symbol:? oneheap_/.test(reason)) {
     return `${file} is no library of oneheap's, or of another version. Unset ONEHEAP_LIBRARY or build it again (deno task build).`;
@@ -249,7 +249,7 @@ function explain(file: string, other: string, reason: string): string {
   return `The Rust library is not at ${file}. Build it (deno task build), or set ONEHEAP_LIBRARY to where it is.`;
 }
 
-/** Starts Python unless it runs. Whether this thread did it. */
+/** Start Python unless it runs. Whether this thread did it. */
 function start(symbols: Symbols, python: Finding): boolean {
   const { library, executable, unusable } = python;
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
@@ -279,7 +279,7 @@ function describePython(symbols: Symbols): EmbeddedPython {
   return { version, library, executable, prefix };
 }
 
-/** Returns the text that a function of the Rust library writes to a buffer of the length that it returns. */
+/** Return the text that a function of the Rust library writes to a buffer of the length that it returns. */
 function readText(
   write: (buffer: Uint8Array<ArrayBuffer> | null, capacity: number) => number,
 ): string {
@@ -294,7 +294,7 @@ function openNodeApi(library: string): NodeApi {
   return module.exports as NodeApi;
 }
 
-/** Calls itself until native code has seen that the stack is deep enough, or it ends. `runtime/stack.rs` says why. */
+/** Call this function again until native code has seen that the stack is deep enough, or it ends. `runtime/stack.rs` says why. */
 function proveStack(): void {
   try {
     descend();

@@ -19,7 +19,7 @@ export function lookAtLink(path: string): Deno.FileInfo | undefined {
   return inspect(path, Deno.lstatSync);
 }
 
-/** Whether a path is seen to be a file. */
+/** Return whether a path is seen to be a file. */
 export function isFile(path: string): boolean {
   return look(path)?.isFile === true;
 }

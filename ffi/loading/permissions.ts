@@ -1,6 +1,6 @@
 /** Asking what is allowed without ever prompting for what is optional. */
 
-/** Whether a permission is granted. One that Deno would prompt for counts as not granted. */
+/** Return whether a permission is granted. One that Deno would prompt for counts as not granted. */
 export function granted(descriptor: Deno.PermissionDescriptor): boolean {
   try {
     return Deno.permissions.querySync(descriptor).state === "granted";

@@ -48,7 +48,7 @@ function fromRealName(path: string): Installation | undefined {
   return fromName(Deno.realPathSync(path));
 }
 
-/** Reads the `pyvenv.cfg` of a virtual environment whose executable is a copy. */
+/** Read the `pyvenv.cfg` of a virtual environment whose executable is a copy. */
 function fromConfiguration(path: string): Installation | undefined {
   const file = path.replace(/bin\/[^/]*$/, "pyvenv.cfg");
   if (!isFile(file)) return undefined;

@@ -15,7 +15,7 @@ export interface Refusal {
 /** Starts Python and does nothing. It reads the environment, and nothing of the current folder, as the embedded one. */
 const START = ["-X", "utf8", "-P", "-c", ""];
 
-/** Reads a refusal as the Rust library writes it: the message, then names and values, each closed by a NUL. */
+/** Read a refusal as the Rust library writes it: the message, then names and values, each closed by a NUL. */
 export function parseRefusal(description: string): Refusal {
   const [message, ...texts] = description.split("\0").slice(0, -1);
   const variables = new Map<string, string>();

@@ -22,7 +22,7 @@ export interface ProjectEnvironment {
 const NAME = ".venv";
 
 /**
- * Finds the nearest `.venv` of the main module's folder, then of the current one: each in the folder or above it, up to
+ * Find the nearest `.venv` of the main module's folder, then of the current one: each in the folder or above it, up to
  * the first that has a `.git`, the home folder, or one that belongs to another user. Adds to `tried` where it may not be
  * looked for.
  */
@@ -69,7 +69,7 @@ function nearest(
   }
 }
 
-/** Looks whose a `.venv` is, what it links to, and what of it is run. */
+/** Look whose a `.venv` is, what it links to, and what of it is run. */
 function inspect(
   folder: string,
   root: string,
@@ -119,7 +119,7 @@ function skip(
   tried.push({ subject, reason: `it may not be ${action} (${flag})` });
 }
 
-/** Whether something belongs to another user. Who the user is can be unknown, for lack of the permission: then it may. */
+/** Return whether something belongs to another user. Who the user is can be unknown, for lack of the permission: then it may. */
 function isForeign(info: Deno.FileInfo | undefined): boolean {
   if (!HAS_OWNERS || info === undefined) return false;
   return granted({ name: "sys", kind: "uid" }) && info.uid !== Deno.uid();

@@ -63,7 +63,7 @@ export class Arena implements Disposable {
   #isDisposed = false;
 
   /**
-   * Makes an arena without a chunk: the first allocation makes one.
+   * Make an arena without a chunk: the first allocation makes one.
    *
    * @throws {RangeError} If `chunkBytes` is no whole number from 1 on.
    */
@@ -103,7 +103,7 @@ export class Arena implements Disposable {
   }
 
   /**
-   * Frees everything that was handed out, and detaches it. The arena can be used on: its next chunk is as large as what
+   * Free everything that was handed out, and detach it. The arena can be used on: its next chunk is as large as what
    * was handed out, within the sizes of chunks.
    */
   reset(): void {
@@ -114,7 +114,7 @@ export class Arena implements Disposable {
     this.#freeChunks();
   }
 
-  /** Frees everything that was handed out, and detaches it. The arena can't be used any more. */
+  /** Free everything that was handed out, and detach it. The arena can't be used any more. */
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
     napi.ensureStack();
@@ -169,7 +169,7 @@ export class Arena implements Disposable {
     return new type(this.#buffer, 0, length);
   }
 
-  /** Allocates a block that the arena frees. */
+  /** Allocate a block that the arena frees. */
   #addChunk<A extends TypedArray>(
     type: TypedArrayConstructor<A>,
     length: number,

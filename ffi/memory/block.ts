@@ -62,7 +62,7 @@ export interface ReallocOptions {
 /** The key of the constructor: `private` is TypeScript's alone. */
 const CONSTRUCTOR_KEY = Symbol();
 
-/** Calls the constructor, which nobody else can. */
+/** Call the constructor, which nobody else can. */
 let create: <A extends TypedArray>(
   type: TypedArrayConstructor<A>,
   element: ElementType,
@@ -71,13 +71,13 @@ let create: <A extends TypedArray>(
   align: number,
 ) => Block<A>;
 
-/** Returns the buffer that stands for a block in native code; a `FreedError` if the block is freed. */
+/** Return the buffer that stands for a block in native code; a `FreedError` if the block is freed. */
 export let tokenOf: (block: Block<TypedArray>) => ArrayBuffer;
 
-/** Returns the number by which a block is recognised when it returns from Python; 0 if it has none. */
+/** Return the number by which a block is recognised when it returns from Python; 0 if it has none. */
 let identityOf: (block: Block<TypedArray>) => number;
 
-/** Whether a value is a block. Neither its prototype nor its class can be mistaken, whoever changes them. */
+/** Return whether a value is a block. Neither its prototype nor its class can be mistaken, whoever changes them. */
 export let isBlock: (value: unknown) => value is Block<TypedArray>;
 
 /**
@@ -267,7 +267,7 @@ export class Block<A extends TypedArray> implements Disposable {
     return symbols.oneheap_pointer(address as number) as Deno.PointerObject;
   }
 
-  /** Changes the block's length to `length` elements, as {@linkcode realloc} does. */
+  /** Change the block's length to `length` elements, as {@linkcode realloc} does. */
   realloc(length: number, options?: ReallocOptions): Block<A> {
     const newLength = requireSafeInteger("length", length);
     const zeroed = (options?.zeroed ?? true) ? 1 : 0;
@@ -297,7 +297,7 @@ export class Block<A extends TypedArray> implements Disposable {
     return this.realloc(newLength, { zeroed: zeroed === 1 });
   }
 
-  /** Frees the block, as {@linkcode free} does. */
+  /** Free the block, as {@linkcode free} does. */
   free(): void {
     const token = this.#live();
     const status = this.#buffer === undefined
@@ -313,7 +313,7 @@ export class Block<A extends TypedArray> implements Disposable {
     }
   }
 
-  /** Frees the block unless it is freed. */
+  /** Free the block unless it is freed. */
   [Symbol.dispose](): void {
     if (!this.#isFreed()) this.free();
   }
@@ -329,7 +329,7 @@ export class Block<A extends TypedArray> implements Disposable {
   }
 
   /**
-   * Whether somebody transferred the view's buffer. An element of a typed array can't be hidden or made up by own properties or
+   * Return whether somebody transferred the view's buffer. An element of a typed array can't be hidden or made up by own properties or
    * prototypes, as `length` can; a view of no elements is recognised by its buffer.
    */
   #isTransferred(): boolean {
@@ -379,7 +379,7 @@ export const exportedBlocks: ExportedBlocks<Block<TypedArray>> =
   new ExportedBlocks(identityOf);
 
 /**
- * Allocates a block in Python's heap: of `length` elements, or with a copy of the elements of `source`.
+ * Allocate a block in Python's heap: of `length` elements, or with a copy of the elements of `source`.
  *
  * The block is Python memory: `tracemalloc` counts it, Python's debug hooks guard it. The caller owns it and frees it
  * by `using`, `free()` or {@linkcode free}; if it is lost, it is freed after it is collected.
@@ -444,7 +444,7 @@ export function alloc<A extends TypedArray>(
 }
 
 /**
- * Changes a block's length to `length` elements, in place where Python's allocator can, and returns the same block. Its
+ * Change a block's length to `length` elements, in place where Python's allocator can, and return the same block. Its
  * contents are kept up to the smaller length; new elements are zero unless `zeroed` is false.
  *
  * Views made before are detached, and `view` makes a new one. While Python holds the memory, it can't be resized. If somebody
@@ -473,7 +473,7 @@ export function realloc<A extends TypedArray>(
 }
 
 /**
- * Frees a block: detaches its views, and frees its memory unless somebody else still uses it (a pending read into it,
+ * Free a block: detach its views, and free its memory unless somebody else still uses it (a pending read into it,
  * say), who then is the one that frees it.
  *
  * @throws {FreedError} If the block was freed before.

@@ -14,7 +14,7 @@ const ALIGNS = Object.freeze([
   MAX_ALIGN_BYTES,
 ]);
 
-/** Returns the bytes of elements; throws a `RangeError` for more than a typed array can have. */
+/** Return the bytes of elements; throw a `RangeError` for more than a typed array can have. */
 export function byteLengthOf(elementSize: number, length: number): number {
   const bytes = elementSize * length;
   if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
@@ -25,7 +25,7 @@ export function byteLengthOf(elementSize: number, length: number): number {
   );
 }
 
-/** Returns an alignment in bytes; throws a `RangeError` for what is no power of two, or too large. */
+/** Return an alignment in bytes; throw a `RangeError` for what is no power of two, or too large. */
 export function requireAlign(align: number | undefined): number {
   if (align === undefined) return DEFAULT_ALIGN_BYTES;
   const bytes = requireSafeInteger("align", align);
@@ -35,7 +35,7 @@ export function requireAlign(align: number | undefined): number {
   );
 }
 
-/** Returns the extents of a shape, each read once. */
+/** Return the extents of a shape, each read once. */
 export function requireShape(shape: readonly number[]): number[] {
   if (typeof shape !== "object" || shape === null) {
     throw new TypeError(

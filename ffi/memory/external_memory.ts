@@ -12,7 +12,7 @@ import { napi } from "../loading/native.ts";
 /** Is not 0 when {@linkcode reportExternalMemory} is to be called. Rust writes it, so that looking costs no call. */
 export const reportDue: Int32Array = new Int32Array(napi.reportDue());
 
-/** Reports to V8, which may collect garbage. Called before an operation changes anything, for it may throw at the stack's end. */
+/** Report to V8, which may collect garbage. Called before an operation changes anything, for it may throw at the stack's end. */
 export function reportExternalMemory(): void {
   napi.reportExternalMemory();
   try {

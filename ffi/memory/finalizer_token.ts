@@ -25,7 +25,7 @@ export interface FinalizerToken {
 let idle: FinalizerToken | undefined;
 let idleCount = 0;
 
-/** Returns a token with an empty slot, which is the caller's. One that is lost is collected. */
+/** Return a token with an empty slot, which is the caller's. One that is lost is collected. */
 export function takeToken(): FinalizerToken {
   const token = idle;
   if (token === undefined) return makeToken();
@@ -35,7 +35,7 @@ export function takeToken(): FinalizerToken {
   return token;
 }
 
-/** Takes a token back. Its slot is empty, and nobody refers to it any more. */
+/** Take a token back. Its slot is empty, and nobody refers to it any more. */
 export function returnToken(token: FinalizerToken): void {
   if (idleCount >= MAX_IDLE_TOKENS) return;
   token.next = idle;

@@ -16,14 +16,14 @@ import { symbols } from "../loading/native.ts";
  * ```
  */
 export interface Raw {
-  /** Allocates `size` bytes, uninitialised, and returns their address, a multiple of 16. */
+  /** Allocate `size` bytes, uninitialised, and return their address, a multiple of 16. */
   malloc(size: number): number;
-  /** Allocates `count * size` bytes of zeroes and returns their address, a multiple of 16. */
+  /** Allocate `count * size` bytes of zeroes and return their address, a multiple of 16. */
   calloc(count: number, size: number): number;
-  /** Resizes the memory at `address`, moving it if need be, and returns its address; 0 allocates. */
+  /** Resize the memory at `address`, moving it if need be, and return its address; 0 allocates. */
   realloc(address: number, size: number): number;
   /**
-   * Frees the memory at `address`; 0 does nothing. On a thread that isn't attached, memory of up to 64 KiB, and memory that C code
+   * Free the memory at `address`; 0 does nothing. On a thread that isn't attached, memory of up to 64 KiB, and memory that C code
    * allocated, is freed a little later; to free more, the thread attaches.
    */
   free(address: number): void;

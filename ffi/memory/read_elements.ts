@@ -19,7 +19,7 @@ export interface ReadElements<E> {
   readonly isOrdinary: boolean;
 }
 
-/** Reads the elements of a source that is no block. An iterable is read to its end, before anything is allocated. */
+/** Read the elements of a source that is no block. An iterable is read to its end, before anything is allocated. */
 export function readElements<E>(
   source: ArrayLike<E> | Iterable<E>,
 ): ReadElements<E> {
@@ -51,7 +51,7 @@ export function readElements<E>(
   );
 }
 
-/** Copies the elements of an array-like, each of which is read once. */
+/** Copy the elements of an array-like, each of which is read once. */
 export function copyByIndex<A extends TypedArray>(
   elements: ArrayLike<Element<A>>,
   view: A,

@@ -31,7 +31,7 @@ export interface Stats {
 const COUNTS = new Float64Array(6);
 
 /**
- * Counts of the blocks in this process and of the allocator's slow paths.
+ * Count of the blocks in this process and of the allocator's slow paths.
  *
  * @example
  * ```ts

@@ -15,7 +15,7 @@ import { napi } from "../loading/native.ts";
 /** The key of the constructor: `private` is TypeScript's alone. */
 const CONSTRUCTOR_KEY = Symbol();
 
-/** Calls the constructor, which nobody else can. */
+/** Call the constructor, which nobody else can. */
 let create: <A extends TypedArray>(
   view: A,
   shape: readonly number[],
@@ -82,7 +82,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     return this.#view === undefined;
   }
 
-  /** Releases the memory and detaches the view. Disposing twice does nothing. */
+  /** Release the memory and detach the view. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const view = this.#view;
     if (view === undefined) return;

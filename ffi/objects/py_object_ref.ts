@@ -81,7 +81,7 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Takes ownership of a reference to a Python object, as {@linkcode Block.toPython} returns one. Nothing checks that there is an object at
+   * Take ownership of a reference to a Python object, as {@linkcode Block.toPython} returns one. Nothing checks that there is an object at
    * the pointer.
    *
    * @param pointer The object. The reference to it that the caller owned is this one's from now on.
@@ -95,7 +95,7 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Makes a reference of its own to an object that somebody else refers to, as `PyObject` of deno_python does: their reference
+   * Make a reference of its own to an object that somebody else refers to, as `PyObject` of deno_python does: their reference
    * stays theirs. Nothing checks that there is an object at the pointer.
    *
    * @param pointer The object, which has to live until this returns.
@@ -128,7 +128,7 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Calls the object with positional arguments.
+   * Call the object with positional arguments.
    *
    * @throws {PythonError} If the call raises.
    * @throws {TypeError} If an argument has no counterpart in Python.
@@ -172,7 +172,7 @@ export class PyObjectRef implements Disposable {
     }
   }
 
-  /** Releases the object. Disposing twice does nothing. */
+  /** Release the object. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const reference = this.#reference;
     if (reference === undefined) return;
@@ -192,7 +192,7 @@ export class PyObjectRef implements Disposable {
   }
 }
 
-/** Returns the address of a pointer. */
+/** Return the address of a pointer. */
 export function addressOf(pointer: unknown): number {
   if (typeof pointer === "object" && pointer !== null) {
     try {

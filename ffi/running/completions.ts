@@ -43,7 +43,7 @@ export function queueAddress(): number {
   return queue ??= napi.newCompletionQueue();
 }
 
-/** Makes a run that nobody knows of yet. */
+/** Make a run that nobody knows of yet. */
 export function newRun(): Run {
   let number = lastNumber;
   do number = (number + 1) >>> 0; while (runs[number] !== undefined);
@@ -58,13 +58,13 @@ export function newRun(): Run {
   };
 }
 
-/** Adds a run to those that are waited for. */
+/** Add a run to those that are waited for. */
 export function add(run: Run): void {
   runs[run.number] = run;
   pending++;
 }
 
-/** Removes a run from those that are waited for, if it is one. */
+/** Remove a run from those that are waited for, if it is one. */
 export function remove(run: Run): void {
   if (runs[run.number] !== run) return;
   delete runs[run.number];
@@ -72,14 +72,14 @@ export function remove(run: Run): void {
 }
 
 /**
- * Has runs settle that are registered before the event loop goes on, and all later ones until there are none. A run calls this before
+ * Have runs settle that are registered before the event loop goes on, and all later ones until there are none. A run calls this before
  * it begins, so that none begins that would not settle.
  */
 export function startPump(): void {
   if (!pumping) pump(queueAddress());
 }
 
-/** Settles runs until there are none. One call of Deno's waits at a time, and keeps the event loop alive meanwhile. */
+/** Settle runs until there are none. One call of Deno's waits at a time, and keeps the event loop alive meanwhile. */
 async function pump(queue: number): Promise<void> {
   pumping = true;
   try {
@@ -102,7 +102,7 @@ async function pump(queue: number): Promise<void> {
 /** The run whose result was taken, until it is settled. */
 let taken: Run | undefined;
 
-/** Settles the runs that have ended. Interrupted at any place, it goes on there when it is called again. */
+/** Settle the runs that have ended. Interrupted at any place, it goes on there when it is called again. */
 function settleCompleted(queue: number): void {
   for (;;) {
     if (taken !== undefined) {

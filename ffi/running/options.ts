@@ -51,7 +51,7 @@ export interface ReadOptions {
   signal: AbortSignal | undefined;
 }
 
-/** Reads the options, each property once. The caller's code may run in here, and has run when this returns. */
+/** Read the options, each property once. The caller's code may run in here, and has run when this returns. */
 export function readOptions(options: RunOptions): ReadOptions {
   const { scope, names, signal } = requireOptions(options);
   return {
@@ -61,7 +61,7 @@ export function readOptions(options: RunOptions): ReadOptions {
   };
 }
 
-/** Returns a scope; throws a `TypeError` for another value. */
+/** Return a scope; throw a `TypeError` for another value. */
 export function readScope(scope: unknown): PythonScope | undefined {
   if (scope === undefined || isScope(scope)) return scope;
   throw new TypeError(
@@ -72,7 +72,7 @@ export function readScope(scope: unknown): PythonScope | undefined {
 /** What Python takes for a name: `identifier` of its language reference, "Lexical analysis". */
 const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 
-/** Reads names and values, each once. Python normalises names to NFKC, so that form is set. */
+/** Read names and values, each once. Python normalises names to NFKC, so that form is set. */
 export function readNames(names: unknown): Names | undefined {
   if (names === undefined) return undefined;
   if (typeof names !== "object" || names === null || Symbol.iterator in names) {
@@ -93,7 +93,7 @@ export function readNames(names: unknown): Names | undefined {
 /** The normal forms of names that were used before, so that they needn't be checked again. */
 const normalForms = new Map<string, string>();
 
-/** Returns the form in which Python has a name; throws a `RangeError` for what is no identifier. */
+/** Return the form in which Python has a name; throw a `RangeError` for what is no identifier. */
 function normalForm(name: string): string {
   const known = normalForms.get(name);
   if (known !== undefined) return known;
@@ -112,7 +112,7 @@ function normalForm(name: string): string {
   return normal;
 }
 
-/** Returns a signal; throws a `TypeError` for another value. */
+/** Return a signal; throw a `TypeError` for another value. */
 function readSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || isAbortSignal(signal)) return signal;
   const shown = isProxy(signal) ? "a Proxy" : describe(signal);
@@ -121,12 +121,12 @@ function readSignal(signal: unknown): AbortSignal | undefined {
   );
 }
 
-/** Throws the signal's reason, if it was aborted. */
+/** Throw the signal's reason, if it was aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
-/** Returns alternating names and native values. No code of the caller's runs in here unless this throws. */
+/** Return alternating names and native values. No code of the caller's runs in here unless this throws. */
 export function encodeNames(
   names: Names | undefined,
 ): readonly NativeValue[] | undefined {

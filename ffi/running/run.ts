@@ -30,7 +30,7 @@ import {
 } from "./options.ts";
 import { dictionaryOf } from "./scope.ts";
 
-/** Runs code and waits for its result. */
+/** Run code and wait for its result. */
 export function runCode(
   mode: Mode,
   source: string,
@@ -51,7 +51,7 @@ export function runCode(
   ) as PythonValue;
 }
 
-/** Runs code on a thread of its own. The promise is rejected where that is not possible. */
+/** Run code on a thread of its own. The promise is rejected where that is not possible. */
 export function runCodeAsync(
   mode: Mode,
   source: string,
@@ -68,7 +68,7 @@ export function runCodeAsync(
   }
 }
 
-/** Runs code on a thread of its own. What can fail comes first, and the native call that starts it last. */
+/** Run code on a thread of its own. What can fail comes first, and the native call that starts it last. */
 function launch(
   mode: Mode,
   source: string,
@@ -107,7 +107,7 @@ function launch(
   }
 }
 
-/** Returns the value of a run, once it has settled. */
+/** Return the value of a run, once it has settled. */
 async function valueOf(
   mode: Mode,
   run: Run,

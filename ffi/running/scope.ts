@@ -11,7 +11,7 @@ import { fromNative } from "../values/conversions.ts";
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
 export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
 
-/** Whether a value is a scope, whatever its prototype says. */
+/** Return whether a value is a scope, whatever its prototype says. */
 export let isScope: (value: unknown) => value is PythonScope;
 
 /**
@@ -37,7 +37,7 @@ export class PythonScope implements Disposable {
       typeof value === "object" && value !== null && #dictionary in value;
   }
 
-  /** Makes an empty scope. */
+  /** Make an empty scope. */
   constructor() {
     this.#dictionary = unwrapResult(napi.newScope()) as ArrayBuffer;
   }
@@ -58,7 +58,7 @@ export class PythonScope implements Disposable {
     return found === undefined ? undefined : fromNative(found) as PythonValue;
   }
 
-  /** Releases all variables. Disposing twice does nothing. */
+  /** Release all variables. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const dictionary = this.#dictionary;
     if (dictionary === undefined) return;

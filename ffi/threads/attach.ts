@@ -4,7 +4,7 @@ import { errorForStatus } from "../boundary/result.ts";
 import { STATUS } from "../boundary/status.ts";
 import { napi, symbols } from "../loading/native.ts";
 
-/** Sets the number that disposing an attachment ends; throws the error for a status in its place. */
+/** Set the number that disposing an attachment ends; throw the error for a status in its place. */
 let begin: (attachment: Attachment, number: number) => Disposable;
 
 class Attachment implements Disposable {
@@ -29,7 +29,7 @@ class Attachment implements Disposable {
 }
 
 /**
- * Attaches this thread to Python until the returned attachment is disposed.
+ * Attach this thread to Python until the returned attachment is disposed.
  *
  * Each call of this library attaches by itself for its own length, which costs about as much as a small allocation.
  * Across a hot loop, attach once. Attachments nest, and may be disposed in any order: the newest that isn't disposed says
@@ -68,7 +68,7 @@ export function attach(): Disposable {
 }
 
 /**
- * Detaches this thread from Python until the returned attachment is disposed: the inverse of {@linkcode attach}, for a thread
+ * Detach this thread from Python until the returned attachment is disposed: the inverse of {@linkcode attach}, for a thread
  * that somebody else keeps attached.
  *
  * A library that starts Python itself may leave the thread attached for good. Other threads can then run no Python code

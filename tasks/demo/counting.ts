@@ -29,7 +29,7 @@ export class PythonCounting implements Disposable {
   readonly #counting: PyObjectRef;
   readonly #length: number;
 
-  /** Gives a block to Python. */
+  /** Return a block to Python. */
   constructor(block: Block<Uint8Array<ArrayBuffer>>) {
     this.#counting = Counting.call(block) as PyObjectRef;
     this.address = this.#counting.get("address") as number;

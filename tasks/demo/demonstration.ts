@@ -24,7 +24,7 @@ paths = (os.path.join(folder, name) for folder, _, names in os.walk(sysconfig.ge
 largest = max(paths, key=os.path.getsize)
 `;
 
-/** Shows what becomes of a file (by default the largest of Python's standard library); returns the exit status. */
+/** Show what becomes of a file (by default the largest of Python's standard library); return the exit status. */
 export async function demonstrate(
   argument: string | undefined,
 ): Promise<number> {
@@ -56,7 +56,7 @@ function sizeOf(path: string): number | undefined {
   }
 }
 
-/** Reads the file into a block while Python traces its memory, and shows what Python saw. */
+/** Read the file into a block while Python traces its memory, and show what Python saw. */
 async function showMemory(path: string, size: number): Promise<void> {
   python.run("import tracemalloc; tracemalloc.start()");
   const before = tracedBytes();
@@ -87,7 +87,7 @@ function tracedBytes(): number {
   ) as number;
 }
 
-/** Has Python count the bytes of a block that TypeScript has filled, where they are. Whether both found the same there. */
+/** Have Python count the bytes of a block that TypeScript has filled, where they are. Whether both found the same there. */
 async function showSharing(path: string, size: number): Promise<boolean> {
   using block = await readIntoBlock(path, progressBar(size));
   using inPython = new PythonCounting(block);

@@ -22,9 +22,9 @@ interface Way {
   readonly name: string;
   /** How often it is gone in a row: quick ones more often, for V8 compiles what is used often. */
   readonly repetitions: number;
-  /** Makes a NumPy array of the block's numbers. */
+  /** Make a NumPy array of the block's numbers. */
   there(block: Block<Doubles>): PyObjectRef;
-  /** Makes numbers of a NumPy array's, and reads them. */
+  /** Make numbers of a NumPy array's, and read them. */
   back(array: PyObjectRef, read: (numbers: ArrayLike<number>) => void): void;
 }
 
@@ -82,7 +82,7 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** Shows the round trip. The Python of this process has NumPy. */
+/** Show the round trip. The Python of this process has NumPy. */
 export function demonstrateRoundTrip(): void {
   console.log(
     `Python ${python.version} with NumPy ${version}, ${python.executable}`,
@@ -99,7 +99,7 @@ export function demonstrateRoundTrip(): void {
   showTimes(block);
 }
 
-/** Shows where both sides have the block, and the result. */
+/** Show where both sides have the block, and the result. */
 function showAddresses(block: Block<Doubles>): void {
   using array = asarray.call(block) as PyObjectRef;
   using roots = sqrt.call(array) as PyObjectRef;

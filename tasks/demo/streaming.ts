@@ -8,7 +8,7 @@ const FIRST_BYTES = 64 * 1024;
 /** Called with the bytes read so far. */
 export type Progress = (bytes: number) => void;
 
-/** Reads the file into one block, straight into its view, and fits the block to it. The caller owns the block. */
+/** Read the file into one block, straight into its view, and fits the block to it. The caller owns the block. */
 export async function readIntoBlock(
   path: string,
   progress: Progress,
@@ -52,7 +52,7 @@ export async function readIntoArray(
   }
 }
 
-/** How often each byte value occurs. */
+/** Return how often each byte value occurs. */
 export function countByValue(
   bytes: Uint8Array<ArrayBuffer>,
 ): Float64Array<ArrayBuffer> {

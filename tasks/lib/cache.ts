@@ -17,7 +17,7 @@ export function cacheFolder(name: string): string {
 }
 
 /**
- * Makes a folder where there is none. `make` does it in a folder beside it and resolves to the one to put in its place,
+ * Make a folder where there is none. `make` does it in a folder beside it and resolves to the one to put in its place,
  * that folder or one in it; so one whose making was broken off is never taken for a whole one.
  */
 export async function makeFolder(

@@ -6,7 +6,7 @@ export interface Job {
   readonly subject: string;
   /** What is done with it. */
   readonly activity: string;
-  /** Does it. Resolves to what the table shows about it; throws where it did not pass. */
+  /** Do it. Resolves to what the table shows about it; throws where it did not pass. */
   run(): Promise<string>;
 }
 
@@ -23,12 +23,12 @@ export class Schedule {
   #waiting: (() => void)[] = [];
   #results: Result[] = [];
 
-  /** Makes a schedule that runs at most `limit` jobs at a time. */
+  /** Make a schedule that runs at most `limit` jobs at a time. */
   constructor(limit: number) {
     this.#free = limit;
   }
 
-  /** Runs a job as soon as there is a place. Whether it passed; what it said is printed where it did not. */
+  /** Run a job as soon as there is a place. Whether it passed; what it said is printed where it did not. */
   async run(job: Job): Promise<boolean> {
     await this.#enter();
     console.log(`started  ${job.subject}: ${job.activity}`);
@@ -49,7 +49,7 @@ export class Schedule {
     return passed;
   }
 
-  /** Prints the table. Whether everything passed. */
+  /** Print the table. Whether everything passed. */
   report(): boolean {
     const rows = this.#results.map(({ job, passed, summary, seconds }) => [
       job.subject,
@@ -100,7 +100,7 @@ function printTable(rows: string[][]): void {
 
 /** A job did not pass, or can't be done on this machine. The message's first line says why; the output follows. */
 export class JobError extends Error {
-  /** Makes the error with its message. */
+  /** Make the error with its message. */
   constructor(message: string) {
     super(message);
     this.name = "JobError";
@@ -117,7 +117,7 @@ export interface CommandOptions {
   timeout: number;
 }
 
-/** Runs a command and resolves to its output, standard error included; throws a `JobError` with it on failure. */
+/** Run a command and resolve to its output, standard error included; throw a `JobError` with it on failure. */
 export async function runCommand(
   [program, ...args]: string[],
   { env, cwd, timeout }: CommandOptions,

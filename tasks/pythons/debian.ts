@@ -5,19 +5,19 @@ import { JobError, runCommand } from "../lib/job_runner.ts";
 /** How long apt may take, in seconds. */
 const TIMEOUT = 300;
 
-/** Throws where this is no Debian. */
+/** Throw where this is no Debian. */
 export function requireDebian(): void {
   if (isFile("/etc/debian_version")) return;
   throw new JobError("this is no Debian system: there is no apt to ask");
 }
 
-/** Throws where this process is not root's. */
+/** Throw where this process is not root's. */
 export function requireRoot(purpose: string): void {
   if (Deno.uid() === 0) return;
   throw new JobError(`only root can ${purpose}`);
 }
 
-/** Installs those of the packages that are missing. */
+/** Install those of the packages that are missing. */
 export async function installPackages(packages: string[]): Promise<void> {
   const missing = [];
   for (const name of packages) if (!await isInstalled(name)) missing.push(name);

@@ -92,7 +92,7 @@ function libraryIn(minor: number): string {
   return `libpython3.${minor}.so.1.0`;
 }
 
-/** Makes the folder if there is none, or a broken one. */
+/** Make the folder if there is none, or a broken one. */
 async function provide(folder: string, enter: string[]): Promise<void> {
   if (!isEmpty(folder)) {
     const fault = await faultOf(folder, enter);
@@ -105,7 +105,7 @@ async function provide(folder: string, enter: string[]): Promise<void> {
   await makeFolder(folder, bootstrap);
 }
 
-/** Whether there is nothing in a folder, or no folder. */
+/** Return whether there is nothing in a folder, or no folder. */
 function isEmpty(folder: string): boolean {
   try {
     return Deno.readDirSync(folder)[Symbol.iterator]().next().done === true;

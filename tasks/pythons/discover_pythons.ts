@@ -22,7 +22,7 @@ interface Manager {
 
 const EXECUTABLE = "bin/python3";
 
-/** Finds each Python once, the newest first. Adds to `refused` those that can't be embedded. */
+/** Find each Python once, the newest first. Adds to `refused` those that can't be embedded. */
 export function installedPythons(refused: Attempt[]): InstalledPython[] {
   const byLibrary = new Map<string, InstalledPython>();
   for (const candidate of candidates()) {

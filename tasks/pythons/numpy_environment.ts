@@ -56,7 +56,7 @@ async function install(executable: string, folder: string): Promise<string> {
   return folder;
 }
 
-/** Runs a command; where it fails, says what that means before what the command said. */
+/** Run a command; where it fails, say what that means before what the command said. */
 async function attempt(meaning: string, command: string[]): Promise<void> {
   try {
     await runCommand(command, { timeout: TIMEOUT });

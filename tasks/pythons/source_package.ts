@@ -6,7 +6,7 @@ import { JobError, runCommand } from "../lib/job_runner.ts";
 /** How long apt may take, in seconds. */
 const TIMEOUT = 600;
 
-/** Downloads a source package into the folder, unpacks what is upstream's of it, and resolves to where that is. */
+/** Download a source package into the folder, unpack what is upstream's of it, and resolve to where that is. */
 export async function fetchSource(
   name: string,
   folder: string,
@@ -18,7 +18,7 @@ export async function fetchSource(
   return await unpack(folder);
 }
 
-/** Returns the options for apt to have its own lists in the folder: the machine's stay as they are, and no root is needed. */
+/** Return the options for apt to have its own lists in the folder: the machine's stay as they are, and no root is needed. */
 async function ownLists(folder: string): Promise<string[]> {
   await Deno.mkdir(`${folder}/lists/partial`, { recursive: true });
   const sources = `${folder}/sources.list`;
@@ -44,7 +44,7 @@ async function listedVersions(
     .sort((one, other) => other.localeCompare(one, "en", { numeric: true }));
 }
 
-/** Downloads the newest version that the mirror still has: it may list some that are gone. */
+/** Download the newest version that the mirror still has: it may list some that are gone. */
 async function download(
   name: string,
   versions: string[],

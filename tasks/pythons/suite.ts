@@ -95,7 +95,7 @@ export function fuzzJob(python: TestedPython): Job {
   };
 }
 
-/** Runs a command with that Python as the one to embed, and as `python3`; no virtual environment is active. */
+/** Run a command with that Python as the one to embed, and as `python3`; no virtual environment is active. */
 function runWith(
   { executable, enter }: TestedPython,
   command: string[],

@@ -4,11 +4,11 @@
 export interface Loader {
   /** The paths of the libraries in the process. The one that the loader was reached by comes last. */
   loaded(): string[];
-  /** Opens a Python library so that the libraries opened after it find its symbols, for good. */
+  /** Open a Python library so that the libraries opened after it find its symbols, for good. */
   openGlobally(path: string): void;
-  /** Opens a library for good: Deno would unmap it when the last Worker that opened it ends. */
+  /** Open a library for good: Deno would unmap it when the last Worker that opened it ends. */
   pin(path: string): void;
-  /** Closes the Python library that the loader was reached by. */
+  /** Close the Python library that the loader was reached by. */
   close(): void;
 }
 
@@ -26,7 +26,7 @@ export interface Platform {
   readonly openedLibraryName: string | undefined;
   /** The environment variable that names the user's home folder. */
   readonly homeVariable: string;
-  /** Whether a path is a Python library's: the real one, not the stable ABI's forwarder. */
+  /** Return whether a path is a Python library's: the real one, not the stable ABI's forwarder. */
   isPythonLibrary(path: string): boolean;
   /** The file name that the library of a Python 3 has, by the rest of its version, as `11` or `13t`. */
   pythonLibraryName(version: string): string;

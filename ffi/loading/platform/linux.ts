@@ -77,7 +77,7 @@ class LinuxLoader implements Loader {
     throw new Error(reason || `cannot open ${path}`);
   }
 
-  /** Returns the loader's handle of an opened library, whatever the path; 0 if it is not open. */
+  /** Return the loader's handle of an opened library, whatever the path; 0 if it is not open. */
   #handle(path: string): bigint {
     const { dlopen, dlclose } = this.#library.symbols;
     const handle = dlopen(cString(path), RTLD_NOW | RTLD_NOLOAD);

@@ -34,7 +34,7 @@ export class MacLoader implements Loader {
   #path: string;
   #library: MacLibrary;
 
-  /** Takes the opened library over, and closes it in the end. */
+  /** Take the opened library over, and close it in the end. */
   constructor(path: string, library: MacLibrary) {
     this.#path = path;
     this.#library = library;

@@ -66,7 +66,7 @@ export class WindowsLoader implements Loader {
   #path: string;
   #library: WindowsLibrary;
 
-  /** Opens the Python library. Takes the opened `kernel32.dll` over, and closes it in the end. */
+  /** Open the Python library. It owns the opened `kernel32.dll`, and closes it in the end. */
   constructor(path: string, library: WindowsLibrary) {
     this.#path = path;
     this.#library = library;

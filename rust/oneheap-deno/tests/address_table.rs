@@ -45,7 +45,7 @@ fn an_address_that_is_set_again_has_the_new_size() {
     assert_eq!(table.remove(16), None);
 }
 
-/// Has memory for the first entries only.
+/// Have memory for the first entries only.
 ///
 /// # Safety
 /// The layout has a size that is not zero.

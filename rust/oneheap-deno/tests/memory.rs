@@ -57,7 +57,7 @@ fn filled() -> (Slot<Memory>, Memory) {
     (slot, memory)
 }
 
-/// Makes a view as V8 does: its backing store takes over the share.
+/// Make a view as V8 does: its backing store takes over the share.
 fn viewed(slot: &mut Slot<Memory>) -> Arc<SharedMemory<Memory>> {
     slot.view(Ok).expect("the slot has memory")
 }

@@ -37,7 +37,7 @@ extern "C" fn finalise() {
 pub struct PyMemAllocator;
 
 impl PyMemAllocator {
-    /// How the calling thread stands to Python, and so where its next allocation comes from.
+    /// Return how the calling thread stands to Python, and so where its next allocation comes from.
     ///
     /// The result `Attached` holds until the thread detaches. The first call on an attached thread registers the
     /// callback that reports Python's end (`Py_AtExit`).
@@ -57,7 +57,7 @@ impl PyMemAllocator {
         HEAP.attach_state()
     }
 
-    /// Whether the calling thread is attached to a subinterpreter, which [`attach_state`](Self::attach_state) calls detached.
+    /// Return whether the calling thread is attached to a subinterpreter, which [`attach_state`](Self::attach_state) calls detached.
     ///
     /// Such a thread must not be attached to the main interpreter before it detaches: it would wait for itself. On CPython
     /// 3.11, whose current thread state is one for the whole process, this is known on Linux alone, and while another
@@ -74,7 +74,7 @@ impl PyMemAllocator {
         HEAP.interpreter().attached_to_other()
     }
 
-    /// Registers a `PyThreadState`, so that finding its thread attached takes one call of Python's.
+    /// Register a `PyThreadState`, so that finding its thread attached takes one call of Python's.
     ///
     /// This is for a state that lives as long as its thread, as a thread pool keeps one. It is only faster: without it,
     /// [`attach_state`](Self::attach_state) returns the same.
@@ -101,7 +101,7 @@ impl PyMemAllocator {
         unsafe { registered_states::register(state.cast()) };
     }
 
-    /// Unregisters the calling thread's `PyThreadState`, before it is deleted.
+    /// Unregister the calling thread's `PyThreadState`, before it is deleted.
     ///
     /// # Examples
     ///
@@ -114,7 +114,7 @@ impl PyMemAllocator {
         registered_states::unregister(state.cast());
     }
 
-    /// Frees up to 256 blocks of the deferred list if the calling thread is attached, and returns how many it freed.
+    /// Free up to 256 blocks of the deferred list if the calling thread is attached, and return how many it freed.
     ///
     /// Allocating and freeing on an attached thread does so too; call this where a thread attaches and may not
     /// allocate for long. It returns 0 on a thread that is not attached.
@@ -132,7 +132,7 @@ impl PyMemAllocator {
         HEAP.drain()
     }
 
-    /// Frees a block of Python's on any thread, by way of the deferred list. After finalisation the block leaks.
+    /// Free a block of Python's on any thread, by way of the deferred list. After finalisation the block leaks.
     ///
     /// This is for memory that was allocated by `PyMem_Malloc`, `PyMem_Calloc` or `PyMem_Realloc` directly. The list
     /// owns the block from now on. `bytes` is the block's size as far as the caller has it; it is only counted, for
@@ -163,7 +163,7 @@ impl PyMemAllocator {
         unsafe { HEAP.defer(pointer, bytes) }
     }
 
-    /// Has `notify` called after each block that is put on the deferred list, with how many bytes are pending there.
+    /// Have `notify` called after each block that is put on the deferred list, with how many bytes are pending there.
     ///
     /// A library that has a thread of its own can have it attach and [`drain_deferred`](Self::drain_deferred) when much is pending, or when
     /// something has waited for long: while no thread attaches, the list only grows. `notify` replaces the one that was
@@ -203,7 +203,7 @@ impl PyMemAllocator {
         HEAP.on_deferred(notify);
     }
 
-    /// How often the allocator went its slow ways since the library was loaded.
+    /// Return how often the allocator went its slow ways since the library was loaded.
     ///
     /// # Examples
     ///
@@ -220,7 +220,7 @@ impl PyMemAllocator {
         HEAP.counters()
     }
 
-    /// Whether blocks are pending on the deferred list. One relaxed load: what another thread pushes just now may be missed.
+    /// Return whether blocks are pending on the deferred list. One relaxed load: what another thread pushes just now may be missed.
     ///
     /// # Examples
     ///

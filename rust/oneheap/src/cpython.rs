@@ -51,7 +51,7 @@ impl CPython {
         }
     }
 
-    /// Whether the calling thread is attached to an interpreter that isn't the main one, or by a state that isn't its own.
+    /// Return whether the calling thread is attached to an interpreter that isn't the main one, or by a state that isn't its own.
     pub fn attached_to_other(&self) -> bool {
         if self.current.load(Ordering::Acquire).is_null() && !self.found() {
             return false;
@@ -65,7 +65,7 @@ impl CPython {
         interpreter != self.main.load(Ordering::Relaxed)
     }
 
-    /// Whether the calling thread is attached by another state than its own, where [`current_interpreter`](Self::current_interpreter)
+    /// Return whether the calling thread is attached by another state than its own, where [`current_interpreter`](Self::current_interpreter)
     /// doesn't know (3.11).
     ///
     /// # Safety
@@ -98,7 +98,7 @@ impl CPython {
         }
     }
 
-    /// Looks up what is needed of the running Python. Two threads that do so at once store the same.
+    /// Look up what is needed of the running Python. Two threads that do so at once store the same.
     fn look_up(&self) -> bool {
         // 3.13 made it public, under a new name.
         let current = python_symbol(c"PyThreadState_GetUnchecked")

@@ -15,9 +15,9 @@ pub struct Link {
 pub trait Head {
     /// The first block, for a look only.
     fn peek(&self) -> *mut Link;
-    /// Takes all: leaves null; what the blocks' links were written with is visible.
+    /// Take all: leaves null; what the blocks' links were written with is visible.
     fn take(&self) -> *mut Link;
-    /// Puts `new` in the place of `old` and publishes what was written before; or returns what is there instead, which
+    /// Put `new` in the place of `old` and publish what was written before; or return what is there instead, which
     /// may be `old` all the same. Sequentially consistent where it succeeds, so that of a thread that pushes and then
     /// looks whether somebody waits, and one that says that it waits and then looks at the list, one sees the other.
     fn replace(&self, old: *mut Link, new: *mut Link) -> Result<(), *mut Link>;
@@ -59,14 +59,14 @@ impl<H: Head> Deferred<H> {
         Self { head }
     }
 
-    /// Whether something is on the list: one relaxed load. What a thread has pushed itself it sees; what others push
+    /// Return whether something is on the list: one relaxed load. What a thread has pushed itself it sees; what others push
     /// meanwhile, perhaps the next time.
     #[inline]
     pub fn has_deferred(&self) -> bool {
         !self.head.peek().is_null()
     }
 
-    /// Puts a block on the list, and returns whether the list was empty.
+    /// Put a block on the list, and return whether the list was empty.
     ///
     /// # Safety
     /// `block` is aligned to a word and at least a word long, and belongs to the list from now on.
@@ -83,7 +83,7 @@ impl<H: Head> Deferred<H> {
         }
     }
 
-    /// Takes up to `most` blocks off the list, which belong to the caller from now on.
+    /// Take up to `most` blocks off the list, which belong to the caller from now on.
     ///
     /// The rest is back on the list before this returns, so a caller that is held up frees nobody else's share.
     pub fn take(&self, most: usize) -> Batch {
@@ -98,7 +98,7 @@ impl<H: Head> Deferred<H> {
         }
     }
 
-    /// Puts a chain of blocks that this thread has alone back on the list. Where blocks have arrived meanwhile, those are
+    /// Put a chain of blocks that this thread has alone back on the list. Where blocks have arrived meanwhile, those are
     /// taken onto the chain, for they are few and the chain may be millions long.
     fn put_back(&self, mut chain: *mut Link) {
         while !chain.is_null() && self.head.replace(null_mut(), chain).is_err() {
@@ -115,7 +115,7 @@ impl<H: Head> Deferred<H> {
     }
 }
 
-/// Ends a chain after its first `most` blocks (at least one) and returns the rest.
+/// End a chain after its first `most` blocks (at least one) and return the rest.
 ///
 /// # Safety
 /// `first` is null or starts a chain that is this thread's alone.
@@ -142,7 +142,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether the list was empty after this was taken off it.
+    /// Return whether the list was empty after this was taken off it.
     pub fn is_last(&self) -> bool {
         self.is_last
     }

@@ -31,19 +31,19 @@ pub enum Origin {
     System,
 }
 
-/// Whether pointers of this layout have a header word in front of them.
+/// Return whether pointers of this layout have a header word in front of them.
 #[inline]
 pub fn has_header(layout: Layout) -> bool {
     layout.align() > MAX_HEADERLESS_ALIGN
 }
 
-/// Whether a base is aligned as [`write_header`] needs it. Python's allocators do so, a hook in front of them might not.
+/// Return whether a base is aligned as [`write_header`] needs it. Python's allocators do so, a hook in front of them might not.
 #[inline]
 pub fn is_aligned_base(base: *mut u8) -> bool {
     base.addr().is_multiple_of(BASE_ALIGN)
 }
 
-/// How many bytes to ask of Python for `layout`; `None` if there are no so many.
+/// Return how many bytes to ask of Python for `layout`; `None` if there are no so many.
 #[inline]
 pub fn python_bytes(layout: Layout) -> Option<usize> {
     if has_header(layout) {

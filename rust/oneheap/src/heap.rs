@@ -182,7 +182,7 @@ impl<I: Interpreter> Heap<I> {
         unsafe { self.realloc_by_copy(pointer, layout, bytes) }
     }
 
-    /// Puts a block of about `bytes` bytes on the deferred list; after finalisation it leaks.
+    /// Put a block of about `bytes` bytes on the deferred list; after finalisation it leaks.
     ///
     /// # Safety
     /// `base` is a live block of Python's, of at least a word, that nobody uses any more.
@@ -193,12 +193,12 @@ impl<I: Interpreter> Heap<I> {
         }
     }
 
-    /// Has `notify` called, instead of the one before, after each block that is put on the deferred list.
+    /// Have `notify` called, instead of the one before, after each block that is put on the deferred list.
     pub fn on_deferred(&self, notify: fn(usize)) {
         self.notify.store(notify as *mut (), Ordering::Release);
     }
 
-    /// Frees up to [`BATCH_BLOCKS`] deferred blocks if the thread is attached, and returns how many.
+    /// Free up to [`BATCH_BLOCKS`] deferred blocks if the thread is attached, and return how many.
     pub fn drain(&self) -> usize {
         if self.attach_state() != AttachState::Attached {
             return 0;
@@ -310,7 +310,7 @@ impl<I: Interpreter> Heap<I> {
         unsafe { header::write_header(base, layout, Origin::System) }
     }
 
-    /// Returns a misaligned block to Python and remembers that there are such.
+    /// Return a misaligned block to Python and remembers that there are such.
     ///
     /// # Safety
     /// Attached; `base` is a live block of Python's that nobody uses any more.
@@ -334,7 +334,7 @@ impl<I: Interpreter> Heap<I> {
         unsafe { self.copy_misaligned(moved, layout, bytes) }
     }
 
-    /// Copies a block that Python moved to a misaligned address to a good one, or ends the process.
+    /// Copy a block that Python moved to a misaligned address to a good one, or end the process.
     ///
     /// # Safety
     /// Attached; `moved` is a live, misaligned block of Python's for `bytes` bytes, which were `layout` before.

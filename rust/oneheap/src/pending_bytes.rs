@@ -23,7 +23,7 @@ impl PendingBytes {
         }
     }
 
-    /// Counts a block that was put on the list, and returns how many bytes are pending now.
+    /// Count a block that was put on the list, and return how many bytes are pending now.
     pub fn add(&self, bytes: usize, was_empty: bool) -> usize {
         if was_empty {
             self.first.store(bytes, Relaxed);
@@ -33,7 +33,7 @@ impl PendingBytes {
         others.saturating_add(self.first.load(Relaxed))
     }
 
-    /// Takes what is counted. Called before blocks are taken off the list, so that a block whose bytes this takes is taken too.
+    /// Take what is counted. Called before blocks are taken off the list, so that a block whose bytes this takes is taken too.
     pub fn take(&self) -> usize {
         let first = self.first.load(Relaxed);
         self.first.store(0, Relaxed);
@@ -44,7 +44,7 @@ impl PendingBytes {
         first.saturating_add(others)
     }
 
-    /// Counts again what [`take`](Self::take) took, where only a part of the list was freed: sizes of single blocks aren't known.
+    /// Count again what [`take`](Self::take) took, where only a part of the list was freed: sizes of single blocks aren't known.
     pub fn put_back(&self, bytes: usize) {
         self.others.fetch_add(bytes, Relaxed);
     }

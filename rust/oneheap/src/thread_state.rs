@@ -29,7 +29,7 @@ struct Beginning {
 /// More than the size of a thread state, and less than the distance to anybody's stack.
 const MAX_STATE_BYTES: usize = 1024;
 
-/// Whether thread states look as expected, as the calling thread's own shows.
+/// Return whether thread states look as expected, as the calling thread's own shows.
 ///
 /// # Safety
 /// Python runs, and `own` is the state that `PyGILState` has of the calling thread, not null.
@@ -54,7 +54,7 @@ pub enum Owner {
     CallerOrOther,
 }
 
-/// Returns who is attached by `state`, the current one of the process.
+/// Return who is attached by `state`, the current one of the process.
 ///
 /// A state of another thread may be deleted at any time; nobody else can delete the calling thread's. A state that can't be read is
 /// another thread's.
@@ -78,7 +78,7 @@ pub fn owner_of(state: *mut PyThreadState) -> Owner {
     Owner::CallerOrOther
 }
 
-/// Copies the beginning of a thread state that may be freed meanwhile; none if there is no memory at that address.
+/// Copy the beginning of a thread state that may be freed meanwhile; none if there is no memory at that address.
 #[cfg(target_os = "linux")]
 fn read(address: usize) -> Option<Beginning> {
     use std::mem::MaybeUninit;
@@ -105,7 +105,7 @@ fn read(_address: usize) -> Option<Beginning> {
     None
 }
 
-/// Whether an address is on the calling thread's stack, above this call.
+/// Return whether an address is on the calling thread's stack, above this call.
 #[cfg(target_os = "linux")]
 fn is_on_stack(address: usize) -> bool {
     use std::mem::MaybeUninit;

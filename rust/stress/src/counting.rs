@@ -76,7 +76,7 @@ impl Live {
     }
 }
 
-/// Begins to count, from nothing: sizes of at least `least` bytes that leave `remainder` when divided by `modulus`.
+/// Begin to count, from nothing: sizes of at least `least` bytes that leave `remainder` when divided by `modulus`.
 ///
 /// # Safety
 /// The calling thread is attached to a Python that runs, and nothing is counted yet.
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn oneheap_counting_start(least: usize, modulus: usize, re
     ORIGINAL.store(unsafe { hook::install(hook) }, Ordering::Relaxed);
 }
 
-/// Keeps this library in the process: Python goes on after whoever opened it has closed it, at the end of the process too.
+/// Keep this library in the process: Python goes on after whoever opened it has closed it, at the end of the process too.
 pub fn stay() {
     let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: this function's own address, for which there is a library; its name is a C string.
@@ -114,7 +114,7 @@ pub fn stay() {
     }
 }
 
-/// Ends counting, and takes the hook away.
+/// End counting, and take the hook away.
 ///
 /// # Safety
 /// The calling thread is attached, and no hook was put in front of this one that is still there.
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn oneheap_counting_stop() {
     }
 }
 
-/// Writes how many counted blocks live, and how many bytes they have.
+/// Write how many counted blocks live, and how many bytes they have.
 ///
 /// # Safety
 /// There is space for two numbers.

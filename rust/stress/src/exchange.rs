@@ -21,7 +21,7 @@ impl Exchange {
         }
     }
 
-    /// Leaves a value at some place, and takes the one that was there.
+    /// Leave a value at some place, and take the one that was there.
     pub fn swap(&self, random: &mut Rng, value: Option<Value>) -> Option<Value> {
         let left = value.map_or(null_mut(), |value| Box::into_raw(Box::new(value)));
         let found = self.places[random.usize(..self.places.len())].swap(left, Ordering::AcqRel);
@@ -29,7 +29,7 @@ impl Exchange {
         (!found.is_null()).then(|| unsafe { *Box::from_raw(found) })
     }
 
-    /// Takes everything out.
+    /// Take everything out.
     pub fn into_values(self) -> impl Iterator<Item = Value> {
         let found = self
             .places

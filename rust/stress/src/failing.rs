@@ -37,7 +37,7 @@ thread_local! {
 
 static INSTALLED: Once = Once::new();
 
-/// Installs the hook, for as long as the process lives.
+/// Install the hook, for as long as the process lives.
 ///
 /// # Safety
 /// The calling thread is attached to a Python that runs, and no other thread is at work.
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn oneheap_failing_install() {
     });
 }
 
-/// Has one in `one_in` requests of this thread fail, of those of at least `min_size` bytes.
+/// Have one in `one_in` requests of this thread fail, of those of at least `min_size` bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_failing_arm(min_size: u32, one_in: u32, seed: u32) {
     FAILING.set(Failing {
@@ -70,13 +70,13 @@ pub extern "C" fn oneheap_failing_arm(min_size: u32, one_in: u32, seed: u32) {
     });
 }
 
-/// Has no request of this thread fail any more. Answers how many have.
+/// Have no request of this thread fail any more. Answers how many have.
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_failing_disarm() -> u32 {
     FAILING.replace(DISARMED).failed
 }
 
-/// Whether this request is to fail.
+/// Return whether this request is to fail.
 fn fails(size: usize) -> bool {
     let Ok(mut failing) = FAILING.try_with(Cell::get) else {
         return false;

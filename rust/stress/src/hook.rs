@@ -36,7 +36,7 @@ fn functions() -> (Access, Access) {
     get.zip(set).expect("CPython has both functions")
 }
 
-/// Puts a hook in front of `PyMem`'s allocator, and returns it. The hook's context becomes the original: see [`original`].
+/// Put a hook in front of `PyMem`'s allocator, and return it. The hook's context becomes the original: see [`original`].
 ///
 /// # Safety
 /// The calling thread is attached, and no other thread is at work. The hook's functions stay where they are until
@@ -46,7 +46,7 @@ pub unsafe fn install(hook: Allocator) -> *mut Allocator {
     unsafe { install_in(MEM_DOMAIN, hook) }
 }
 
-/// Puts a hook in front of the allocator of a domain, as [`install`] does.
+/// Put a hook in front of the allocator of a domain, as [`install`] does.
 ///
 /// # Safety
 /// As for [`install`].
@@ -66,7 +66,7 @@ pub unsafe fn install_in(domain: c_int, mut hook: Allocator) -> *mut Allocator {
     original
 }
 
-/// Puts the original back in the hook's place.
+/// Put the original back in the hook's place.
 ///
 /// # Safety
 /// The calling thread is attached, and no other thread is at work; the original is what [`install`] returned, and no other hook was
@@ -85,7 +85,7 @@ pub unsafe fn original(context: *mut c_void) -> Allocator {
     unsafe { *context.cast::<Allocator>() }
 }
 
-/// Ends the process. Allocates nothing: this is inside of an allocation.
+/// End the process. Allocates nothing: this is inside of an allocation.
 pub fn wrong(message: &'static str) -> ! {
     for part in ["stress: ", message, "\n"] {
         // SAFETY: the part is readable.

@@ -23,7 +23,7 @@ use plan::{Plan, Scenario};
 #[global_allocator]
 static GLOBAL: PyMemAllocator = PyMemAllocator;
 
-/// Runs the plan on the calling thread, which becomes Python's main thread, and prints one line at the end. Answers the
+/// Run the plan on the calling thread, which becomes Python's main thread, and print one line at the end. Answers the
 /// exit code.
 ///
 /// # Safety

@@ -97,7 +97,7 @@ fn library() -> Result<PathBuf, String> {
     found.ok_or_else(|| format!("liboneheap_stress.so is not beside {}", program.display()))
 }
 
-/// Opens a shared library for the rest of the process's lifetime.
+/// Open a shared library for the rest of the process's lifetime.
 fn open(path: &Path) -> Result<*mut c_void, String> {
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
     // SAFETY: a C string; the libraries' constructors do nothing unusual.

@@ -26,7 +26,7 @@ thread_local! {
     static EXPECTED: Cell<Expected> = const { Cell::new(Expected::Anything) };
 }
 
-/// Says what the calling thread may do from now on.
+/// Say what the calling thread may do from now on.
 pub fn expect(expected: Expected) {
     EXPECTED.set(expected);
 }
@@ -35,7 +35,7 @@ static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static IS_INSIDE: AtomicBool = AtomicBool::new(false);
 static CHECKED: AtomicU64 = AtomicU64::new(0);
 
-/// Puts the hook in front of `PyMem`'s allocator, for the rest of the process's lifetime.
+/// Put the hook in front of `PyMem`'s allocator, for the rest of the process's lifetime.
 ///
 /// # Safety
 /// The calling thread is attached, and no other thread is at work yet.
@@ -52,12 +52,12 @@ pub unsafe fn install() {
     unsafe { hook::install(hook) };
 }
 
-/// How many calls were checked.
+/// Return how many calls were checked.
 pub fn checked() -> u64 {
     CHECKED.load(Ordering::Relaxed)
 }
 
-/// Runs a call of Python's own allocator, and ends the process if the calling thread should not have made it.
+/// Run a call of Python's own allocator, and end the process if the calling thread should not have made it.
 fn guarded<R>(call: impl FnOnce() -> R) -> R {
     match EXPECTED.get() {
         Expected::Anything => call(),

@@ -28,7 +28,7 @@ pub fn version() -> &'static str {
     full_version().split(' ').next().unwrap_or_default()
 }
 
-/// Whether threads may be attached at the same time.
+/// Return whether threads may be attached at the same time.
 pub fn is_free_threaded() -> bool {
     full_version().contains("free-threading")
 }
@@ -40,7 +40,7 @@ fn full_version() -> &'static str {
         .expect("the version is ASCII")
 }
 
-/// Starts Python on the calling thread; the thread is detached after.
+/// Start Python on the calling thread; the thread is detached after.
 pub fn start() -> Attachment {
     // SAFETY: Python is not running, and the thread has no thread state; it is attached after.
     let state = unsafe {
@@ -56,7 +56,7 @@ pub fn start() -> Attachment {
     }
 }
 
-/// Ends Python.
+/// End Python.
 ///
 /// # Safety
 /// `main` is what [`start`] returned on this thread; no other thread is or will be attached.
@@ -69,7 +69,7 @@ pub unsafe fn finalise(mut main: Attachment) {
     assert_eq!(code, 0, "Py_FinalizeEx failed");
 }
 
-/// Runs Python code in the interpreter that the calling thread is attached to.
+/// Run Python code in the interpreter that the calling thread is attached to.
 ///
 /// # Safety
 /// The thread is attached.
@@ -103,7 +103,7 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Makes the calling thread's state; the thread is detached after.
+    /// Make the calling thread's state; the thread is detached after.
     ///
     /// # Safety
     /// Python runs and doesn't end meanwhile; the thread has no state.
@@ -145,7 +145,7 @@ impl Attachment {
         assert_eq!(state, self.state);
     }
 
-    /// Deletes the state; the thread is detached after.
+    /// Delete the state; the thread is detached after.
     ///
     /// # Safety
     /// As for [`attach`](Self::attach).

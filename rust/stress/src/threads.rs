@@ -39,18 +39,18 @@ pub struct Threads<'a> {
 }
 
 impl Threads<'_> {
-    /// Lets the threads begin, which have been made and wait.
+    /// Let the threads begin, which have been made and wait.
     pub fn begin(&self) {
         self.start.wait();
     }
 
-    /// Whether a thread is still at work; those that aren't wait.
+    /// Return whether a thread is still at work; those that aren't wait.
     pub fn is_working(&self) -> bool {
         self.working.load(Ordering::Relaxed) > 0
     }
 }
 
-/// Runs the plan's threads, and `beside` on the calling thread, which has them begin. They have made their Python thread
+/// Run the plan's threads, and `beside` on the calling thread, which has them begin. They have made their Python thread
 /// states before that and keep them until `beside` has ended. At the end everything is checked and freed.
 ///
 /// # Safety
@@ -116,7 +116,7 @@ unsafe fn work(share: Share, exchange: &Exchange, attachment: &mut Attachment) {
     }
 }
 
-/// Runs a part of the work, and informs the oracle of what the thread may do in it.
+/// Run a part of the work, and informs the oracle of what the thread may do in it.
 pub fn expecting<R>(expected: Expected, work: impl FnOnce() -> R) -> R {
     let expected_state = match expected {
         Expected::Calls => AttachState::Attached,

@@ -71,7 +71,7 @@ impl Value {
         Self { seed, contents }
     }
 
-    /// Makes the value longer or shorter, where it can be.
+    /// Make the value longer or shorter, where it can be.
     pub fn resize(&mut self, random: &mut Rng) {
         let seed = self.seed;
         match &mut self.contents {

@@ -89,7 +89,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Whether to attach, this time.
+    /// Return whether to attach, this time.
     pub fn attaches(&mut self) -> bool {
         self.random.bool()
     }

@@ -37,7 +37,7 @@ fn stress(arguments: &[&str]) -> Output {
     command.output().expect("the program starts")
 }
 
-/// Runs a scenario and checks that it says that all went well.
+/// Run a scenario and checks that it says that all went well.
 fn passes(scenario: &str) {
     let library = libpython();
     let library = library.to_str().expect("a path in UTF-8");

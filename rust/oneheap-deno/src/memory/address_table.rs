@@ -56,12 +56,12 @@ impl AddressTable {
         }
     }
 
-    /// How many addresses are in the table.
+    /// Return how many addresses are in the table.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Sets the size at an address, which is not 0.
+    /// Set the size at an address, which is not 0.
     pub fn insert(&mut self, address: usize, bytes: usize) -> Result<(), OutOfMemory> {
         if (self.length + 1) * 2 > self.capacity {
             self.grow()?;
@@ -74,7 +74,7 @@ impl AddressTable {
         Ok(())
     }
 
-    /// Removes an address, and returns its size; none if it is not in the table.
+    /// Remove an address, and return its size; none if it is not in the table.
     pub fn remove(&mut self, address: usize) -> Option<usize> {
         if self.length == 0 {
             return None;
@@ -89,7 +89,7 @@ impl AddressTable {
         Some(removed.bytes)
     }
 
-    /// Moves entries behind a place that is to be unused to where a search still finds them.
+    /// Move entries behind a place that is to be unused to where a search still finds them.
     fn close_gap(&mut self, mut gap: usize) {
         let mask = self.capacity - 1;
         let mut place = gap;

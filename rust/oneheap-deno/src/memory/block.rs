@@ -102,7 +102,7 @@ impl Memory {
         Err(Status::Misaligned)
     }
 
-    /// Resizes the memory in place or by moving it; on failure it stays as it was.
+    /// Resize the memory in place or by moving it; on failure it stays as it was.
     ///
     /// # Safety
     /// The memory is live and nobody else uses it.
@@ -127,7 +127,7 @@ impl Memory {
         Ok(resized)
     }
 
-    /// Allocates new memory with the contents of this.
+    /// Allocate new memory with the contents of this.
     ///
     /// # Safety
     /// The memory is live. Others may read and write it: what they write meanwhile may or may not be in the copy.
@@ -179,7 +179,7 @@ impl Backing for Memory {
 }
 
 impl FinalizerToken {
-    /// Allocates a block into the empty slot.
+    /// Allocate a block into the empty slot.
     pub fn allocate(
         &mut self,
         bytes: usize,
@@ -198,7 +198,7 @@ impl FinalizerToken {
         Ok(memory.pointer.as_ptr())
     }
 
-    /// Resizes the block. Where a view is over it, `detach` detaches the view's buffer first. Where somebody else in JavaScript uses
+    /// Resize the block. Where a view is over it, `detach` detaches the view's buffer first. Where somebody else in JavaScript uses
     /// the memory, they keep it, and the block goes on with a copy. On failure contents and size stay as they were; if Python holds
     /// the memory, the view does too.
     ///
@@ -231,7 +231,7 @@ impl FinalizerToken {
         Ok(address)
     }
 
-    /// Frees the block. Where a view is over it, `detach` detaches the view's buffer. Nothing refers to the token meanwhile, as above.
+    /// Free the block. Where a view is over it, `detach` detaches the view's buffer. Nothing refers to the token meanwhile, as above.
     ///
     /// # Safety
     /// As for [`reallocate`](Self::reallocate).
@@ -253,7 +253,7 @@ impl FinalizerToken {
 /// The result of resizing: the address or a status, whether a view was detached for it, and the old size in bytes.
 type Resized = (Result<*mut u8, Status>, bool, usize);
 
-/// Resizes what was taken out of a slot. A status if nothing was changed, nor the view.
+/// Resize what was taken out of a slot. A status if nothing was changed, nor the view.
 fn resize(
     slot: &mut Slot,
     bytes: usize,

@@ -111,7 +111,7 @@ impl Element {
         })
     }
 
-    /// Whether a typed array of this type may be asked for where the format says `found`.
+    /// Return whether a typed array of this type may be asked for where the format says `found`.
     pub fn shows(self, found: Self) -> bool {
         self == found || (self == Self::Uint8Clamped && found == Self::Uint8)
     }

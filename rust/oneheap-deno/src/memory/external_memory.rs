@@ -162,7 +162,7 @@ impl ExternalMemory {
         }
     }
 
-    /// Reports the changes since the last time to V8, which may collect garbage before this returns.
+    /// Report the changes since the last time to V8, which may collect garbage before this returns.
     ///
     /// # Safety
     /// The environment is live, and this is its thread's count.
@@ -188,7 +188,7 @@ impl ExternalMemory {
 }
 
 impl Watch {
-    /// Takes a look into account. Whether something is to be done about growth.
+    /// Take a look into account. Whether something is to be done about growth.
     fn grows(&mut self, used: u64) -> bool {
         self.baseline = self.baseline.min(used);
         let limit = MIN_GROWTH_BYTES.max(self.baseline / 4);
@@ -208,7 +208,7 @@ impl Watch {
     }
 }
 
-/// Adds to a count that one thread changes, and returns the sum. No locked instruction.
+/// Add to a count that one thread changes, and return the sum. No locked instruction.
 #[inline]
 fn add(count: &AtomicI64, change: i64) -> i64 {
     let sum = count.load(Relaxed) + change;

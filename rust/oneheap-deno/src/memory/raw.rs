@@ -32,7 +32,7 @@ const LISTED: u8 = 1;
 /// Memory was out when an address was to go into [`LARGE`]: any address that is not there may be a large block's.
 const INCOMPLETE: u8 = 2;
 
-/// Allocates `bytes` bytes, uninitialised.
+/// Allocate `bytes` bytes, uninitialised.
 #[inline]
 pub fn malloc(bytes: usize) -> Result<*mut u8, Status> {
     // Without a guard, whose end costs a jump to what it is to undo.
@@ -50,7 +50,7 @@ fn malloc_detached(bytes: usize) -> Result<*mut u8, Status> {
     unsafe { malloc_attached(bytes) }
 }
 
-/// Allocates `bytes` bytes, uninitialised.
+/// Allocate `bytes` bytes, uninitialised.
 ///
 /// # Safety
 /// The thread is attached.
@@ -62,7 +62,7 @@ unsafe fn malloc_attached(bytes: usize) -> Result<*mut u8, Status> {
     Ok(pointer)
 }
 
-/// Allocates `count * size` bytes of zeroes.
+/// Allocate `count * size` bytes of zeroes.
 pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
     let bytes = count.checked_mul(size).ok_or(Status::OutOfMemory)?;
     let _attached = AttachGuard::enter()?;
@@ -72,7 +72,7 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
     Ok(pointer)
 }
 
-/// Resizes a block; on failure it stays as it was.
+/// Resize a block; on failure it stays as it was.
 ///
 /// # Safety
 /// `pointer` is null or a live `PyMem` block.
@@ -92,7 +92,7 @@ pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Status>
     Ok(moved)
 }
 
-/// Frees a block. On a thread that isn't attached a large one attaches the thread, as a block of `alloc` does, and a small one
+/// Free a block. On a thread that isn't attached a large one attaches the thread, as a block of `alloc` does, and a small one
 /// goes by the deferred list.
 ///
 /// # Safety
@@ -113,7 +113,7 @@ pub unsafe fn free(pointer: *mut u8) {
     unsafe { PyMemAllocator::defer(pointer, MAX_DEFERRED_BLOCK_BYTES) };
 }
 
-/// Frees a block that may be large.
+/// Free a block that may be large.
 ///
 /// # Safety
 /// As for [`free`], and not null.
@@ -145,7 +145,7 @@ fn checked(pointer: *mut u8) -> Result<*mut u8, Status> {
     Ok(pointer)
 }
 
-/// Whether a block may be large.
+/// Return whether a block may be large.
 ///
 /// Relaxed: whoever frees a block got its address from the thread that allocated it, or is that thread.
 #[inline]
@@ -153,7 +153,7 @@ fn is_any_large() -> bool {
     LARGE_STATE.load(Ordering::Relaxed) != SMALL
 }
 
-/// Inserts the size of a block if it is large.
+/// Insert the size of a block if it is large.
 #[inline]
 fn insert_size(pointer: *mut u8, bytes: usize) {
     if bytes > MAX_DEFERRED_BLOCK_BYTES {
@@ -170,7 +170,7 @@ fn insert_large(pointer: *mut u8, bytes: usize) {
     };
 }
 
-/// Removes the size of a block that is about to be freed or resized, and returns it; none if the block is not known to be large.
+/// Remove the size of a block that is about to be freed or resized, and return it; none if the block is not known to be large.
 fn remove_size(pointer: *mut u8) -> Option<usize> {
     if !is_any_large() {
         return None;

@@ -52,7 +52,7 @@ pub enum BufferErrorReason {
 }
 
 impl BufferErrorReason {
-    /// Whether a copy of the elements could be shown.
+    /// Return whether a copy of the elements could be shown.
     fn allows_copy(self) -> bool {
         matches!(self, Self::Strides | Self::ReadOnly | Self::Alignment)
     }
@@ -64,7 +64,7 @@ pub enum BorrowResult {
     Refused(BufferErrorReason, Description),
 }
 
-/// Borrows an object's buffer, as elements of the type that was requested or else the one that its format says. With `copy`,
+/// Borrow an object's buffer, as elements of the type that was requested or else the one that its format says. With `copy`,
 /// a buffer that can't be shown in place, but whose elements could be, is copied.
 ///
 /// # Safety

@@ -25,7 +25,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Takes the object, by hand: V8 needn't have it reported any more. None if that was done before.
+    /// Take the object, by hand: V8 needn't have it reported any more. None if that was done before.
     pub fn release(&mut self) -> Option<Arc<Py>> {
         let bytes = std::mem::take(&mut self.retained) as i64;
         if let Some(external) = &self.external {
@@ -44,7 +44,7 @@ impl Drop for Reference {
     }
 }
 
-/// Calls an object.
+/// Call an object.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.

@@ -19,7 +19,7 @@ use crate::limits::MAX_INTERRUPT_ATTEMPTS;
 use crate::runtime::once_box::OnceBox;
 use crate::values::handle::Bound;
 
-/// Sets the exception that a thread is to raise. `thread` is Python's number of it.
+/// Set the exception that a thread is to raise. `thread` is Python's number of it.
 ///
 /// # Safety
 /// The calling thread is attached.
@@ -28,7 +28,7 @@ pub unsafe fn set(thread: u64, exception: *mut PyObject) {
     unsafe { PyThreadState_SetAsyncExc(thread as c_long, exception) };
 }
 
-/// Discards the exception that is set for the calling thread and wasn't raised so far, if there is one.
+/// Discard the exception that is set for the calling thread and wasn't raised so far, if there is one.
 ///
 /// # Safety
 /// The thread is attached, it runs no Python code, and no exception is being handled.
@@ -59,7 +59,7 @@ unsafe impl Sync for CompiledCode {}
 
 static CODE: OnceBox<CompiledCode> = OnceBox::new();
 
-/// Compiles the code; what there is instead is an exception that is set.
+/// Compile the code; what there is instead is an exception that is set.
 fn compile() -> Result<CompiledCode, ()> {
     // SAFETY: called by `discard`, which is attached; each result is checked before it is passed on.
     let compiled = unsafe {

@@ -113,7 +113,7 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<CompiledCode>
 /// The number in the next file name. Counted here, for Python has no counter that is safe without a GIL and needs no lock.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// Compiles a source, under a file name that no other has.
+/// Compile a source, under a file name that no other has.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.

@@ -58,7 +58,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Makes the entry of a run that is about to begin.
+    /// Make the entry of a run that is about to begin.
     pub fn new(run: u32, run_to_interrupt: Arc<InterruptibleRun>) -> Box<Self> {
         Box::new(Self {
             run,
@@ -121,7 +121,7 @@ impl State {
         &mut self.running[run as usize % COMPLETION_LISTS]
     }
 
-    /// Moves what has ended to `ready`, in the order in which it ended, if that is empty.
+    /// Move what has ended to `ready`, in the order in which it ended, if that is empty.
     fn refill(&mut self) {
         if !self.ready.is_empty() {
             return;
@@ -150,7 +150,7 @@ impl CompletionQueue {
         drop(forgotten);
     }
 
-    /// Has a run raise `KeyboardInterrupt`, if there is one of that number.
+    /// Have a run raise `KeyboardInterrupt`, if there is one of that number.
     pub fn interrupt(&self, run: u32) {
         let run_to_interrupt = self
             .lock()
@@ -180,7 +180,7 @@ impl CompletionQueue {
         !std::mem::replace(&mut self.lock().wait_handle, true)
     }
 
-    /// Waits until there is something to take, or the queue is closed. This uses the wait handle.
+    /// Wait until there is something to take, or the queue is closed. This uses the wait handle.
     pub fn wait(&self) {
         let mut state = self.lock();
         state.wait_handle = false;
@@ -199,7 +199,7 @@ impl CompletionQueue {
         state.ready.0.as_deref().map(|entry| entry.run)
     }
 
-    /// Takes the result of the run that [`next`](Self::next) returns.
+    /// Take the result of the run that [`next`](Self::next) returns.
     pub fn take(&self) -> Option<RunResult> {
         let mut state = self.lock();
         state.refill();

@@ -60,7 +60,7 @@ unsafe impl Sync for Functions {}
 
 static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
 
-/// Drops a fresh scope after its run, and frees what it held, unless something of it is used elsewhere.
+/// Drop a fresh scope after its run, and free what it held, unless something of it is used elsewhere.
 ///
 /// `may_be_garbage_elsewhere`: whether it is worth a young collection to find functions or frames that refer to the scope, and are
 /// garbage that it doesn't refer to.
@@ -93,7 +93,7 @@ pub unsafe fn free(
     }
 }
 
-/// Whether a scope has a variable that can refer to others, apart from modules and its arguments: one that Python's collector
+/// Return whether a scope has a variable that can refer to others, apart from modules and its arguments: one that Python's collector
 /// knows.
 ///
 /// # Safety
@@ -143,7 +143,7 @@ enum Verdict {
 }
 
 impl Functions {
-    /// Frees the scope if nothing uses it. None, with an exception set, if something went wrong.
+    /// Free the scope if nothing uses it. None, with an exception set, if something went wrong.
     ///
     /// # Safety
     /// As for [`free`].
@@ -205,7 +205,7 @@ impl Functions {
         }
     }
 
-    /// Finds out what uses the scope. Up to 3.11, making a list can collect garbage, and that runs Python code: not here.
+    /// Find out what uses the scope. Up to 3.11, making a list can collect garbage, and that runs Python code: not here.
     ///
     /// # Safety
     /// As for [`free`].
@@ -221,7 +221,7 @@ impl Functions {
         }
     }
 
-    /// Calls a function that counts.
+    /// Call a function that counts.
     ///
     /// # Safety
     /// The thread is attached, no exception is set, and the object is live.
@@ -233,7 +233,7 @@ impl Functions {
         }
     }
 
-    /// Whether an object is to be looked at.
+    /// Return whether an object is to be looked at.
     ///
     /// # Safety
     /// The thread is attached, no exception is set, and both objects are live.
@@ -273,7 +273,7 @@ impl Functions {
     }
 }
 
-/// Whether a container has more than is looked into.
+/// Return whether a container has more than is looked into.
 ///
 /// # Safety
 /// The thread is attached, and the object is live and of that type.
@@ -289,7 +289,7 @@ unsafe fn is_large(object: *mut PyObject, kind: *mut PyTypeObject) -> bool {
     sized.contains(&kind) && unsafe { PyObject_Size(object) } > MAX_SCOPE_REFERENCES
 }
 
-/// Whether a function may be of the scope alone: it is defined there or in another dictionary that is no module's, as `exec` takes one,
+/// Return whether a function may be of the scope alone: it is defined there or in another dictionary that is no module's, as `exec` takes one,
 /// or a call has made it, as decorators of other modules do.
 ///
 /// # Safety
@@ -309,7 +309,7 @@ unsafe fn belongs_here(function: *mut PyObject, scope: *mut PyObject, support: &
     }
 }
 
-/// Whether a dictionary is a module's, or another scope's: unlike those that are passed to `exec`, these begin with their name and their
+/// Return whether a dictionary is a module's, or another scope's: unlike those that are passed to `exec`, these begin with their name and their
 /// built-in functions, in either order.
 ///
 /// # Safety
@@ -340,7 +340,7 @@ enum Worth {
     Nothing,
 }
 
-/// Adds an element; none if memory is out.
+/// Add an element; none if memory is out.
 fn push<T>(vec: &mut Vec<T>, element: T) -> Option<()> {
     vec.try_reserve(1).ok()?;
     vec.push(element);
@@ -369,7 +369,7 @@ struct Graph {
 }
 
 impl Graph {
-    /// Looks from the scope at what it reaches.
+    /// Look from the scope at what it reaches.
     ///
     /// # Safety
     /// As for [`free`]; no garbage is collected meanwhile.
@@ -521,7 +521,7 @@ impl Graph {
         collected(garbage.len(), others)
     }
 
-    /// Whether freeing the garbage runs no Python code.
+    /// Return whether freeing the garbage runs no Python code.
     ///
     /// # Safety
     /// The thread is attached.
@@ -563,7 +563,7 @@ impl Graph {
     }
 }
 
-/// Runs `fresh_scope.py`, and measures.
+/// Run `fresh_scope.py`, and measure.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.

@@ -60,7 +60,7 @@ impl InterruptibleRun {
         })
     }
 
-    /// Runs the code as this run. None with an exception set, as for the code itself, if it was interrupted before.
+    /// Run the code as this run. None with an exception set, as for the code itself, if it was interrupted before.
     ///
     /// # Safety
     /// The thread is attached, it runs no Python code, and no exception is set.
@@ -88,7 +88,7 @@ impl InterruptibleRun {
         self.changes(WAITING, RUNNING, Ordering::Release)
     }
 
-    /// Changes the stage, if it is as expected.
+    /// Change the stage, if it is as expected.
     fn changes(&self, from: u8, to: u8, ordering: Ordering) -> bool {
         self.stage
             .compare_exchange(from, to, ordering, Ordering::Relaxed)
@@ -120,7 +120,7 @@ impl InterruptibleRun {
         }
     }
 
-    /// Has the code raise `KeyboardInterrupt`, if it hasn't ended; if it hasn't begun, it won't. Waits for nothing: another thread
+    /// Have the code raise `KeyboardInterrupt`, if it hasn't ended; if it hasn't begun, it won't. Waits for nothing: another thread
     /// takes the GIL for it, Python's own where none can be made.
     pub fn interrupt(self: Arc<Self>) {
         if self.changes(WAITING, CANCELLED, Ordering::AcqRel) {
@@ -148,7 +148,7 @@ impl InterruptibleRun {
         }
     }
 
-    /// Puts this into the list, unless it is there.
+    /// Put this into the list, unless it is there.
     fn list(self: Arc<Self>) {
         if self.listed.swap(true, Ordering::AcqRel) {
             return;
@@ -165,7 +165,7 @@ impl InterruptibleRun {
         }
     }
 
-    /// Sets the exception for the code, if it runs.
+    /// Set the exception for the code, if it runs.
     ///
     /// # Safety
     /// The thread is attached.
@@ -183,12 +183,12 @@ impl InterruptibleRun {
     }
 }
 
-/// Whether there are runs to be interrupted. One relaxed load.
+/// Return whether there are runs to be interrupted. One relaxed load.
 pub fn interrupts_wait() -> bool {
     !LISTED.load(Ordering::Relaxed).is_null()
 }
 
-/// Interrupts the runs that are to be interrupted, if there are any. The thread is not attached.
+/// Interrupt the runs that are to be interrupted, if there are any. The thread is not attached.
 pub fn carry_out_interrupts() {
     if interrupts_wait()
         && let Ok(_attached) = AttachGuard::enter()
@@ -198,7 +198,7 @@ pub fn carry_out_interrupts() {
     }
 }
 
-/// Interrupts the runs that are to be interrupted.
+/// Interrupt the runs that are to be interrupted.
 ///
 /// # Safety
 /// The thread is attached.

@@ -23,7 +23,7 @@ struct Idle {
 static IDLE: Mutex<[Option<Idle>; MAX_IDLE_THREADS]> =
     Mutex::new([const { None }; MAX_IDLE_THREADS]);
 
-/// Has a thread do the work. It is not attached.
+/// Have a thread do the work. It is not attached.
 pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
     let work: Work = Box::new(work);
     let waiting = IDLE
@@ -53,7 +53,7 @@ fn start(work: Work) -> Result<(), Status> {
     Ok(())
 }
 
-/// Waits for more to do; none if the thread is to end.
+/// Wait for more to do; none if the thread is to end.
 fn wait(sender: &SyncSender<Work>, receiver: &Receiver<Work>) -> Option<Work> {
     let thread = current().id();
     let idle = Idle {
@@ -74,7 +74,7 @@ fn wait(sender: &SyncSender<Work>, receiver: &Receiver<Work>) -> Option<Work> {
     }
 }
 
-/// Takes a thread out of the table; no if it is there no more.
+/// Take a thread out of the table; no if it is there no more.
 fn withdraw(place: usize, thread: ThreadId) -> bool {
     let withdrawn = IDLE
         .lock()

@@ -28,7 +28,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Runs the code, and returns the value of the expression; `None` for statements. `run_code` is passed what runs the code
+    /// Run the code, and return the value of the expression; `None` for statements. `run_code` is passed what runs the code
     /// itself, without what comes before and after, and may leave it, with an exception set.
     ///
     /// # Safety
@@ -91,7 +91,7 @@ unsafe fn converted(names: Vec<(Vec<u16>, IntoPython)>) -> Result<Vec<Variable>,
     names.into_iter().map(convert).collect()
 }
 
-/// Sets variables: all of them, or none if one can't be set.
+/// Set variables: all of them, or none if one can't be set.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is a `dict`.
@@ -118,7 +118,7 @@ unsafe fn set_variables(globals: &Bound, mut variables: Vec<Variable>) -> Result
     Ok(())
 }
 
-/// Undoes the setting of variables. The exception that is set stays.
+/// Undo the setting of variables. The exception that is set stays.
 ///
 /// # Safety
 /// The thread is attached, and the variables were set in the `dict`.

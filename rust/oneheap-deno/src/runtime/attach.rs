@@ -83,7 +83,7 @@ thread_local! {
 }
 
 impl Thread {
-    /// Deletes the Python thread state, if there is one, attached or not.
+    /// Delete the Python thread state, if there is one, attached or not.
     fn delete_state(&self) {
         let state = self.state.replace(null_mut());
         if state.is_null() || !state::is_running() {
@@ -111,7 +111,7 @@ impl Drop for Thread {
     }
 }
 
-/// Has the thread own none of the objects that it made and others have now. Without a GIL an object belongs to its maker, and who
+/// Have the thread own none of the objects that it made and others have now. Without a GIL an object belongs to its maker, and who
 /// else decrefs it leaves it to the maker, who may be idle; but a thread whose state is deleted owns nothing. Its next
 /// attachment makes another, which takes a third of a millisecond there.
 pub fn delete_thread_state() {
@@ -120,7 +120,7 @@ pub fn delete_thread_state() {
     }
 }
 
-/// Whether the calling thread, which isn't attached to the main interpreter, could be.
+/// Return whether the calling thread, which isn't attached to the main interpreter, could be.
 fn check_attachable(attach_state: AttachState) -> Result<(), Status> {
     if attach_state == AttachState::Finalised || !state::is_started() {
         return Err(Status::NoPython);
@@ -131,7 +131,7 @@ fn check_attachable(attach_state: AttachState) -> Result<(), Status> {
     Ok(())
 }
 
-/// Attaches the calling thread, whatever it is. The caller has seen its state: not attached to the main interpreter.
+/// Attach the calling thread, whatever it is. The caller has seen its state: not attached to the main interpreter.
 fn enter(thread: &Thread, attach_state: AttachState) -> Result<Entry, Status> {
     check_attachable(attach_state)?;
     let kept = thread.state.get();
@@ -164,7 +164,7 @@ fn enter(thread: &Thread, attach_state: AttachState) -> Result<Entry, Status> {
     Ok(entry)
 }
 
-/// Undoes one [`enter`].
+/// Undo one [`enter`].
 #[inline]
 fn leave(entry: Entry) {
     match entry {
@@ -178,7 +178,7 @@ fn leave(entry: Entry) {
     }
 }
 
-/// Undoes what an attachment of JavaScript's changed. Does nothing where somebody else has done so meanwhile.
+/// Undo what an attachment of JavaScript's changed. Does nothing where somebody else has done so meanwhile.
 fn undo(entry: Entry) {
     let is_attached = PyMemAllocator::attach_state() == AttachState::Attached;
     match entry {
@@ -195,7 +195,7 @@ fn undo(entry: Entry) {
 pub struct AttachGuard(Entry);
 
 impl AttachGuard {
-    /// Attaches the thread unless it is attached: then this costs only the look.
+    /// Attach the thread unless it is attached: then this costs only the look.
     #[inline]
     pub fn enter() -> Result<Self, Status> {
         match PyMemAllocator::attach_state() {
@@ -204,7 +204,7 @@ impl AttachGuard {
         }
     }
 
-    /// Attaches a thread of the pool, one of them at a time: CPython wakes each thread that waits for the GIL every 5 ms, and a
+    /// Attach a thread of the pool, one of them at a time: CPython wakes each thread that waits for the GIL every 5 ms, and a
     /// thousand of them leave no time for the one that has it. No other thread waits for this lock, attached or not.
     pub fn enter_in_turn() -> Result<Self, Status> {
         static TURN: Mutex<()> = Mutex::new(());
@@ -221,7 +221,7 @@ impl AttachGuard {
     }
 }
 
-/// Does some work that may run Python code, and so call back into JavaScript. Decrefs that other threads left go first.
+/// Do some work that may run Python code, and so call back into JavaScript. Decrefs that other threads left go first.
 pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Status> {
     CALLS.with(|calls| {
         let outer = calls.under_way.get();
@@ -238,7 +238,7 @@ pub fn with_python<R>(work: impl FnOnce() -> R) -> Result<R, Status> {
     })
 }
 
-/// Ends a call of Python code on a thread that has attachments: what its callbacks left is forgotten, which had no effect; and what
+/// End a call of Python code on a thread that has attachments: what its callbacks left is forgotten, which had no effect; and what
 /// they ended from outside is undone, now that the thread is as it was before the call.
 #[cold]
 fn end_attachments_of_callbacks(calls: u32, attached: AttachGuard) {
@@ -257,7 +257,7 @@ impl Drop for AttachGuard {
     }
 }
 
-/// Attaches the thread until [`end_attachment`] is called with the number that this returns.
+/// Attach the thread until [`end_attachment`] is called with the number that this returns.
 pub fn attach() -> Result<u64, Status> {
     begin(|thread| match PyMemAllocator::attach_state() {
         AttachState::Attached => Ok(None),
@@ -266,7 +266,7 @@ pub fn attach() -> Result<u64, Status> {
     })
 }
 
-/// Detaches the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
+/// Detach the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
 pub fn detach() -> Result<u64, Status> {
     begin(|_| {
         if PyMemAllocator::attach_state() != AttachState::Attached {
@@ -280,12 +280,12 @@ pub fn detach() -> Result<u64, Status> {
     })
 }
 
-/// How many calls of Python code are under way on this thread.
+/// Return how many calls of Python code are under way on this thread.
 fn calls_under_way() -> u32 {
     CALLS.with(|calls| calls.under_way.get())
 }
 
-/// Makes an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
+/// Make an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
 /// that is made sure of first.
 fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Status>) -> Result<u64, Status> {
     if !stack::has_room() {
@@ -311,7 +311,7 @@ fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Status>) -> Resul
         .unwrap_or(Err(Status::NoPython))
 }
 
-/// Ends an attachment of this thread. One that has ended already, as those of callbacks do, is ended no second time.
+/// End an attachment of this thread. One that has ended already, as those of callbacks do, is ended no second time.
 pub fn end_attachment(number: u64) -> Result<(), Status> {
     THREAD
         .try_with(|thread| {
@@ -328,7 +328,7 @@ pub fn end_attachment(number: u64) -> Result<(), Status> {
         .map_err(|_| Status::NoPython)
 }
 
-/// Undoes the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
+/// Undo the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
 fn undo_ended(thread: &Thread) {
     let calls = calls_under_way();
     let next = || {
@@ -347,7 +347,7 @@ fn undo_ended(thread: &Thread) {
     CALLS.with(|calls| calls.has_attachments.set(has_attachments));
 }
 
-/// Does something for which the thread is detached, if it is attached.
+/// Do something for which the thread is detached, if it is attached.
 pub fn detach_for<R>(work: impl FnOnce() -> R) -> R {
     if PyMemAllocator::attach_state() != AttachState::Attached {
         return work();

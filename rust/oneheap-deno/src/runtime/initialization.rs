@@ -65,7 +65,7 @@ impl Functions {
     }
 }
 
-/// Does what `Py_InitializeEx(0)` does, and leaves the thread attached.
+/// Do what `Py_InitializeEx(0)` does, and leave the thread attached.
 ///
 /// # Errors
 /// Python's own message, where it refuses its configuration or can't start. It can't be started in this process again,

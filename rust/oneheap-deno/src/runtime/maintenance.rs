@@ -104,7 +104,7 @@ fn do_pending_work() -> Result<(), Status> {
     Ok(())
 }
 
-/// Whether the maintenance thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
+/// Return whether the maintenance thread is to free what is on the deferred list. Threads that attach free it themselves, so that is not so
 /// while they do.
 fn is_due(period: &mut Option<Period>) -> bool {
     match DEFERRED.load(Ordering::Acquire) {
@@ -157,7 +157,7 @@ impl Period {
         Some(Self::begin())
     }
 
-    /// Sleeps until the period is over, or without one, or until somebody wakes the thread.
+    /// Sleep until the period is over, or without one, or until somebody wakes the thread.
     fn wait(period: &Option<Self>) {
         match period {
             None => std::thread::park(),

@@ -33,7 +33,7 @@ thread_local! {
     static DRAINS_ITSELF: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does some work that pushes what this thread drains right after. The maintenance thread is not to drain it first:
+/// Do some work that pushes what this thread drains right after. The maintenance thread is not to drain it first:
 /// without a GIL, what another thread decrefs is freed by the one that made it, the next time that it runs Python code.
 pub fn before_own_decrefs<R>(work: impl FnOnce() -> R) -> R {
     DRAINS_ITSELF.set(true);
@@ -43,7 +43,7 @@ pub fn before_own_decrefs<R>(work: impl FnOnce() -> R) -> R {
 }
 
 impl PendingDecref {
-    /// Puts this on the list, on any thread; the maintenance thread is woken when there was none, so that it doesn't stay.
+    /// Put this on the list, on any thread; the maintenance thread is woken when there was none, so that it doesn't stay.
     pub fn push(self) {
         let node = Box::into_raw(Box::new(Node {
             decref: self,
@@ -63,7 +63,7 @@ impl PendingDecref {
         }
     }
 
-    /// Lets go.
+    /// Let go.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
@@ -81,12 +81,12 @@ impl PendingDecref {
     }
 }
 
-/// Whether a decref or a release is pending. One relaxed load.
+/// Return whether a decref or a release is pending. One relaxed load.
 pub fn has_pending_decrefs() -> bool {
     !RELEASES.load(Ordering::Relaxed).is_null()
 }
 
-/// Lets go of all that waits. Any Python code may run.
+/// Let go of all that waits. Any Python code may run.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the caller holds nothing that Python code could ask for.

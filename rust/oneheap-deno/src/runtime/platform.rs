@@ -67,7 +67,7 @@ pub fn own_path() -> Vec<u8> {
     Vec::new()
 }
 
-/// Has the process call a function when it ends in order.
+/// Have the process call a function when it ends in order.
 #[cfg(unix)]
 pub fn at_exit(function: extern "C" fn()) {
     // SAFETY: a plain function of a library that is never unmapped.
@@ -78,21 +78,21 @@ pub fn at_exit(function: extern "C" fn()) {
 #[cfg(windows)]
 pub fn at_exit(_function: extern "C" fn()) {}
 
-/// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
+/// Return whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
 #[cfg(target_os = "linux")]
 pub fn ends_with_process() -> bool {
     // SAFETY: both only return a number, and can't fail.
     unsafe { libc::gettid() == libc::getpid() }
 }
 
-/// Whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
+/// Return whether the calling thread ends because the process does: by `exit`, on the thread that the process started with.
 #[cfg(target_os = "macos")]
 pub fn ends_with_process() -> bool {
     // SAFETY: only returns a number, and can't fail.
     unsafe { libc::pthread_main_np() == 1 }
 }
 
-/// Whether the calling thread ends because the process does.
+/// Return whether the calling thread ends because the process does.
 #[cfg(windows)]
 pub fn ends_with_process() -> bool {
     #[link(name = "ntdll", kind = "raw-dylib")]
@@ -159,13 +159,13 @@ pub fn coarse_milliseconds() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_millis() as u64
 }
 
-/// How much memory the C library has allocated, in bytes; where it doesn't say, how much of the process is resident. What was freed
+/// Return how much memory the C library has allocated, in bytes; where it doesn't say, how much of the process is resident. What was freed
 /// may stay resident, and would hide what is used again.
 pub fn used_bytes() -> u64 {
     allocated_bytes().unwrap_or_else(resident_bytes)
 }
 
-/// How much memory the C library has allocated; none if it doesn't say.
+/// Return how much memory the C library has allocated; none if it doesn't say.
 #[cfg(target_os = "linux")]
 fn allocated_bytes() -> Option<u64> {
     /// `struct mallinfo2` of glibc's `malloc.h`.
@@ -190,13 +190,13 @@ fn allocated_bytes() -> Option<u64> {
     Some((information.mapped + information.used) as u64)
 }
 
-/// How much memory the C library has allocated; none if it doesn't say.
+/// Return how much memory the C library has allocated; none if it doesn't say.
 #[cfg(not(target_os = "linux"))]
 fn allocated_bytes() -> Option<u64> {
     None
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't say. Allocates nothing.
+/// Return how much of the process is in memory, in bytes; 0 if the system doesn't say. Allocates nothing.
 #[cfg(target_os = "linux")]
 pub fn resident_bytes() -> u64 {
     let mut text = [0u8; 128];
@@ -222,7 +222,7 @@ pub fn resident_bytes() -> u64 {
         .map_or(0, |pages| pages * page)
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't say.
+/// Return how much of the process is in memory, in bytes; 0 if the system doesn't say.
 #[cfg(target_os = "macos")]
 pub fn resident_bytes() -> u64 {
     // SAFETY: a structure of numbers.
@@ -245,7 +245,7 @@ pub fn resident_bytes() -> u64 {
     }
 }
 
-/// How much of the process is in memory, in bytes; 0 if the system doesn't say.
+/// Return how much of the process is in memory, in bytes; 0 if the system doesn't say.
 #[cfg(windows)]
 pub fn resident_bytes() -> u64 {
     /// `PROCESS_MEMORY_COUNTERS` of `psapi.h`.

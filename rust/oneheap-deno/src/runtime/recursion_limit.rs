@@ -17,7 +17,7 @@ use crate::runtime::platform;
 /// `Py_Version` of the first Python that looks at the stack itself.
 const LOOKS_ITSELF: c_ulong = 0x030E_0000;
 
-/// Leaves a new thread state so many levels of recursion as the thread's stack has space for, for as long as it lives. Python
+/// Leave a new thread state so many levels of recursion as the thread's stack has space for, for as long as it lives. Python
 /// counts levels for each thread state; there is no call that sets how many are left, so all are taken and some given back.
 ///
 /// # Safety
@@ -42,7 +42,7 @@ pub unsafe fn limit_recursion() {
     }
 }
 
-/// Whether this Python sees by itself that a stack comes to its end.
+/// Return whether this Python sees by itself that a stack comes to its end.
 fn looks_itself() -> bool {
     // SAFETY: a constant `unsigned long` of the stable ABI, from 3.11 on.
     python_symbol(c"Py_Version")

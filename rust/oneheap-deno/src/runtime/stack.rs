@@ -41,7 +41,7 @@ fn stack_pointer() -> usize {
     std::hint::black_box(&raw const here).addr()
 }
 
-/// Whether JavaScript is known to have enough of its stack left for what follows one call.
+/// Return whether JavaScript is known to have enough of its stack left for what follows one call.
 #[inline]
 pub fn has_room() -> bool {
     has_room_for(RESERVED_STACK_BYTES)
@@ -60,7 +60,7 @@ fn has_room_for(bytes: usize) -> bool {
         .unwrap_or(true)
 }
 
-/// Begins a trial from here on; no if the end of the stack is known already.
+/// Begin a trial from here on; no if the end of the stack is known already.
 pub fn begin_trial() -> bool {
     STACK.with(|stack| {
         let here = stack_pointer();

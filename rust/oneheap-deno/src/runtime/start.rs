@@ -53,7 +53,7 @@ pub fn start_error() -> Option<&'static [u8]> {
 /// Why Python refused to start, and with which environment.
 static REFUSED: OnceLock<Vec<u8>> = OnceLock::new();
 
-/// Starts Python, once per process; a thread that comes while another starts it waits for the result. `paths` is the
+/// Start Python, once per process; a thread that comes while another starts it waits for the result. `paths` is the
 /// library and the executable, each closed by a NUL. Returns whether it was this call that started it.
 pub fn start(paths: &[u8]) -> Result<bool, Status> {
     let mut is_first = false;
@@ -86,7 +86,7 @@ fn join_running(library: &[u8]) -> Result<Vec<u8>, Status> {
     Ok(python_description(library))
 }
 
-/// Starts Python on a thread of its own and waits until it runs.
+/// Start Python on a thread of its own and wait until it runs.
 fn start_on_thread(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<Vec<u8>, Status> {
     let (sender, receiver) = sync_channel(1);
     let thread = maintenance_thread::builder()
@@ -113,7 +113,7 @@ fn start_on_thread(library: Vec<u8>, executable: Vec<libc::wchar_t>) -> Result<V
     Ok(description)
 }
 
-/// Starts Python and leaves the thread attached; Python's message if it refuses to start.
+/// Start Python and leave the thread attached; Python's message if it refuses to start.
 ///
 /// # Safety
 /// Python hasn't started, and nobody else starts it.

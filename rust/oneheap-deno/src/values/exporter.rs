@@ -41,7 +41,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// Takes a hold on the slot's memory, for Python to see as an array of one dimension, or of `shape`, in elements, whose
+    /// Take a hold on the slot's memory, for Python to see as an array of one dimension, or of `shape`, in elements, whose
     /// product is the block's length. None if the slot is empty.
     pub fn new(
         slot: &mut Slot,
@@ -99,7 +99,7 @@ unsafe fn exporter() -> Result<&'static Exporter, Failure> {
     EXPORTER.get_or_try_init(|| unsafe { make() })
 }
 
-/// Makes the type.
+/// Make the type.
 ///
 /// # Safety
 /// As for [`exporter`].
@@ -228,7 +228,7 @@ unsafe extern "C" fn repr(object: *mut PyObject) -> *mut PyObject {
     }
 }
 
-/// Writes what [`repr`] says.
+/// Write what [`repr`] says.
 fn write_repr(export: &Export, text: &mut FallibleText) -> fmt::Result {
     write!(text, "<oneheap.Block of {}, shape (", export.element.name())?;
     for (dimension, extent) in export.shape.iter().enumerate() {
@@ -305,7 +305,7 @@ unsafe extern "C" fn get_buffer(
     0
 }
 
-/// Whether an array of this shape in C order is in Fortran's order too.
+/// Return whether an array of this shape in C order is in Fortran's order too.
 fn is_fortran_contiguous(shape: &[isize]) -> bool {
     shape.contains(&0) || shape.iter().filter(|&&extent| extent > 1).count() <= 1
 }

@@ -41,7 +41,7 @@ impl From<Status> for Failure {
 }
 
 impl Failure {
-    /// Takes the exception that is set. `SystemExit` is one like any other: nothing ends the process.
+    /// Take the exception that is set. `SystemExit` is one like any other: nothing ends the process.
     ///
     /// # Safety
     /// The thread is attached.

@@ -71,7 +71,7 @@ impl fmt::Write for FallibleText {
     }
 }
 
-/// Takes the exception that is set by a function of Python's which converts a value and asked for `requested` bytes: a
+/// Take the exception that is set by a function of Python's which converts a value and asked for `requested` bytes: a
 /// `MemoryError` is this library's own failure then.
 ///
 /// # Safety
@@ -87,7 +87,7 @@ pub unsafe fn fetch(requested: usize) -> Failure {
     Failure::OutOfMemory(requested)
 }
 
-/// Fails unless the system has `length` bytes more. V8 ends the process where it finds no memory for a value, so large values
+/// Fail unless the system has `length` bytes more. V8 ends the process where it finds no memory for a value, so large values
 /// are tried here first; another thread may still take the memory in between.
 pub fn probe(length: usize) -> Result<(), Failure> {
     if length < MIN_PROBED_BYTES {

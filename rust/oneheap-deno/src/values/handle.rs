@@ -14,7 +14,7 @@ use crate::runtime::pending_decrefs::PendingDecref;
 pub struct Bound(NonNull<PyObject>);
 
 impl Bound {
-    /// Takes ownership of a new reference, as most of Python's functions return one; none for their null, which stands for an
+    /// Take ownership of a new reference, as most of Python's functions return one; none for their null, which stands for an
     /// exception.
     ///
     /// # Safety
@@ -23,7 +23,7 @@ impl Bound {
         NonNull::new(object).map(Self)
     }
 
-    /// Takes a reference of its own to an object that somebody else keeps alive for now.
+    /// Take a reference of its own to an object that somebody else keeps alive for now.
     ///
     /// # Safety
     /// The thread is attached until the result is dropped, and the object is live or null.
@@ -38,7 +38,7 @@ impl Bound {
         self.0.as_ptr()
     }
 
-    /// Gives the reference to the caller.
+    /// Return the reference to the caller.
     pub fn into_ptr(self) -> *mut PyObject {
         let object = self.0.as_ptr();
         std::mem::forget(self);
@@ -99,7 +99,7 @@ pub struct BufferGuard(NonNull<Py_buffer>);
 unsafe impl Send for BufferGuard {}
 
 impl BufferGuard {
-    /// Takes over a buffer that `PyObject_GetBuffer` filled. It stays where it is, for exporters may point into it.
+    /// Take over a buffer that `PyObject_GetBuffer` filled. It stays where it is, for exporters may point into it.
     pub fn new(buffer: Box<Py_buffer>) -> Self {
         Self(NonNull::from(Box::leak(buffer)))
     }

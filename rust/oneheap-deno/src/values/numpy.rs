@@ -74,7 +74,7 @@ pub unsafe fn value_of_scalar(
 }
 
 impl ScalarTypes {
-    /// Whether JavaScript has the values of a type.
+    /// Return whether JavaScript has the values of a type.
     ///
     /// # Safety
     /// The thread is attached, and the type is live.
@@ -89,7 +89,7 @@ impl ScalarTypes {
     }
 }
 
-/// Whether a type was made at run time.
+/// Return whether a type was made at run time.
 ///
 /// # Safety
 /// The type is live.
@@ -113,7 +113,7 @@ unsafe fn find_and_keep() -> Option<&'static ScalarTypes> {
     }
 }
 
-/// Looks the types up.
+/// Look the types up.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
@@ -170,7 +170,7 @@ unsafe fn static_type(object: *mut PyObject, names: &[&CStr]) -> Option<*mut PyT
     }
 }
 
-/// Whether an object is an instance of a type or of a subclass, by its type alone.
+/// Return whether an object is an instance of a type or of a subclass, by its type alone.
 ///
 /// # Safety
 /// The thread is attached; the object is live or null.

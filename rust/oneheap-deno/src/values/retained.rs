@@ -71,7 +71,7 @@ unsafe fn exported_bytes(object: *mut PyObject, kind: *mut PyTypeObject) -> usiz
     }
 }
 
-/// Whether a type's buffers come of a `__buffer__` that is written in Python.
+/// Return whether a type's buffers come of a `__buffer__` that is written in Python.
 ///
 /// # Safety
 /// The thread is attached, and the type is live.

@@ -64,7 +64,7 @@ pub unsafe fn support() -> Result<&'static Support, Status> {
     })
 }
 
-/// Runs `support.py`.
+/// Run `support.py`.
 ///
 /// # Safety
 /// As for [`support`].

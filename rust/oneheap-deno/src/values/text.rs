@@ -168,7 +168,7 @@ impl Text {
     }
 }
 
-/// Clears the exception that is set if it says that the encoding lacks a character; else fails with it.
+/// Clear the exception that is set if it says that the encoding lacks a character; else fails with it.
 ///
 /// # Safety
 /// The thread is attached, and an encoder set an exception.
@@ -183,7 +183,7 @@ unsafe fn not_encodable(requested: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a long string seems to have Latin-1's characters only, as its size says: Python has one byte for each of those then.
+/// Return whether a long string seems to have Latin-1's characters only, as its size says: Python has one byte for each of those then.
 /// It may have more where it keeps its UTF-8 too, so this is a guess, for which no character is looked at.
 ///
 /// # Safety

@@ -219,7 +219,7 @@ unsafe fn integer(object: *mut PyObject) -> Result<FromPython, Failure> {
     }
 }
 
-/// How many bits an `int` has.
+/// Return how many bits an `int` has.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is an `int`.

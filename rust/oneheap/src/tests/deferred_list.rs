@@ -25,7 +25,7 @@ struct Block {
     contents: UnsafeCell<usize>,
 }
 
-/// Makes a block, writes its contents and pushes it; returns whether the list was empty.
+/// Make a block, write its contents and push it; return whether the list was empty.
 fn push(list: &List, contents: usize) -> bool {
     let block = Box::new(Block {
         link: 0,
@@ -37,7 +37,7 @@ fn push(list: &List, contents: usize) -> bool {
     unsafe { list.push(Box::into_raw(block).cast()) }
 }
 
-/// Takes up to `most` blocks, reads their contents and frees them.
+/// Take up to `most` blocks, read their contents and free them.
 fn take(list: &List, most: usize) -> Vec<usize> {
     let taken = list.take(most).map(|block| {
         // SAFETY: `push` made the block and passed it on.

@@ -129,7 +129,7 @@ fn where_only_python_is_out_of_memory_attached_threads_get_none() {
     assert!(refused > 0);
 }
 
-/// Runs the history with a misaligned result of `realloc` at call `at` and memory out for the `out` calls after it.
+/// Run the history with a misaligned result of `realloc` at call `at` and memory out for the `out` calls after it.
 /// Answers whether the process would have been aborted; `None` if call `at` is another one.
 fn aborts(at: usize, out: usize) -> Option<bool> {
     let is_realloc = Arc::new(AtomicBool::new(false));

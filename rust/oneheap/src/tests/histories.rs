@@ -131,7 +131,7 @@ impl Drop for Actor<'_> {
     }
 }
 
-/// Runs the threads; `meanwhile` runs on the calling thread and may wait for the number of operations done.
+/// Run the threads; `meanwhile` runs on the calling thread and may wait for the number of operations done.
 fn history(
     python: &Simulated,
     heap: &SimulatedHeap,

@@ -141,12 +141,12 @@ impl Simulated {
         world.lifetime += 1;
     }
 
-    /// Attaches the calling thread to the main interpreter, when no other thread is in the way. Answers whether it did.
+    /// Attach the calling thread to the main interpreter, when no other thread is in the way. Answers whether it did.
     pub fn attach(&self) -> bool {
         self.enter(Place::MainInterpreter)
     }
 
-    /// Attaches the calling thread to a subinterpreter that shares the GIL.
+    /// Attach the calling thread to a subinterpreter that shares the GIL.
     pub fn attach_to_subinterpreter(&self) -> bool {
         self.enter(Place::Subinterpreter)
     }
@@ -176,7 +176,7 @@ impl Simulated {
         self.changed.notify_all();
     }
 
-    /// Ends Python from an attached thread: runs `ending` while the thread is the last one attached, then `ended` when
+    /// End Python from an attached thread: runs `ending` while the thread is the last one attached, then `ended` when
     /// its state is gone, and then what [`Interpreter::register_exit`] has registered.
     pub fn finalise(&self, heap: &SimulatedHeap, ending: impl FnOnce(), ended: impl FnOnce()) {
         assert_eq!(PLACE.get(), Place::MainInterpreter);
@@ -198,7 +198,7 @@ impl Simulated {
         }
     }
 
-    /// How many calls were made that may fail.
+    /// Return how many calls were made that may fail.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -469,7 +469,7 @@ impl Block {
         Some(block)
     }
 
-    /// Resizes the block and checks what it keeps; returns whether there was memory.
+    /// Resize the block and check what it keeps; return whether there was memory.
     pub fn realloc(&mut self, heap: &SimulatedHeap, size: usize) -> bool {
         // SAFETY: the block is live; no test asks for nothing.
         let moved = unsafe { heap.realloc(self.pointer, self.layout, size) };
@@ -488,7 +488,7 @@ impl Block {
         true
     }
 
-    /// Checks the block and frees it.
+    /// Check the block and free it.
     pub fn free(self, heap: &SimulatedHeap) {
         self.check();
         // SAFETY: the block is live, and consumed.

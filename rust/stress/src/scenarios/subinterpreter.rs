@@ -45,7 +45,7 @@ pub fn run(plan: Plan) -> String {
     format!(", {rounds} rounds in a subinterpreter, {checked} calls of PyMem checked")
 }
 
-/// Lets the threads begin and works until they are done. Answers how many rounds there were.
+/// Let the threads begin and works until they are done. Answers how many rounds there were.
 ///
 /// # Safety
 /// The thread is attached to a subinterpreter by `state`.
@@ -110,7 +110,7 @@ fn new_from_config() -> Option<NewFromConfig> {
     unsafe { python::function(c"Py_NewInterpreterFromConfig") }
 }
 
-/// Makes a subinterpreter and attaches the thread to it. Its GIL is the main one's before 3.12.
+/// Make a subinterpreter and attach the thread to it. Its GIL is the main one's before 3.12.
 ///
 /// # Safety
 /// The thread is attached to the main interpreter.
@@ -141,7 +141,7 @@ impl Status {
     }
 }
 
-/// Ends the subinterpreter and attaches the thread to the main one again.
+/// End the subinterpreter and attach the thread to the main one again.
 ///
 /// # Safety
 /// The thread is attached to the subinterpreter by `state`, its only one, and came from the main one by `main`.

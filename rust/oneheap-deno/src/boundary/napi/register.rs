@@ -73,7 +73,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
 
 type CallbackFn = unsafe extern "C" fn(napi_env, napi_callback_info) -> napi_value;
 
-/// Sets a function as a property of the exports object; a failure leaves a pending exception or no such property.
+/// Set a function as a property of the exports object; a failure leaves a pending exception or no such property.
 ///
 /// # Safety
 /// `env` and `exports` are live.

@@ -284,7 +284,7 @@ fn retain_buffer(bytes: usize) {
     }
 }
 
-/// Whether a double is this integer and no other.
+/// Return whether a double is this integer and no other.
 fn is_safe(integer: i64) -> bool {
     integer.unsigned_abs() <= MAX_SAFE_INTEGER as u64
 }

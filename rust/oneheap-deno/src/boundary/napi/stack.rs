@@ -42,7 +42,7 @@ pub unsafe extern "C" fn ensure_stack(env: napi_env, _info: napi_callback_info) 
 }
 
 impl Env {
-    /// Whether there is enough of JavaScript's stack left for what follows; if not, an exception is pending, and the caller returns
+    /// Return whether there is enough of JavaScript's stack left for what follows; if not, an exception is pending, and the caller returns
     /// before it changes anything.
     ///
     /// # Safety
@@ -53,7 +53,7 @@ impl Env {
         stack::has_room() || unsafe { self.prove_stack(stack::has_room) }
     }
 
-    /// Has JavaScript try how deep it gets, until there is space.
+    /// Have JavaScript try how deep it gets, until there is space.
     ///
     /// # Safety
     /// As for [`has_stack`](Self::has_stack).

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a block's memory is, and how it is freed.
 pub trait Backing: Copy {
-    /// Frees the memory on any thread, and waits for nothing. `by_hand`: somebody asked for its end, as by `free`.
+    /// Free the memory on any thread, and wait for nothing. `by_hand`: somebody asked for its end, as by `free`.
     ///
     /// # Safety
     /// The memory is live, and its last holder gives it up here.
     unsafe fn free_without_waiting(self, by_hand: bool);
 
-    /// Frees the memory where waiting for the GIL is allowed.
+    /// Free the memory where waiting for the GIL is allowed.
     ///
     /// # Safety
     /// As for [`free_without_waiting`](Self::free_without_waiting).
@@ -38,7 +38,7 @@ pub struct SharedMemory<M: Backing> {
 static IDENTITIES: AtomicU64 = AtomicU64::new(0);
 
 impl<M: Backing> SharedMemory<M> {
-    /// Takes over memory that the caller alone holds.
+    /// Take over memory that the caller alone holds.
     ///
     /// # Safety
     /// The memory is live, and nobody else frees it.
@@ -56,12 +56,12 @@ impl<M: Backing> SharedMemory<M> {
         self.memory
     }
 
-    /// How many Python objects hold the memory. Acquire: what they did with it happened before.
+    /// Return how many Python objects hold the memory. Acquire: what they did with it happened before.
     pub fn exporters(&self) -> usize {
         self.exporters.load(Ordering::Acquire)
     }
 
-    /// Marks the memory as freed by hand.
+    /// Mark the memory as freed by hand.
     pub fn mark_freed(&self) {
         self.is_freed.store(true, Ordering::Relaxed);
     }
@@ -103,7 +103,7 @@ impl<M: Backing> Drop for SharedMemory<M> {
 pub struct ExportedMemory<M: Backing>(Arc<SharedMemory<M>>);
 
 impl<M: Backing> ExportedMemory<M> {
-    /// Counts one more holder of Python's.
+    /// Count one more holder of Python's.
     pub fn new(shared: Arc<SharedMemory<M>>) -> Self {
         shared.exporters.fetch_add(1, Ordering::Relaxed);
         Self(shared)

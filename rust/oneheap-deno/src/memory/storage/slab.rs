@@ -52,7 +52,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Moves a record into the slab; returns it if memory is out.
+    /// Move a record into the slab; return it if memory is out.
     pub fn insert(&self, record: T) -> Result<NonNull<T>, T> {
         let place = loop {
             let chunks = match self.pop() {
@@ -72,7 +72,7 @@ impl<T> Slab<T> {
         Ok(place.cast())
     }
 
-    /// Moves a record out of the slab. Its place is used again.
+    /// Move a record out of the slab. Its place is used again.
     ///
     /// # Safety
     /// [`insert`](Self::insert) returned the pointer, the record wasn't removed since, and nobody refers to it any more.
@@ -116,7 +116,7 @@ impl<T> Slab<T> {
         None
     }
 
-    /// Takes a free place; or how many chunks there are, none of which has one.
+    /// Take a free place; or how many chunks there are, none of which has one.
     fn pop(&self) -> Result<NonNull<Place<T>>, usize> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(place) = NonNull::new(free.first) else {
@@ -127,7 +127,7 @@ impl<T> Slab<T> {
         Ok(place)
     }
 
-    /// Adds a chunk if there are still `chunks` of them. The memory is the system's, and asked for without the lock.
+    /// Add a chunk if there are still `chunks` of them. The memory is the system's, and asked for without the lock.
     fn grow(&self, chunks: usize) -> bool {
         let Some(chunk) = self.chunks.get(chunks) else {
             return false;
@@ -174,7 +174,7 @@ impl<T> Slab<T> {
     }
 }
 
-/// How many records the chunk of that index has.
+/// Return how many records the chunk of that index has.
 fn records_of(index: usize) -> usize {
     FIRST_SLAB_RECORDS << index
 }

@@ -35,7 +35,7 @@ pub enum NoMemory {
 }
 
 impl<M: Backing> Slot<M> {
-    /// Puts memory that nobody else holds into an empty slot; returns it if the slot isn't empty.
+    /// Put memory that nobody else holds into an empty slot; return it if the slot isn't empty.
     pub fn fill(&mut self, memory: M) -> Result<(), M> {
         if !matches!(self, Self::Empty) {
             return Err(memory);
@@ -44,7 +44,7 @@ impl<M: Backing> Slot<M> {
         Ok(())
     }
 
-    /// Whether the slot has no block.
+    /// Return whether the slot has no block.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
     }
@@ -70,7 +70,7 @@ impl<M: Backing> Slot<M> {
         self.share().map(ExportedMemory::new)
     }
 
-    /// How many Python objects hold the memory.
+    /// Return how many Python objects hold the memory.
     pub fn exporters(&self) -> usize {
         match self {
             Self::Empty | Self::Busy | Self::Owned(_) => 0,
@@ -79,7 +79,7 @@ impl<M: Backing> Slot<M> {
         }
     }
 
-    /// Moves the block's share to a view. `make` makes the view's buffer, which takes the share over; if it can't, it returns the
+    /// Move the block's share to a view. `make` makes the view's buffer, which takes the share over; if it can't, it returns the
     /// share, and the block is as it was.
     pub fn view<R>(
         &mut self,
@@ -112,7 +112,7 @@ impl<M: Backing> Slot<M> {
         }
     }
 
-    /// Takes the block out, to be freed, and leaves an empty slot.
+    /// Take the block out, to be freed, and leave an empty slot.
     pub fn take(&mut self) -> Result<Self, NoMemory> {
         match self {
             Self::Empty => Err(NoMemory::Freed),
@@ -121,14 +121,14 @@ impl<M: Backing> Slot<M> {
         }
     }
 
-    /// Takes the block out, to be resized, and leaves a busy slot. What becomes of the block has to be put back.
+    /// Take the block out, to be resized, and leave a busy slot. What becomes of the block has to be put back.
     pub fn take_for_resize(&mut self) -> Result<Self, NoMemory> {
         let taken = self.take()?;
         *self = Self::Busy;
         Ok(taken)
     }
 
-    /// Ends the block. Where a view is over the memory, `detach` detaches its buffer meanwhile. Returns what the block's memory was,
+    /// End the block. Where a view is over the memory, `detach` detaches its buffer meanwhile. Returns what the block's memory was,
     /// which is freed unless somebody else holds it; none if there was none.
     pub fn free(&mut self, detach: impl FnOnce()) -> Option<M> {
         let shared = match std::mem::replace(self, Self::Empty) {
@@ -167,7 +167,7 @@ impl<M: Backing> Slot<M> {
         }
     }
 
-    /// Ends a block that JavaScript lost, and returns the memory that was its own, to be freed, or whose share was dropped.
+    /// End a block that JavaScript lost, and return the memory that was its own, to be freed, or whose share was dropped.
     /// Waits for nothing.
     pub fn collect(&mut self) -> Option<M> {
         match std::mem::replace(self, Self::Empty) {
@@ -203,7 +203,7 @@ impl<M: Backing> Slot<M> {
         Ok(())
     }
 
-    /// Resizes the block's memory after [`begin_resize`](Self::begin_resize): by `resize` where the block alone holds it, else by
+    /// Resize the block's memory after [`begin_resize`](Self::begin_resize): by `resize` where the block alone holds it, else by
     /// `copy`, and the other holders keep the old memory. If either fails, the block is as it was.
     pub fn resize<E>(
         &mut self,
@@ -218,7 +218,7 @@ impl<M: Backing> Slot<M> {
         Some(resized.inspect(|&memory| *self = Self::Owned(memory)))
     }
 
-    /// Makes the memory the block's own again if nobody else holds it any more.
+    /// Make the memory the block's own again if nobody else holds it any more.
     fn settle(&mut self) {
         if let Self::Shared(shared) = std::mem::replace(self, Self::Empty) {
             *self = match SharedMemory::try_into_memory(shared) {
