@@ -37,7 +37,7 @@ export class MeasuredProcess implements AsyncDisposable {
   }
 
   /**
-   * What came of a request.
+   * The outcome of a request.
    *
    * @throws {Error} If the process ended or hangs instead of replying.
    */

@@ -2,7 +2,7 @@
 
 const PROGRAM = `${import.meta.dirname}/beside_blocks.ts`;
 
-/** What came of it, a number for each tenth of the pairs. */
+/** The measured times, a number for each tenth of the pairs. */
 export interface SteadyState {
   /** The time that a pair took. */
   readonly nanoseconds: number[];

@@ -86,7 +86,7 @@ export function errorForStatus(status: number, requested: number): Error {
       );
     case STATUS.tooLarge:
       return new RangeError(
-        "What came of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
+        "The result of the Python code is too large for a string or a bigint of JavaScript's. Leave it in Python, in a scope",
       );
     case STATUS.freed:
       return new FreedError(

@@ -302,7 +302,7 @@ async function open(problems: Problem[]): Promise<Working | undefined> {
   try {
     const { embedded, symbols } = await import("../loading/native.ts");
     return {
-      python: { ...embedded, ...describe(embedded) },
+      python: { ...embedded, ...describeRunningPython(embedded) },
       abi: symbols.oneheap_abi(),
       selfTestMilliseconds: await selfTest(),
     };
@@ -359,7 +359,7 @@ function hashOf(path: string): string | undefined {
 }
 
 /** Return what Python reports of itself beside what `python` has. */
-function describe(
+function describeRunningPython(
   { library, prefix }: EmbeddedPython,
 ): Pick<RunningPython, "virtualEnvironment" | "allocator"> {
   const root = environment("VIRTUAL_ENV");

@@ -128,7 +128,7 @@ function openAndStart(library: string): Symbols {
   }
   const symbols = openChecked(library, python.library);
   // Of the threads that come here at the same time one starts Python, and speaks for all.
-  if (start(symbols, python)) warn(python.unusable, symbols);
+  if (startPython(symbols, python)) warn(python.unusable, symbols);
   return symbols;
 }
 
@@ -250,7 +250,7 @@ function explain(file: string, other: string, reason: string): string {
 }
 
 /** Start Python unless it runs. Whether this thread did it. */
-function start(symbols: Symbols, python: Finding): boolean {
+function startPython(symbols: Symbols, python: Finding): boolean {
   const { library, executable, unusable } = python;
   const paths = new TextEncoder().encode(`${library}\0${executable}\0`);
   const status = symbols.oneheap_start(paths, paths.length);

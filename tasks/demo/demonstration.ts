@@ -78,7 +78,7 @@ async function showMemory(path: string, size: number): Promise<void> {
     } bytes)`,
   );
   console.log(`  freed; Python has it  ${column(held)}`);
-  console.log(`  Python let go, too    ${column(after)}\n`);
+  console.log(`  Python released it, too${column(after)}\n`);
 }
 
 function tracedBytes(): number {

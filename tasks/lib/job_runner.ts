@@ -39,7 +39,7 @@ export class Schedule {
       summary = await job.run();
     } catch (error) {
       passed = false;
-      summary = describe(error);
+      summary = errorSummary(error);
     }
     const seconds = (performance.now() - begin) / 1000;
     this.#results.push({ job, passed, summary, seconds });
@@ -80,7 +80,7 @@ export class Schedule {
 }
 
 /** What is printed of an error: its message, and a stack only where it is not one of ours. */
-function describe(error: unknown): string {
+function errorSummary(error: unknown): string {
   if (error instanceof JobError) return error.message;
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

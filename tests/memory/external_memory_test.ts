@@ -7,7 +7,7 @@ import { run } from "../support/process.ts";
 const LOST_BYTES = 3e9;
 
 /** So much may be there at once, Deno and Python included. */
-const MOST_BYTES = 900e6;
+const MAX_BYTES = 900e6;
 
 const DEFINITIONS = `
 import sys
@@ -62,6 +62,6 @@ for (const [what, lose, bytes] of CASES) {
       console.log(most);
     `);
     assertEquals(code, 0, stderr);
-    assertLess(Number(stdout), MOST_BYTES);
+    assertLess(Number(stdout), MAX_BYTES);
   });
 }

@@ -1,4 +1,4 @@
-/** Who holds a block's memory: it is released when the last of them lets go, not before and not never. */
+/** Who holds a block's memory: it is released when the last of them releases it, not before and not never. */
 
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import {
@@ -30,7 +30,7 @@ async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<void> {
   }
 }
 
-/** Takes memory that was let go, of the size, and writes all over it. */
+/** Takes memory that was freed, of the size, and writes all over it. */
 function scribble(bytes: number): Disposable & { untouched(): boolean } {
   const length = bytes > PIPE_BYTES ? 30 : 300;
   const blocks = Array.from({ length }, () => alloc(Uint8Array, bytes));

@@ -59,7 +59,7 @@ export function sevens(bytes: number): Block<Bytes> {
   return block;
 }
 
-/** Takes memory that was let go of, and writes all over it. */
+/** Takes memory that was freed, and writes all over it. */
 export function scribble(bytes: number): void {
   const blocks = Array.from({ length: 20 }, () => alloc(Uint8Array, bytes));
   for (const block of blocks) block.view.fill(0xee);

@@ -54,7 +54,7 @@ for (
             holders === 1
               ? "1 Python object holds"
               : `${holders} Python objects hold`
-          } its memory. Let go of it in Python (del, or dispose the scope) first`,
+          } its memory. Release it in Python (del, or dispose the scope) first`,
         );
         assertEquals([block.address, block.length], [address, 5_008]);
         assertEquals(block.freed, false);

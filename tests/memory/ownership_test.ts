@@ -14,7 +14,7 @@ import { collectForAWhile } from "../support/holders.ts";
 import { HAS_GIL } from "../support/build.ts";
 import { type Bytes, Living, scribble, sevens, SIZES } from "./owners.ts";
 
-/** How JavaScript lets go of a block. The last way takes until it is collected. */
+/** How JavaScript releases a block. The last way takes until it is collected. */
 const WAYS: Record<string, (block: Block<Bytes>) => void> = {
   "block.free()": (block) => block.free(),
   "free(block)": (block) => free(block),

@@ -119,10 +119,10 @@ Deno.test("a block that is freed while Python's thread releases it ends once", a
     `
     import queue, threading
     waiting = queue.SimpleQueue()
-    def let_go():
+    def release():
         while (it := waiting.get()) is not None:
             del it
-    thread = threading.Thread(target=let_go)
+    thread = threading.Thread(target=release)
     thread.start()
     put = waiting.put
     `,

@@ -16,7 +16,7 @@ import { gone, object, scopeOfThings } from "./objects.ts";
 
 /**
  * A function that makes things, each with an index: its element of the block is 1 once it is no more. JavaScript sees that
- * without asking Python, which would let go of whatever waits for that.
+ * without asking Python, which would decref whatever waits for that.
  */
 function makerOfFlagged(
   flags: Block<Uint8Array<ArrayBuffer>>,
@@ -116,7 +116,7 @@ Deno.test("disposing a reference releases the object before it returns", () => {
   using scope = scopeOfThings();
   using flags = alloc(Uint8Array, 100);
   using make = makerOfFlagged(flags, scope);
-  // Attached, for then no other thread lets go of it meanwhile.
+  // Attached, for then no other thread decrefs it meanwhile.
   using _attached = attach();
   for (let index = 0; index < 100; index++) {
     const thing = make.call(index) as PyObjectRef;

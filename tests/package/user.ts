@@ -15,7 +15,7 @@ const CACHES: Record<string, string> = {
 /** No command takes nearly as long, unless it hangs. */
 const TIMEOUT = 120_000;
 
-/** What came of a command. */
+/** The outcome of a command. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;

@@ -1,7 +1,7 @@
 /**
  * A stand-in for deno_python, which the tests can't download: what it does with Python, in words of our own. It opens libpython
  * by `Deno.dlopen`, starts Python on JavaScript's thread and leaves that attached for good, calls Python as if it always were, and
- * lets go of lost objects by a `FinalizationRegistry`.
+ * releases lost objects by a `FinalizationRegistry`.
  */
 
 /** `RTLD_LAZY | RTLD_GLOBAL` on Linux. */
@@ -51,14 +51,14 @@ export class PyObject {
     return this;
   }
 
-  /** Takes a reference more, which is let go of when this object is collected. */
+  /** Takes a reference more, which is released when this object is collected. */
   get owned(): PyObject {
     py.Py_IncRef(this.handle);
     registry.register(this, this.handle);
     return this;
   }
 
-  /** An attribute. The reference that Python gives is never let go of. */
+  /** An attribute. The reference that Python gives is never released. */
   attribute(name: string): PyObject {
     return new PyObject(py.PyObject_GetAttrString(this.handle, cString(name)));
   }

@@ -3,7 +3,7 @@
 import { type EmbeddedPython, python } from "../../mod.ts";
 import { run, type RunOptions } from "./process.ts";
 
-/** What came of importing the library in a process of its own: a Python, or what Deno printed about the error. */
+/** The outcome of importing the library in a process of its own: a Python, or what Deno printed about the error. */
 export interface Loading {
   python: EmbeddedPython | undefined;
   error: string;

@@ -14,7 +14,7 @@ export interface RunOptions {
   folder?: string;
 }
 
-/** What came of a script. */
+/** The outcome of a script. */
 export interface RunResult {
   code: number;
   signal: string | null;

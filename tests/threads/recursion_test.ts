@@ -57,7 +57,7 @@ cases = {
 }
 
 def recurse():
-    """What came of each case."""
+    """The outcome of each case."""
     outcomes = []
     for name, case in cases.items():
         try:

@@ -37,7 +37,7 @@ extern "C" fn finalise() {
 pub struct PyMemAllocator;
 
 impl PyMemAllocator {
-    /// Return how the calling thread stands to Python, and so where its next allocation comes from.
+    /// Return the attach state of the calling thread, and so where its next allocation comes from.
     ///
     /// The result `Attached` holds until the thread detaches. The first call on an attached thread registers the
     /// callback that reports Python's end (`Py_AtExit`).

@@ -20,7 +20,7 @@ export interface Distances {
   readonly until: number;
 }
 
-/** What came of a case that holds. */
+/** The outcome of a case that holds. */
 export interface Report {
   /** At how many distances the operation was done. */
   done: number;

@@ -39,7 +39,7 @@ export interface Fuzzing {
   readonly isVerbose?: boolean;
 }
 
-/** What came of it. */
+/** The outcome of it. */
 export interface Fuzzed {
   readonly operations: number;
   readonly seeds: number;
@@ -47,7 +47,7 @@ export interface Fuzzed {
   readonly failure?: string;
 }
 
-/** What came of a process. */
+/** The outcome of a process. */
 interface Batch {
   operations: number;
   seeds: number;

@@ -1,4 +1,4 @@
-/** What came of an operation, and whether it may have. */
+/** The outcome of an operation, and whether it is allowed. */
 
 import {
   AllocationError,
@@ -42,7 +42,7 @@ export type Allowed = Readonly<Record<string, boolean | undefined>>;
 const INTERNAL =
   /Cannot read propert|Cannot set propert|of undefined|of null|Invalid FFI|is not a function|is not iterable|is not a constructor|Cannot destructure|before initialization|Assignment to constant/;
 
-/** What came of an operation. */
+/** The outcome of an operation. */
 export class Outcome {
   constructor(
     readonly circumstances: Circumstances,

@@ -6,7 +6,7 @@ import type { Action, World } from "./world.ts";
 /** So many operations are tried at a time, each a frame farther from the end than the one before. */
 const ATTEMPTS = 32;
 
-/** What came of an attempt, put where nothing has to be called for it. */
+/** The outcome of an attempt, put where nothing has to be called for it. */
 interface Attempt {
   readonly action: Action;
   isDone: boolean;

@@ -27,7 +27,7 @@ export const lose: Operation = async (world) => {
   const lost = loseOne(world);
   if (lost === undefined) return;
   await collected(lost.reference);
-  // Python lets go of what was collected.
+  // Python releases what was collected.
   world.run("pass");
   if (!HAS_GIL) collect(world);
   await world.untilCounts();
@@ -100,7 +100,7 @@ export const runElsewhere: Operation = (world) => {
   return "a block for code on a thread of its own";
 };
 
-/** Transfers an array to a Worker, which gives it back in the end or lets go of it. */
+/** Transfers an array to a Worker, which gives it back in the end or releases it. */
 export const sendToWorker: Operation = async (world) => {
   if (world.isPending("array of the Worker")) return;
   world.letGo();
@@ -124,7 +124,7 @@ export const sendToWorker: Operation = async (world) => {
   return `transfer ${target.what} to the Worker`;
 };
 
-/** The Worker holds what a variable has, until it is to let go. */
+/** The Worker holds what a variable has, until it is to release it. */
 export const holdInWorker: Operation = async (world) => {
   if (world.isPending("variable of the Worker")) return;
   world.letGo();

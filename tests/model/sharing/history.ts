@@ -1,4 +1,4 @@
-/** Histories: operations in a random order, each compared with the model, and a last one that lets go of everything. */
+/** Histories: operations in a random order, each compared with the model, and a last one that releases everything. */
 
 import {
   allocate,
@@ -106,7 +106,7 @@ const WITH_WORKER: Weights = [
 ];
 
 /** A history has so many operations at least, and fewer than twice as many. */
-const LEAST_OPERATIONS = 8;
+const MIN_OPERATIONS = 8;
 
 /** Runs the history of a seed. An error tells the seed, and what was done. */
 export async function runHistory(
@@ -116,7 +116,7 @@ export async function runHistory(
   const world = new World(seed, surroundings);
   try {
     const weights = weightsOf(world);
-    const count = LEAST_OPERATIONS + world.random.below(LEAST_OPERATIONS);
+    const count = MIN_OPERATIONS + world.random.below(MIN_OPERATIONS);
     for (let done = 0; done < count; done++) {
       await step(world, weights);
     }
@@ -164,11 +164,11 @@ function anyOperation({ random }: World, weights: Weights): Operation {
   return weights.find(([weight]) => (place -= weight) < 0)![1];
 }
 
-/** Ends a history: whoever holds something lets go of it, in a random order, and then nothing may be left. */
+/** Ends a history: whoever holds something releases it, in a random order, and then nothing may be left. */
 async function letGoOfEverything(world: World): Promise<void> {
   const { handles, random, variables } = world;
   for (let at = 0; at < VARIABLES; at++) world.checkVariable(at);
-  world.log.push("let go of everything");
+  world.log.push("release everything");
   while (handles.some((it) => it instanceof PendingHandle)) {
     await finish(world);
   }

@@ -234,7 +234,7 @@ export const transfer: Operation = (world) => {
     ? structuredClone(bytes, { transfer: [buffer] })
     : new Uint8Array(buffer.transfer(), byteOffset, length);
   const owner = transferInModel(world, target);
-  // `ArrayBuffer.transfer` makes a new empty buffer of an empty one, and lets go of that.
+  // `ArrayBuffer.transfer` makes a new empty buffer of an empty one, and releases that.
   if (isEmpty && !isClone) {
     owner.store = nothing();
     world.run("pass");
@@ -268,7 +268,7 @@ export const detachArray: Operation = (world) => {
   const isLeased = buffer.store?.lease !== undefined;
   array.buffer.transfer(0);
   buffer.store = undefined;
-  // Python lets go of a buffer at the next call, or when its own thread gets to it.
+  // Python releases a buffer at the next call, or when the maintenance thread does.
   if (isLeased) world.run("pass");
   const owner = world.pick(BlockHandle, (it) => it.buffer === buffer);
   if (owner === undefined) return "detach an array";
@@ -301,7 +301,7 @@ export const toPython: Operation = (world) => {
   return `toPython${readonly ? ", read-only" : ""}`;
 };
 
-/** Attaches this thread for a while, or lets go again. */
+/** Attaches this thread for a while, or detaches it again. */
 export const attachOrDetach: Operation = (world) => {
   if (world.attachment !== undefined) {
     world.letGo();

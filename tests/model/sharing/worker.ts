@@ -8,11 +8,11 @@ export type Request =
   | { kind: "hold array"; array: Uint8Array<ArrayBuffer> }
   /** To give it back. */
   | { kind: "give array back" }
-  /** To let go of it. */
+  /** To release it. */
   | { kind: "let array go" }
   /** To hold what a variable of Python's has. */
   | { kind: "hold variable"; at: number }
-  /** To let go of it. */
+  /** To release it. */
   | { kind: "let variable go" }
   /** To put a block of its own into a variable, and free it. */
   | { kind: "put block"; at: number; bytes: number; value: number }

@@ -33,7 +33,7 @@ import type { Surroundings } from "./fixture.ts";
 export const VARIABLES = 6;
 
 /**
- * Whether who lets go of an object last frees it. Without the GIL, the thread that made it does, the next time that it runs Python
+ * Whether the last holder of an object frees it. Without the GIL, the thread that made it does, the next time that it runs Python
  * code, or Python's collector; and 3.13 keeps functions for good there.
  */
 export const HAS_GIL: boolean = python.eval(
@@ -232,7 +232,7 @@ export class World {
 
   /** What lives, in the form of what should. */
   actual(): Expected {
-    // Attached: Python's own thread is not in the midst of letting go of something.
+    // Attached: Python's own thread is not in the midst of releasing something.
     using _attached = attach();
     const { blocks, bytes } = stats();
     const counted = this.surroundings.hook.read();

@@ -194,7 +194,7 @@ impl FinalizerToken {
         stats::began(bytes);
         // The slot is empty, as seen above.
         let _ = self.slot.fill(memory);
-        self.external.retain(bytes as i64);
+        self.external.track_retained(bytes as i64);
         Ok(memory.pointer.as_ptr())
     }
 
@@ -224,10 +224,10 @@ impl FinalizerToken {
         // SAFETY: as the caller vouches.
         let external = unsafe { &(*token).external };
         if was_viewed {
-            external.show(old as i64);
+            external.retrack(old as i64);
         }
         let address = address?;
-        external.retain(bytes as i64 - old as i64);
+        external.track_retained(bytes as i64 - old as i64);
         Ok(address)
     }
 
@@ -242,9 +242,9 @@ impl FinalizerToken {
         // SAFETY: as the caller vouches.
         let external = unsafe { (*token).external.clone() };
         let bytes = slot.free(detach).ok_or(Status::Freed)?.bytes as i64;
-        external.release(bytes);
+        external.track_freed(bytes);
         if !is_viewed {
-            external.hide(bytes);
+            external.untrack(bytes);
         }
         Ok(())
     }

@@ -78,24 +78,24 @@ static WATCH: Mutex<Watch> = Mutex::new(Watch {
 static NEXT_SAMPLE: AtomicU64 = AtomicU64::new(0);
 
 impl ExternalMemory {
-    /// The count of the calling thread's isolate; none when the thread ends.
+    /// Return the count of the calling thread's isolate; none when the thread ends.
     pub fn of_isolate() -> Option<Arc<Self>> {
         ISOLATE.try_with(|isolate| isolate.borrow().clone()).ok()
     }
 
-    /// A new isolate begins on this thread: what the last one reported is none of its business.
+    /// Begin with a new count: a new isolate starts on this thread.
     pub fn begin_isolate() {
         let _ = ISOLATE.try_with(|isolate| isolate.replace(Arc::default()));
     }
 
-    /// Where TypeScript sees whether a report is due.
+    /// Return the address of the word in which TypeScript sees whether a report is due.
     pub fn due(&self) -> *mut i32 {
         self.due.as_ptr()
     }
 
-    /// A block without a view grew by `bytes`, or began with so many; or there is a reference to an object of that size.
+    /// Count `bytes` more: a block without a view was made or grew, or a reference to an object of that size was made.
     #[inline]
-    pub fn retain(&self, bytes: i64) {
+    pub fn track_retained(&self, bytes: i64) {
         add(&self.unreported, bytes);
         let retained = add(&self.retained, bytes);
         if retained - self.reported.load(Relaxed) >= REPORT_STEP_BYTES {
@@ -103,9 +103,9 @@ impl ExternalMemory {
         }
     }
 
-    /// `bytes` were freed by hand.
+    /// Count `bytes` fewer: they were freed by hand.
     #[inline]
-    pub fn release(&self, bytes: i64) {
+    pub fn track_freed(&self, bytes: i64) {
         let retained = add(&self.retained, -bytes);
         let slack = REPORT_SLACK_BYTES.max(bytes);
         if self.reported.load(Relaxed) - retained > slack {
@@ -113,29 +113,29 @@ impl ExternalMemory {
         }
     }
 
-    /// A block of `bytes` bytes got a view, or was freed without one, or an object's reference was: they needn't be reported to V8.
+    /// Leave `bytes` out of the next report: a block got a view, whose size V8 knows, or something without one was freed.
     #[inline]
-    pub fn hide(&self, bytes: i64) {
+    pub fn untrack(&self, bytes: i64) {
         add(&self.unreported, -bytes);
     }
 
-    /// A block of `bytes` bytes has lost its view.
-    pub fn show(&self, bytes: i64) {
+    /// Take `bytes` into the next report again: a block of that size has lost its view.
+    pub fn retrack(&self, bytes: i64) {
         add(&self.unreported, bytes);
     }
 
-    /// A buffer over `bytes` bytes was made whose size V8 knows; its end by hand is reported by [`release`](Self::release).
-    pub fn retain_buffer(&self, bytes: i64) {
-        self.retain(bytes);
-        self.hide(bytes);
+    /// Count a buffer over `bytes` bytes, whose size V8 knows. [`track_freed`](Self::track_freed) counts its end by hand.
+    pub fn track_buffer(&self, bytes: i64) {
+        self.track_retained(bytes);
+        self.untrack(bytes);
     }
 
-    /// What was reported to V8 was lost. On any thread.
-    pub fn collect(&self, bytes: i64) {
+    /// Count `bytes` that were reported to V8 and whose owner V8 has collected. On any thread.
+    pub fn track_collected(&self, bytes: i64) {
         self.collected.fetch_add(bytes, Relaxed);
     }
 
-    /// A reference to an object of unknown size was made: looks now and then whether the memory in use has grown.
+    /// Look now and then whether the memory in use has grown. For references to objects of unknown size.
     #[inline]
     pub fn sample_growth(&self) {
         let now = platform::coarse_milliseconds();
@@ -166,7 +166,7 @@ impl ExternalMemory {
     ///
     /// # Safety
     /// The environment is live, and this is its thread's count.
-    pub unsafe fn report(&self, env: napi_env) {
+    pub unsafe fn report_to_v8(&self, env: napi_env) {
         let change = self.unreported.load(Relaxed) - self.collected.swap(0, Relaxed);
         self.unreported.store(0, Relaxed);
         self.reported.store(self.retained.load(Relaxed), Relaxed);

@@ -29,8 +29,8 @@ impl Reference {
     pub fn release(&mut self) -> Option<Arc<Py>> {
         let bytes = std::mem::take(&mut self.retained) as i64;
         if let Some(external) = &self.external {
-            external.release(bytes);
-            external.hide(bytes);
+            external.track_freed(bytes);
+            external.untrack(bytes);
         }
         self.held.take()
     }
@@ -39,7 +39,7 @@ impl Reference {
 impl Drop for Reference {
     fn drop(&mut self) {
         if let Some(external) = &self.external {
-            external.collect(self.retained as i64);
+            external.track_collected(self.retained as i64);
         }
     }
 }

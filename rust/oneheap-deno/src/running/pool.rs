@@ -31,13 +31,13 @@ pub fn submit(work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
         .ok()
         .and_then(|mut idle| idle.iter_mut().find_map(Option::take));
     let Some(waiting) = waiting else {
-        return start(work);
+        return spawn_thread(work);
     };
     // Whoever is taken out of the table waits until it gets something to do.
     waiting.sender.send(work).map_err(|_| Status::NoThread)
 }
 
-fn start(work: Work) -> Result<(), Status> {
+fn spawn_thread(work: Work) -> Result<(), Status> {
     std::thread::Builder::new()
         .name("oneheap-run".into())
         .stack_size(THREAD_STACK_BYTES)

@@ -247,7 +247,7 @@ fn end_attachments_of_callbacks(calls: u32, attached: AttachGuard) {
         attachments.retain(|attachment| attachment.calls <= calls);
     });
     drop(attached);
-    let _ = THREAD.try_with(undo_ended);
+    let _ = THREAD.try_with(pop_ended_attachments);
 }
 
 impl Drop for AttachGuard {
@@ -259,7 +259,7 @@ impl Drop for AttachGuard {
 
 /// Attach the thread until [`end_attachment`] is called with the number that this returns.
 pub fn attach() -> Result<u64, Status> {
-    begin(|thread| match PyMemAllocator::attach_state() {
+    push_attachment(|thread| match PyMemAllocator::attach_state() {
         AttachState::Attached => Ok(None),
         attach_state if calls_under_way() > 0 => check_attachable(attach_state).map(|()| None),
         attach_state => enter(thread, attach_state).map(Some),
@@ -268,7 +268,7 @@ pub fn attach() -> Result<u64, Status> {
 
 /// Detach the thread, if it is attached, until [`end_attachment`] is called with the number that this returns.
 pub fn detach() -> Result<u64, Status> {
-    begin(|_| {
+    push_attachment(|_| {
         if PyMemAllocator::attach_state() != AttachState::Attached {
             return Ok(None);
         }
@@ -287,7 +287,9 @@ fn calls_under_way() -> u32 {
 
 /// Make an attachment of what `change` does to the thread. `using` ends it in the same function, so that there is stack left for
 /// that is made sure of first.
-fn begin(change: impl FnOnce(&Thread) -> Result<Option<Entry>, Status>) -> Result<u64, Status> {
+fn push_attachment(
+    change: impl FnOnce(&Thread) -> Result<Option<Entry>, Status>,
+) -> Result<u64, Status> {
     if !stack::has_room() {
         return Err(Status::StackEnd);
     }
@@ -322,14 +324,14 @@ pub fn end_attachment(number: u64) -> Result<(), Status> {
             if let Some(attachment) = found {
                 attachment.is_ended = true;
                 drop(attachments);
-                undo_ended(thread);
+                pop_ended_attachments(thread);
             }
         })
         .map_err(|_| Status::NoPython)
 }
 
 /// Undo the newest attachments as far as they have ended. Those from outside of a callback wait until it has returned.
-fn undo_ended(thread: &Thread) {
+fn pop_ended_attachments(thread: &Thread) {
     let calls = calls_under_way();
     let next = || {
         thread

@@ -26,7 +26,7 @@ struct Node {
 }
 
 /// A stack: one node is pushed at a time and all are taken at once, so no node is met twice.
-static RELEASES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
+static PENDING: AtomicPtr<Node> = AtomicPtr::new(null_mut());
 
 thread_local! {
     /// This thread is about to empty the list.
@@ -49,11 +49,11 @@ impl PendingDecref {
             decref: self,
             next: null_mut(),
         }));
-        let mut head = RELEASES.load(Ordering::Relaxed);
+        let mut head = PENDING.load(Ordering::Relaxed);
         loop {
             // SAFETY: the node is this thread's alone until the exchange.
             unsafe { (*node).next = head };
-            match RELEASES.compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed) {
+            match PENDING.compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(other) => head = other,
             }
@@ -63,7 +63,7 @@ impl PendingDecref {
         }
     }
 
-    /// Let go.
+    /// Decref the object, or release the buffer.
     ///
     /// # Safety
     /// The thread is attached, and no exception is set.
@@ -83,10 +83,10 @@ impl PendingDecref {
 
 /// Return whether a decref or a release is pending. One relaxed load.
 pub fn has_pending_decrefs() -> bool {
-    !RELEASES.load(Ordering::Relaxed).is_null()
+    !PENDING.load(Ordering::Relaxed).is_null()
 }
 
-/// Let go of all that waits. Any Python code may run.
+/// Perform all pending decrefs and releases. Any Python code may run.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the caller holds nothing that Python code could ask for.
@@ -94,7 +94,7 @@ pub unsafe fn drain_pending_decrefs() {
     if !has_pending_decrefs() {
         return;
     }
-    let mut node = RELEASES.swap(null_mut(), Ordering::Acquire);
+    let mut node = PENDING.swap(null_mut(), Ordering::Acquire);
     while !node.is_null() {
         // SAFETY: taken off the list, so it is this thread's alone; made by `Box::into_raw` in `push`.
         let taken = unsafe { Box::from_raw(node) };

@@ -89,7 +89,7 @@ pub unsafe extern "C" fn new_backing_store(env: napi_env, info: napi_callback_in
         let Ok(buffer) = buffer else {
             return null_mut();
         };
-        token.external.hide(bytes);
+        token.external.untrack(bytes);
         buffer
     }
 }
@@ -168,5 +168,5 @@ unsafe extern "C" fn collect(_env: napi_env, _data: *mut c_void, hint: *mut c_vo
     // SAFETY: inserted by `token`, and nobody refers to it any more.
     let mut token = unsafe { TOKENS.remove(token) };
     let bytes = token.slot.collect().map_or(0, |memory| memory.bytes);
-    token.external.collect(bytes as i64);
+    token.external.track_collected(bytes as i64);
 }

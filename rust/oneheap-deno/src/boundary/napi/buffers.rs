@@ -37,7 +37,7 @@ pub unsafe extern "C" fn release_buffer(env: napi_env, info: napi_callback_info)
         let bytes = env.array_buffer(buffer).map_or(0, |(_, bytes)| bytes);
         before_own_decrefs(|| napi_detach_arraybuffer(env.0, buffer));
         if let Some(external) = ExternalMemory::of_isolate() {
-            external.release(bytes as i64);
+            external.track_freed(bytes as i64);
         }
     }
     // Attaching to Python drains what was pushed.

@@ -33,7 +33,7 @@ pub unsafe extern "C" fn report_external_memory(
 ) -> napi_value {
     if let Some(external) = ExternalMemory::of_isolate() {
         // SAFETY: the environment is live, and this thread's.
-        unsafe { external.report(env) };
+        unsafe { external.report_to_v8(env) };
     }
     null_mut()
 }

@@ -57,7 +57,7 @@ impl Env {
             0
         };
         if let Some(external) = &external {
-            external.retain(retained as i64);
+            external.track_retained(retained as i64);
             external.sample_growth();
         }
         let record = Reference {

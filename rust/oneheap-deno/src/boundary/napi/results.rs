@@ -233,7 +233,7 @@ impl Env {
     /// The environment is live.
     unsafe fn owned_bytes(self, bytes: Vec<u8>) -> napi_value {
         let length = bytes.len();
-        retain_buffer(length);
+        track_buffer(length);
         let owner = Box::into_raw(Box::new(bytes));
         // SAFETY: as the caller vouches; the bytes stay where they are until their owner is dropped.
         unsafe {
@@ -249,7 +249,7 @@ impl Env {
     unsafe fn guarded_bytes(self, guard: BufferGuard) -> napi_value {
         let buffer = guard.buffer();
         let length = buffer.len as usize;
-        retain_buffer(length);
+        track_buffer(length);
         // V8 doesn't call the finaliser of a buffer at null.
         let data = NonNull::new(buffer.buf).unwrap_or(NonNull::<u64>::dangling().cast());
         let owner = Box::into_raw(Box::new(guard));
@@ -277,10 +277,10 @@ impl Env {
     }
 }
 
-/// A buffer is made over so many bytes: V8 knows of them, but wouldn't collect lost buffers for their sake.
-fn retain_buffer(bytes: usize) {
+/// Count a buffer over so many bytes. V8 knows its size, but collects no external buffers for the sake of it.
+fn track_buffer(bytes: usize) {
     if let Some(external) = ExternalMemory::of_isolate() {
-        external.retain_buffer(bytes as i64);
+        external.track_buffer(bytes as i64);
     }
 }
 
