@@ -1,172 +1,124 @@
-/** The demonstration: a real file in Python's heap, and what Python itself sees of it and does with it. */
+/** The demonstration: the life of one block, as TypeScript, Python and Rust see it. */
 
-import { python, PythonScope } from "../../mod.ts";
-import { PythonCounting, tool } from "./counting.ts";
-import { addressText, column, count, milliseconds } from "./format.ts";
-import {
-  countByValue,
-  type Progress,
-  readIntoArray,
-  readIntoBlock,
-} from "./streaming.ts";
+import { alloc, type Block, python, PythonScope, stats } from "../../mod.ts";
+import { addressText, count } from "./format.ts";
 
-/** A file up to this size is read several times, and the median printed; a larger one once each way. */
-const REPEATED_BYTES = 64 * 1024 * 1024;
-const REPETITIONS = 5;
+const COUNT = 1_000_000;
 
-/** From this size on, a terminal gets a progress bar. */
-const LONG_BYTES = 64 * 1024 * 1024;
+/** The names of Python's side: where a block is, and what `tracemalloc` counts. */
+const PYTHON_SIDE = `
+import ctypes, tracemalloc
 
-const LARGEST_SOURCE = `
-import os, sysconfig
-paths = (os.path.join(folder, name) for folder, _, names in os.walk(sysconfig.get_path("stdlib"))
-    if "site-packages" not in folder for name in names if name.endswith(".py"))
-largest = max(paths, key=os.path.getsize)
+def address(block):
+    return ctypes.addressof(ctypes.c_char.from_buffer(block))
+
+def traced_bytes():
+    return tracemalloc.get_traced_memory()[0]
 `;
 
-/** Show what becomes of a file (by default the largest of Python's standard library); return the exit status. */
-export async function demonstrate(
-  argument: string | undefined,
-): Promise<number> {
-  const path = argument ?? largestSource();
-  const size = sizeOf(path);
-  if (size === undefined) return 1;
-  console.log(`Python ${python.version}, ${python.library}`);
-  console.log(`${path}, ${count(size)} bytes\n`);
-  await showMemory(path, size);
-  const isSame = await showSharing(path, size);
-  await showTimes(path, size);
-  return isSame ? 0 : 1;
+/** What Python does with the block. */
+const ADDRESS = "address(block)";
+const CHANGE = "memoryview(block)[-1] *= 28";
+const SUM = "sum(memoryview(block))";
+
+/** What the three languages say of the memory at one moment. */
+interface Counts {
+  /** Bytes that Python's `tracemalloc` counts. */
+  readonly traced: number;
+  /** Blocks and bytes that the Rust library counts. */
+  readonly blocks: number;
+  readonly bytes: number;
 }
 
-function largestSource(): string {
+/** Show the life of a block. Return whether each language found what the others have written, and nothing is left. */
+export function demonstrate(): boolean {
   using scope = new PythonScope();
-  python.run(LARGEST_SOURCE, { scope });
-  return scope.get("largest") as string;
-}
-
-/** The file's size; where it can't be read, says why. */
-function sizeOf(path: string): number | undefined {
+  python.run(PYTHON_SIDE, { scope });
+  console.log(`Python ${python.version}, ${python.library}\n`);
+  compileAll(scope);
+  python.run("tracemalloc.start()", { scope });
   try {
-    const { isDirectory, size } = Deno.statSync(path);
-    if (!isDirectory) return size;
-    console.error(`${path} is a folder; give a file.`);
-  } catch (error) {
-    console.error(`${path} can't be read: ${(error as Error).message}`);
+    return showLife(scope);
+  } finally {
+    python.run("tracemalloc.stop()", { scope });
   }
 }
 
-/** Read the file into a block while Python traces its memory, and show what Python saw. */
-async function showMemory(path: string, size: number): Promise<void> {
-  python.run("import tracemalloc; tracemalloc.start()");
-  const before = tracedBytes();
-  const block = await readIntoBlock(path, progressBar(size));
-  const during = tracedBytes();
-  const { length } = block;
-  const inPython = new PythonCounting(block);
-  block.free();
-  const held = tracedBytes();
-  inPython[Symbol.dispose]();
-  const after = tracedBytes();
-  python.run("import tracemalloc; tracemalloc.stop()");
-  const more = column(during - before);
-  console.log("Python's traced memory, as tracemalloc reports it");
-  console.log(`  before                ${column(before)}`);
-  console.log(
-    `  with the block        ${column(during)}  (${more} more; the block: ${
-      count(length)
-    } bytes)`,
-  );
-  console.log(`  freed; Python has it  ${column(held)}`);
-  console.log(`  Python released it, too${column(after)}\n`);
+/** Have all code compiled before Python's memory is traced: what is compiled is kept. */
+function compileAll(scope: PythonScope): void {
+  using block = alloc(Float64Array, 1);
+  pythonAddress(block, scope);
+  changeAndSum(block);
+  counts(scope);
 }
 
-function tracedBytes(): number {
-  return python.eval(
-    "__import__('tracemalloc').get_traced_memory()[0]",
-  ) as number;
-}
+function showLife(scope: PythonScope): boolean {
+  const before = counts(scope);
+  let view: Float64Array<ArrayBuffer>;
+  let isSame: boolean;
+  {
+    step("using block = alloc(Float64Array, 1_000_000)");
+    using block = alloc(Float64Array, COUNT);
+    show("TypeScript has it at", addressText(block.address));
+    const address = pythonAddress(block, scope);
+    show("Python has it at", addressText(address));
+    isSame = address === block.address;
+    showCounts(before, counts(scope));
 
-/** Have Python count the bytes of a block that TypeScript has filled, where they are. Whether both found the same there. */
-async function showSharing(path: string, size: number): Promise<boolean> {
-  using block = await readIntoBlock(path, progressBar(size));
-  using inPython = new PythonCounting(block);
-  using counted = inPython.count(progressBar(size));
-  const counts = countByValue(block.view);
-  const isSame = inPython.address === block.address &&
-    counts.every((count, value) => count === counted.view[value]);
-  const width = Math.max(tool.length, "TypeScript".length);
-  const line = (who: string, what: string) =>
-    console.log(`  ${who.padEnd(width)}  ${what}`);
-  console.log("Where the block is");
-  line("TypeScript", addressText(block.address));
-  line(tool, addressText(inPython.address));
-  console.log("Its most frequent bytes, counted there");
-  line("TypeScript", mostFrequent(counts));
-  line(tool, mostFrequent(counted.view));
+    step("TypeScript fills it, Python changes it in place");
+    view = block.view.fill(1.5);
+    const sum = changeAndSum(block);
+    show("TypeScript reads the last as", String(view[COUNT - 1]));
+    show("Python's sum of all", count(sum));
+    isSame &&= view[COUNT - 1] === 42 && sum === 1.5 * (COUNT - 1) + 42;
+
+    step("the end of `using` frees it");
+  }
+  const after = counts(scope);
+  show("a view that is still there", `detached, ${view.length} elements`);
+  showCounts(before, after);
   console.log();
-  return isSame;
+  return isSame && view.length === 0 && after.blocks === before.blocks;
 }
 
-/** Times the job in Python's heap and in JavaScript's memory, alternating. */
-async function showTimes(path: string, size: number): Promise<void> {
-  const repetitions = size <= REPEATED_BYTES ? REPETITIONS : 1;
-  const inBlock: number[] = [];
-  const inArray: number[] = [];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    inBlock.push(
-      await time(async () => {
-        using block = await readIntoBlock(path, progressBar(size));
-        countByValue(block.view);
-      }),
-    );
-    inArray.push(
-      await time(async () =>
-        void countByValue(await readIntoArray(path, progressBar(size)))
-      ),
-    );
-  }
-  const how = repetitions === 1
-    ? "one run each"
-    : `medians of ${repetitions} alternating runs`;
-  console.log(`Reading and counting it took (${how})`);
-  console.log(`  in Python's heap         ${milliseconds(inBlock)}`);
-  console.log(`  in JavaScript's memory   ${milliseconds(inArray)}`);
+function pythonAddress(
+  block: Block<Float64Array<ArrayBuffer>>,
+  scope: PythonScope,
+): number {
+  const address = python.eval(ADDRESS, { scope, names: { block } });
+  python.run("del block", { scope });
+  return address as number;
 }
 
-async function time(job: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await job();
-  return performance.now() - start;
+function changeAndSum(block: Block<Float64Array<ArrayBuffer>>): number {
+  const names = { block };
+  python.run(CHANGE, { names });
+  return python.eval(SUM, { names }) as number;
 }
 
-/** A bar that is drawn over itself, where there is a terminal to draw it on and the file is long. */
-function progressBar(size: number): Progress {
-  if (size < LONG_BYTES || !Deno.stdout.isTerminal()) return () => {};
-  const encoder = new TextEncoder();
-  let drawn = -1;
-  return (read) => {
-    const percent = Math.min(100, Math.floor((read / size) * 100));
-    if (percent === drawn) return;
-    drawn = percent;
-    const bar = "#".repeat(percent / 2).padEnd(50, ".");
-    const end = read >= size ? "\r\x1b[K" : "";
-    Deno.stdout.writeSync(encoder.encode(`\r[${bar}] ${percent}%${end}`));
-  };
+function counts(scope: PythonScope): Counts {
+  const { blocks, bytes } = stats();
+  const traced = python.eval("traced_bytes()", { scope }) as number;
+  return { traced, blocks, bytes };
 }
 
-function mostFrequent(counts: Float64Array<ArrayBuffer>): string {
-  const values = [...counts.keys()].filter((value) => counts[value] > 0);
-  values.sort((one, other) => counts[other] - counts[one]);
-  const shown = values.slice(0, 5).map((value) =>
-    `${nameOf(value)} ${count(counts[value])}`
+function showCounts(before: Counts, now: Counts): void {
+  const blocks = now.blocks - before.blocks;
+  const bytes = count(now.bytes - before.bytes);
+  show(
+    "Python's tracemalloc counts",
+    `${count(now.traced - before.traced)} bytes more`,
   );
-  return shown.join(", ") || "there are none";
+  show(
+    "Rust's counters say",
+    `${blocks} ${blocks === 1 ? "block" : "blocks"}, ${bytes} bytes`,
+  );
 }
 
-function nameOf(value: number): string {
-  const isPrintable = value > 0x20 && value < 0x7f;
-  return isPrintable
-    ? `'${String.fromCharCode(value)}'`
-    : `0x${value.toString(16).padStart(2, "0")}`;
+function step(what: string): void {
+  console.log(`%c${what}`, "font-weight: bold");
+}
+
+function show(what: string, value: string): void {
+  console.log(`  ${what.padEnd(30)}${value}`);
 }

@@ -1,13 +1,8 @@
 /** How the demonstrations write numbers. */
 
-/** A whole number, with commas. */
+/** A number, with commas. */
 export function count(number: number): string {
   return number.toLocaleString("en");
-}
-
-/** The same, padded for a column. */
-export function column(number: number): string {
-  return count(number).padStart(13);
 }
 
 /** An address, as C and Python write it. */
@@ -19,4 +14,10 @@ export function addressText(address: number): string {
 export function milliseconds(times: number[], digits = 2): string {
   const sorted = times.toSorted((one, other) => one - other);
   return `${sorted[times.length >> 1].toFixed(digits).padStart(9)} ms`;
+}
+
+/** A time in milliseconds, in the unit that suits it, padded for a column. */
+export function duration(time: number): string {
+  const [value, unit] = time < 1 ? [time * 1e3, "µs"] : [time, "ms"];
+  return `${value.toFixed(value < 10 ? 2 : 1).padStart(9)} ${unit}`;
 }
