@@ -22,7 +22,7 @@ const checks: [name: string, command: string[], folder: URL][] = [
     "ffi/doctor/doctor.ts",
   ], ROOT],
   [
-    "examples in the documentation and the README",
+    "examples in the documentation",
     [
       deno,
       "test",
@@ -33,6 +33,7 @@ const checks: [name: string, command: string[], folder: URL][] = [
       "mod.ts",
       "ffi",
       "README.md",
+      "docs",
     ],
     ROOT,
   ],

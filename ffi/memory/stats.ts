@@ -31,7 +31,7 @@ export interface Stats {
 const COUNTS = new Float64Array(6);
 
 /**
- * Count of the blocks in this process and of the allocator's slow paths.
+ * Count the blocks in this process, and how often the allocator took a slow path.
  *
  * @example
  * ```ts

@@ -73,8 +73,8 @@ export function attach(): Disposable {
  *
  * A library that starts Python itself may leave the thread attached for good. Other threads can then run no Python code
  * while JavaScript computes or waits, and {@linkcode python}'s `runAsync` never settles. Put the `await` into the scope of a
- * `detach()`; that other library must touch nothing of Python's in it, also not to release what was lost (the README's
- * "Beside deno_python" says how). On a thread that isn't attached, it does nothing.
+ * `detach()`; that other library must touch nothing of Python's in it, also not to release what was lost
+ * (`docs/guide/beside-deno_python.md` says how). On a thread that isn't attached, it does nothing.
  *
  * @returns What attaches the thread again; `using` disposes it at the end of the scope.
  * @throws {LibraryError} If Python is ending in this process, or in a callback that Python makes while the thread is attached: it could

@@ -1,4 +1,4 @@
-/** The permissions that the package needs: those that the README lists, and no other. */
+/** The permissions that the package needs: those that the documentation lists, and no other. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { published, text } from "./publication.ts";
@@ -7,12 +7,12 @@ import { heapUsed, output, User } from "./user.ts";
 
 const WINDOWS = Deno.build.os === "windows";
 
-/** The flags in the README's first command that grants `--allow-ffi`, as it has to be read on this system. */
-function readmeFlags(user: User): string[] {
-  const command = text("/README.md").match(
+/** The flags of the documentation's command that grants `--allow-ffi`, as it has to be read on this system. */
+function documentedFlags(user: User): string[] {
+  const command = text("/docs/reference/permissions-and-cache.md").match(
     /deno run (--allow-ffi[^]*?) \w+\.ts/,
   );
-  assert(command, "the README has no command with --allow-ffi");
+  assert(command, "the page has no command with --allow-ffi");
   const flags = command[1].replaceAll("\\\n", " ").split(/\s+/)
     .map((flag) => flag.replace("$HOME/.cache/oneheap", user.cache));
   if (!WINDOWS) return flags;
@@ -20,10 +20,10 @@ function readmeFlags(user: User): string[] {
     .map((flag) => flag.replace("=HOME", "=LOCALAPPDATA"));
 }
 
-Deno.test("the permissions that the README lists are enough, and needed", async () => {
+Deno.test("the permissions that the documentation lists are enough, and needed", async () => {
   await using registry = new Registry(published);
   using user = new User(registry.url);
-  const flags = readmeFlags(user);
+  const flags = documentedFlags(user);
   const run = (flags: string[]) =>
     user.deno(["run", "--no-prompt", ...flags, "heap.ts"]);
   output(await user.deno(["cache", "heap.ts"]));
@@ -48,7 +48,7 @@ Deno.test("--allow-ffi can be limited to the cache and libpython", async () => {
   const { library } = JSON.parse(
     output(await user.deno(["run", "-A", "heap.ts"])),
   );
-  const flags = readmeFlags(user).map((flag) => {
+  const flags = documentedFlags(user).map((flag) => {
     return flag === "--allow-ffi" ? `${flag}=${user.cache},${library}` : flag;
   });
   heapUsed(await user.deno(["run", "--no-prompt", ...flags, "heap.ts"]));

@@ -1,4 +1,4 @@
-/** deno_python in the same process, imported before or after, with the measures that the README tells of. */
+/** deno_python in the same process, imported before or after, with the measures that the guide tells of. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { python } from "../../mod.ts";
@@ -7,13 +7,12 @@ import { run, type RunResult } from "../support/process.ts";
 
 const DENO_PYTHON = import.meta.resolve("./deno_python.ts");
 
-/** The module that the README has users write, with the stand-in for deno_python. */
-function readmeModule(): string {
-  const readme = Deno.readTextFileSync(
-    new URL("../../README.md", import.meta.url),
+/** The module that the guide has users write, with the stand-in for deno_python. */
+function guideModule(): string {
+  const guide = Deno.readTextFileSync(
+    new URL("../../docs/guide/beside-deno_python.md", import.meta.url),
   );
-  const [, section] = readme.split("## Beside deno_python");
-  const [, module] = section.match(/```ts ignore\n(.*?)```/s)!;
+  const [, module] = guide.match(/```ts ignore\n(.*?)```/s)!;
   const source = module
     .replace("@oneheap/oneheap", import.meta.resolve("../../mod.ts"))
     .replace("jsr:@denosaurs/python", DENO_PYTHON);
@@ -51,7 +50,7 @@ const ORDERS = {
   `,
   "oneheap first": `
     const { alloc, attach, PyObjectRef, python, stats } = await import("@oneheap/oneheap");
-    const { ProxiedPyObject, PyObject, python: other } = await import("${readmeModule()}");
+    const { ProxiedPyObject, PyObject, python: other } = await import("${guideModule()}");
     const use = (work) => {
       using _attached = attach();
       return work();

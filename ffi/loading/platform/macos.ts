@@ -1,4 +1,4 @@
-/** macOS. Written after Apple's manual pages, and not yet run: see the README. */
+/** macOS. Written after Apple's manual pages, and not yet run: see docs/why-it-is-safe.md. */
 
 import type { Loader, Platform } from "./interface.ts";
 import { withLast } from "./order.ts";

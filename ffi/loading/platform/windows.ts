@@ -1,5 +1,5 @@
 /**
- * Windows. Written after Microsoft's documentation, and not yet run: see the README.
+ * Windows. Written after Microsoft's documentation, and not yet run: see docs/why-it-is-safe.md.
  *
  * There is no global scope of symbols here: the Rust library's imports name `python3.dll`, the stable ABI's forwarder,
  * and are bound to the module of that name that is in the process already. So both DLLs are opened by their full paths
