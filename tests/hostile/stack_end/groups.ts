@@ -6,12 +6,14 @@ import { CASES as ERRORS } from "./cases/errors.ts";
 import { CASES as MEMORY } from "./cases/memory.ts";
 import { CASES as OBJECTS } from "./cases/objects.ts";
 import { CASES as RUNNING } from "./cases/running.ts";
+import { CASES as SCOPES } from "./cases/scopes.ts";
 
 /** The cases by their group's name. */
 export const GROUPS: Readonly<Record<string, readonly Case<unknown>[]>> = {
   "blocks": BLOCKS,
   "other memory and attachments": MEMORY,
   "Python's objects": OBJECTS,
+  "scopes": SCOPES,
   "running Python code": RUNNING,
   "errors": ERRORS,
 };

@@ -107,7 +107,7 @@ export function checkVariable(
 
 /** Fails unless the library's counts are the model's. What was lost is collected first, if need be. */
 export async function checkCounts(world: World): Promise<void> {
-  if (world.surroundings.isShared) return;
+  if (world.fixture.isShared) return;
   for (let attempt = 0; attempt < 60; attempt++) {
     if (areCountsRight(world)) {
       return;

@@ -15,7 +15,7 @@ const LIBRARY = new URL(
 const encoder = new TextEncoder();
 
 /** Shared by the seeds of a thread, which run one after the other. */
-export class Surroundings implements Disposable {
+export class Fixture implements Disposable {
   /** A scope that no operation touches. */
   readonly scope: PythonScope = new PythonScope();
   /** Where JavaScript's code for Python is. */

@@ -4,7 +4,7 @@
  */
 
 import { runSeed } from "./seed.ts";
-import { Surroundings } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 const [first, count] = Deno.args.slice(0, 2).map(Number);
 const isVerbose = Deno.args.includes("--verbose");
@@ -12,7 +12,7 @@ const until = Number(
   Deno.args.find((it) => it.startsWith("--until="))?.slice(8) ?? Infinity,
 );
 const without = Deno.args.find((it) => it.startsWith("--without="))?.slice(10);
-const surroundings = new Surroundings(isVerbose, new Set(without?.split(",")));
+const fixture = new Fixture(isVerbose, new Set(without?.split(",")));
 const encoder = new TextEncoder();
 
 function say(line: string): void {
@@ -23,9 +23,9 @@ try {
   for (let seed = first; seed < first + count; seed++) {
     if (Date.now() > until) break;
     say(`seed ${seed}`);
-    say(`did ${await runSeed(seed, surroundings)}`);
+    say(`did ${await runSeed(seed, fixture)}`);
   }
-  surroundings[Symbol.dispose]();
+  fixture[Symbol.dispose]();
   say("end");
 } catch (error) {
   Deno.stderr.writeSync(

@@ -16,12 +16,13 @@ import { BORROWING } from "./operations/borrowing.ts";
 import { freeRaws, RAW } from "./operations/raw.ts";
 import { REFERENCES } from "./operations/references.ts";
 import { RUNNING } from "./operations/running.ts";
+import { SCOPES } from "./operations/scopes.ts";
 import { TRANSFERS } from "./operations/transfers.ts";
 import { endWorker, startWorker, WORKERS } from "./operations/workers.ts";
 import { expect, Mismatch } from "./outcome.ts";
 import { anyPatch } from "./patches.ts";
 import { performDeep, performFailing } from "./stack.ts";
-import type { Surroundings } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
 import { type Choice, remove, World } from "./world.ts";
 
 /** A seed has so many steps, each an operation or some. */
@@ -36,6 +37,7 @@ const EVERYTHING: readonly Choice[] = [
   ...TRANSFERS,
   ...RAW,
   ...RUNNING,
+  ...SCOPES,
   ...REFERENCES,
   ...BORROWING,
   ...ATTACHMENTS,
@@ -49,28 +51,28 @@ const PARTS: readonly (readonly Choice[])[] = [
   [...EVERYTHING, ...ARENAS],
   [...BLOCKS, ...TRANSFERS, ...RAW],
   [...BLOCKS, ...REFERENCES, ...BORROWING, ...TRANSFERS],
-  [...BLOCKS, ...RUNNING, ...ATTACHMENTS],
-  [...RUNNING, ...ASYNCHRONOUS, ...ATTACHMENTS],
+  [...BLOCKS, ...RUNNING, ...SCOPES, ...ATTACHMENTS],
+  [...RUNNING, ...SCOPES, ...ASYNCHRONOUS, ...ATTACHMENTS],
 ];
 
 /** Runs a seed, and gives how many operations it had. An error tells what was done last. */
 export async function runSeed(
   seed: number,
-  surroundings: Surroundings,
+  fixture: Fixture,
   steps: number = STEPS,
   /** Is called before each step: a Worker ends in one. */
   before: () => void = () => {},
 ): Promise<number> {
   const random = new Random(seed);
   const choices = random.pick(PARTS)!.filter(({ plan }) =>
-    !surroundings.without.has("attachments") ||
+    !fixture.without.has("attachments") ||
     !ATTACHMENTS.some((it) => it.plan === plan)
   );
-  const world = new World(seed, random, surroundings, choices);
-  surroundings.world = world;
+  const world = new World(seed, random, fixture, choices);
+  fixture.world = world;
   try {
-    if (!surroundings.isWorker && random.once(SEEDS_FOR_WORKER)) {
-      if (!surroundings.without.has("workers")) startWorker(world);
+    if (!fixture.isWorker && random.once(SEEDS_FOR_WORKER)) {
+      if (!fixture.without.has("workers")) startWorker(world);
     }
     for (let done = 0; done < steps; done++) {
       before();
@@ -81,7 +83,7 @@ export async function runSeed(
   } catch (error) {
     throw report(world, error);
   } finally {
-    surroundings.world = undefined;
+    fixture.world = undefined;
   }
 }
 
@@ -95,13 +97,13 @@ function report(world: World, error: unknown): Error {
 }
 
 async function step(world: World): Promise<void> {
-  const { random, surroundings } = world;
+  const { random, fixture } = world;
   switch (random.below(120)) {
     case 0:
       return await turn(world);
     case 11:
       // In a Worker, attached or not: it may end here.
-      if (!surroundings.isWorker) break;
+      if (!fixture.isWorker) break;
       return await new Promise((go) => setTimeout(go, 0));
     case 1:
       performDeep(world);
@@ -119,7 +121,7 @@ async function step(world: World): Promise<void> {
     case 8:
     case 9:
     case 10:
-      if (surroundings.without.has("patches")) break;
+      if (fixture.without.has("patches")) break;
       world.performPatched(world.planAny(random.once(2)), anyPatch(world));
       break;
     default:
@@ -128,7 +130,7 @@ async function step(world: World): Promise<void> {
   world.rethrow();
   if (random.once(4)) {
     expect(
-      surroundings.isAttached() === world.isAttached,
+      fixture.isAttached() === world.isAttached,
       world.isAttached ? "an attached thread" : "a thread that isn't attached",
     );
   }
@@ -202,7 +204,7 @@ function lose(world: World): void {
 /** A turn of the event loop: runs settle, finalisers run. Nobody is attached meanwhile. */
 async function turn(world: World): Promise<void> {
   disposeAttachments(world);
-  expect(!world.surroundings.isAttached(), "a thread that isn't attached");
+  expect(!world.fixture.isAttached(), "a thread that isn't attached");
   world.note("a turn of the event loop");
   await new Promise((go) => setTimeout(go, 0));
   world.rethrow();
@@ -219,9 +221,9 @@ async function turn(world: World): Promise<void> {
 
 /** Frees everything. Then there is nothing left, and the library works as before. */
 async function end(world: World): Promise<void> {
-  const { surroundings } = world;
+  const { fixture } = world;
   disposeAttachments(world);
-  expect(!world.surroundings.isAttached(), "a thread that isn't attached");
+  expect(!world.fixture.isAttached(), "a thread that isn't attached");
   await settleRuns(world, true);
   await endWorker(world, true);
   world.isQuiet = true;
@@ -251,8 +253,8 @@ async function end(world: World): Promise<void> {
   const { blocks, bytes } = world.ledger;
   expect(blocks === 0 && bytes === 0, "a model without memory");
   python.run("import fuzz; fuzz.gc.enable(); fuzz.gc.set_threshold(700)");
-  if (!surroundings.isWorker) surroundings.isShared = false;
+  if (!fixture.isWorker) fixture.isShared = false;
   await checkCounts(world);
   expect(await python.evalAsync("6 * 7") === 42, "42");
-  expect(!world.surroundings.isAttached(), "a thread that isn't attached");
+  expect(!world.fixture.isAttached(), "a thread that isn't attached");
 }

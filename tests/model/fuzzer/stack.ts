@@ -46,7 +46,7 @@ function descend(..._padding: number[]): void {
 
 /** Tries operations near the end of the stack. Each is done, or has changed nothing. */
 export function performDeep(world: World): void {
-  if (world.surroundings.without.has("stack")) return;
+  if (world.fixture.without.has("stack")) return;
   world.isBatch = true;
   const planned = planDeep(world);
   attempts = planned.map((action) => ({
@@ -60,9 +60,9 @@ export function performDeep(world: World): void {
   stride = world.random.below(3);
   const padding = new Array(world.random.below(24)).fill(0);
   world.isQuiet = true;
-  world.surroundings.gate[0] = 1;
+  world.fixture.gate[0] = 1;
   descend(...padding);
-  world.surroundings.gate[0] = 0;
+  world.fixture.gate[0] = 0;
   world.isQuiet = false;
   world.hasGarbage = true;
   const tried = attempts;
@@ -91,8 +91,8 @@ function planDeep(world: World): Action[] {
 
 /** Performs an operation while requests for memory fail. */
 export function performFailing(world: World): void {
-  if (world.surroundings.without.has("memory")) return;
-  const { random, surroundings } = world;
+  if (world.fixture.without.has("memory")) return;
+  const { random, fixture } = world;
   const action = world.planAtomic();
   const minSize = random.once(2) ? 1_025 : 4_096;
   const oneIn = 1 + random.below(4);
@@ -101,8 +101,8 @@ export function performFailing(world: World): void {
   world.operations++;
   world.note(`while memory fails: ${action.what}`);
   world.isQuiet = true;
-  surroundings.gate[0] = 1;
-  surroundings.whileFailing(minSize, oneIn, seed, () => {
+  fixture.gate[0] = 1;
+  fixture.whileFailing(minSize, oneIn, seed, () => {
     try {
       value = action.call();
       isDone = true;
@@ -110,7 +110,7 @@ export function performFailing(world: World): void {
       error = thrown;
     }
   });
-  surroundings.gate[0] = 0;
+  fixture.gate[0] = 0;
   world.isQuiet = false;
   world.hasGarbage = true;
   action.settle(new Outcome({ isFailing: true }, false, !isDone, value, error));

@@ -10,7 +10,7 @@ import { areSame } from "./primordials.ts";
 import type { World } from "./world.ts";
 
 /** A value that is given to Python. */
-export class Given {
+export class Argument {
   readonly #memory: Memory | undefined;
   /** What the operation may hold for its duration, by the object of a reference, too. */
   readonly #held: Memory | undefined;
@@ -95,72 +95,72 @@ const VALUES: readonly PythonValue[] = [
 ];
 
 /** A value, a block, a reference, or a forged one. */
-export function anyValue(world: World, isHostile: boolean): Given {
+export function anyValue(world: World, isHostile: boolean): Argument {
   const { random } = world;
   if (isHostile && random.once(5)) {
-    return new Given(forged(world), undefined, true);
+    return new Argument(forged(world), undefined, true);
   }
   if (random.once(2)) {
     const handle = world.pick(world.blocks);
-    if (handle !== undefined) return new Given(handle.block, handle, false);
+    if (handle !== undefined) return new Argument(handle.block, handle, false);
   }
   if (random.once(2)) {
     const handle = world.pick(world.references);
     if (handle !== undefined) {
-      return new Given(handle.reference, handle, false);
+      return new Argument(handle.reference, handle, false);
     }
   }
   if (random.once(4)) {
     const size = random.once(10) ? 2_000 : random.below(20);
-    return new Given(random.bytes(size), undefined, false);
+    return new Argument(random.bytes(size), undefined, false);
   }
   const value = random.pick(VALUES);
   const isLone = typeof value === "string" && !value.isWellFormed();
-  if (isLone && world.surroundings.without.has("surrogates")) {
-    return new Given(null, undefined, false);
+  if (isLone && world.fixture.without.has("surrogates")) {
+    return new Argument(null, undefined, false);
   }
-  return new Given(value, undefined, false);
+  return new Argument(value, undefined, false);
 }
 
 /** The errors of values that can't be given. */
 export function errorsOf(
-  given: readonly Given[],
+  argument: readonly Argument[],
   isDisturbed = false,
 ): Record<string, boolean> {
-  const isEnded = given.some((it) => it.isEnded || it.wasEnded);
+  const isEnded = argument.some((it) => it.isEnded || it.wasEnded);
   return {
     FreedError: isEnded,
-    TypeError: given.some((it) => it.isForged),
+    TypeError: argument.some((it) => it.isForged),
     // One that a finaliser ended in the middle of the call is refused by native code.
-    RangeError: given.some((it) => it.isForged) ||
-      (isEnded && (isDisturbed || given.some((it) => it.isEnding))),
-    InternalTypeError: given.some((it) => it.isForged),
+    RangeError: argument.some((it) => it.isForged) ||
+      (isEnded && (isDisturbed || argument.some((it) => it.isEnding))),
+    InternalTypeError: argument.some((it) => it.isForged),
   };
 }
 
 /** Fails unless a value that went to Python came back as it should; keeps a reference. */
 export function expectBack(
   world: World,
-  given: Given,
+  argument: Argument,
   outcome: Outcome,
 ): void {
   const { value } = outcome;
   if (value instanceof PyObjectRef) {
-    keep(world, value, given.thing());
-    if (given.isForged) return;
-    expect(given.handle !== undefined, "a value that isn't a reference");
-    const isOwn = given.handle instanceof ReferenceHandle;
+    keep(world, value, argument.thing());
+    if (argument.isForged) return;
+    expect(argument.handle !== undefined, "a value that isn't a reference");
+    const isOwn = argument.handle instanceof ReferenceHandle;
     expect(
-      isOwn || given.isEnded || outcome.isDisturbed || world.hasGarbage,
+      isOwn || argument.isEnded || outcome.isDisturbed || world.hasGarbage,
       "the block itself",
     );
     return;
   }
-  if (given.isForged) {
+  if (argument.isForged) {
     expect(value instanceof Uint8Array, "bytes of a forged array");
     return;
   }
-  const { handle } = given;
+  const { handle } = argument;
   if (handle instanceof ReferenceHandle) {
     if (handle.thing.kind === "block") {
       expect(
@@ -177,16 +177,16 @@ export function expectBack(
     expect(value === handle.block, "the block itself");
     return;
   }
-  if (given.value instanceof Uint8Array) {
+  if (argument.value instanceof Uint8Array) {
     expect(
-      value instanceof Uint8Array && areSame(value, given.value),
+      value instanceof Uint8Array && areSame(value, argument.value),
       "the bytes that were given",
     );
     return;
   }
-  const isSame = Object.is(value, given.value) ||
-    (typeof given.value === "bigint" && value === Number(given.value));
-  expect(isSame, `${String(given.value)} back, not ${String(value)}`);
+  const isSame = Object.is(value, argument.value) ||
+    (typeof argument.value === "bigint" && value === Number(argument.value));
+  expect(isSame, `${String(argument.value)} back, not ${String(value)}`);
 }
 
 /** Keeps a reference. One too many is disposed. */

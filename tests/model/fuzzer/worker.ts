@@ -2,7 +2,7 @@
 
 import { Random } from "../sharing/random.ts";
 import { runSeed } from "./seed.ts";
-import { Surroundings } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<Order>) => void;
@@ -37,9 +37,9 @@ async function run(
   { seed, without, ending }: Extract<Order, { readonly seed: number }>,
 ): Promise<void> {
   let left = new Random(seed).below(STEPS);
-  const surroundings = new Surroundings(false, new Set(without), true);
+  const fixture = new Fixture(false, new Set(without), true);
   try {
-    await runSeed(seed, surroundings, STEPS, () => {
+    await runSeed(seed, fixture, STEPS, () => {
       if (left-- !== 0) return;
       if (ending === "close") self.close();
       if (ending === "error") {

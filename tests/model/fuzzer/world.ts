@@ -16,7 +16,7 @@ import type { Companion } from "./operations/workers.ts";
 import { type Circumstances, Outcome } from "./outcome.ts";
 import type { Random } from "../sharing/random.ts";
 import type { Patch } from "./patches.ts";
-import type { Surroundings } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
 
 /** One call of the library's, planned with its arguments. */
 export interface Action {
@@ -89,7 +89,7 @@ export class World {
   constructor(
     readonly seed: number,
     readonly random: Random,
-    readonly surroundings: Surroundings,
+    readonly fixture: Fixture,
     readonly choices: readonly Choice[],
   ) {
     this.#weights = choices.reduce((sum, { weight }) => sum + weight, 0);
@@ -108,7 +108,7 @@ export class World {
   /** Notes what is done. */
   note(what: string): void {
     const line = "  ".repeat(this.depth) + what;
-    if (this.surroundings.isVerbose) this.surroundings.print(line);
+    if (this.fixture.isVerbose) this.fixture.print(line);
     this.log.push(line);
     if (this.log.length > LOG_LENGTH) this.log.shift();
   }
@@ -116,7 +116,7 @@ export class World {
   /** Whether an operation may have hostile code run within it. */
   isToBeHostile(): boolean {
     return !this.isQuiet && this.depth < MAX_DEPTH &&
-      !this.surroundings.without.has("hostile") &&
+      !this.fixture.without.has("hostile") &&
       this.random.once(3 * (this.depth + 1));
   }
 
@@ -200,7 +200,7 @@ export class World {
   /** Python calls JavaScript here. Whether Python is to raise an exception. */
   enter(kind: number): boolean {
     if (this.depth > MAX_DEPTH) return false;
-    if (this.surroundings.without.has("callbacks")) return false;
+    if (this.fixture.without.has("callbacks")) return false;
     return this.#withoutPatch(() => this.#enter(kind));
   }
 

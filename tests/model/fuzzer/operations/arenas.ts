@@ -16,16 +16,16 @@ const make: Operation = (world, isHostile) => {
   const { random } = world;
   const isBad = isHostile && random.once(3);
   const chunkBytes = 1 + random.below(2_000);
-  const given = isBad ? badNumber(world, 100) as number : chunkBytes;
-  const told = random.once(3)
+  const argument = isBad ? badNumber(world, 100) as number : chunkBytes;
+  const passed = random.once(3)
     ? undefined
-    : options(world, { chunkBytes: given }, isHostile);
+    : options(world, { chunkBytes: argument }, isHostile);
   return {
     what: `new Arena(${isBad ? "a bad size" : chunkBytes})`,
-    call: () => new Arena(told),
+    call: () => new Arena(passed),
     settle(outcome) {
       const errors = { RangeError: isBad, TypeError: isBad };
-      if (isBad && told !== undefined) return outcome.expectThrown(errors);
+      if (isBad && passed !== undefined) return outcome.expectThrown(errors);
       if (!outcome.isDone()) return;
       world.arenas.push(new ArenaHandle(outcome.value as Arena));
     },
@@ -39,10 +39,10 @@ const allocate: Operation = (world, isHostile) => {
   const type = random.pick(CONSTRUCTORS)!;
   const isBad = isHostile && random.once(2);
   const length = random.once(10) ? random.below(1_000) : random.below(12);
-  const given = (isBad ? badNumber(world, length) : length) as number;
+  const argument = (isBad ? badNumber(world, length) : length) as number;
   return {
     what: `arena.alloc(${type.name}, ${isBad ? "a bad length" : length})`,
-    call: () => handle.arena.alloc(type, given),
+    call: () => handle.arena.alloc(type, argument),
     settle(outcome) {
       const { isDisposed } = handle;
       const errors = {

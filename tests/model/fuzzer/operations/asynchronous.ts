@@ -4,7 +4,7 @@ import { PyObjectRef, python, type RunOptions } from "../../../../mod.ts";
 import { RunHandle } from "../handles.ts";
 import { names, options, signal } from "../hostile.ts";
 import { expect, Marker, nameOf, Outcome } from "../outcome.ts";
-import { anyValue, errorsOf, type Given } from "../values.ts";
+import { anyValue, type Argument, errorsOf } from "../values.ts";
 import { type Choice, type Operation, remove, type World } from "../world.ts";
 
 const MAX_RUNS = 4;
@@ -39,25 +39,25 @@ const CODES: readonly Code[] = [
 
 const start: Operation = (world, isHostile) => {
   if (world.runs.length >= MAX_RUNS) return;
-  const { random, surroundings } = world;
+  const { random, fixture } = world;
   const code = random.pick(CODES)!;
   // A Worker may end before.
-  if (surroundings.isWorker && (code === CALLING || code.isEndless)) return;
+  if (fixture.isWorker && (code === CALLING || code.isEndless)) return;
   const { source, error, isEndless } = code;
-  const given = anyValue(world, isHostile);
+  const argument = anyValue(world, isHostile);
   const ended = isEndless === true;
-  let told = signal(world, isHostile && !ended);
-  const controller = ended ? new AbortController() : told.controller;
+  let passed = signal(world, isHostile && !ended);
+  const controller = ended ? new AbortController() : passed.controller;
   if (ended) {
-    told = { signal: controller!.signal, isOdd: false, isAborted: false };
+    passed = { signal: controller!.signal, isOdd: false, isAborted: false };
   }
   const plain: Record<string, unknown> = {
     names: names(
       world,
-      { a: given.value, address: surroundings.callbackAddress },
+      { a: argument.value, address: fixture.callbackAddress },
       isHostile,
     ),
-    signal: told.signal,
+    signal: passed.signal,
   };
   // A hostile getter may hide the signal, which alone ends endless code.
   const runOptions = options(world, plain, isHostile && !ended) as RunOptions;
@@ -71,12 +71,12 @@ const start: Operation = (world, isHostile) => {
         : python.evalAsync(source, runOptions),
     settle(outcome) {
       const { isDisturbed } = outcome;
-      const isForged = given.isForged || told.isOdd;
+      const isForged = argument.isForged || passed.isOdd;
       // The end of the stack is met before the run is, or by the promise.
-      if (!outcome.isDone()) return given.settle();
+      if (!outcome.isDone()) return argument.settle();
       expect(outcome.value instanceof Promise, "a promise");
       const { circumstances } = outcome;
-      const wasEnded = given.isEnded;
+      const wasEnded = argument.isEnded;
       let isEnded = false;
       const abort = () => {
         isEnded = true;
@@ -88,13 +88,13 @@ const start: Operation = (world, isHostile) => {
         }
       };
       const check = (run: RunHandle) => {
-        given.settle();
+        argument.settle();
         const threw = run.error !== undefined;
-        const errors = errorsOf([given], isDisturbed);
+        const errors = errorsOf([argument], isDisturbed);
         const settled = new Outcome(
           {
             ...circumstances,
-            isHostile: circumstances.isHostile || told.isAborted,
+            isHostile: circumstances.isHostile || passed.isAborted,
           },
           isDisturbed,
           threw,
@@ -107,8 +107,8 @@ const start: Operation = (world, isHostile) => {
           TypeError: errors.TypeError || isForged,
           RangeError: errors.RangeError || isForged,
           InternalTypeError: isForged,
-          AbortError: told.isOdd || isEnded,
-          PythonError: given.isForged,
+          AbortError: passed.isOdd || isEnded,
+          PythonError: argument.isForged,
           "PythonError:KeyboardInterrupt": isEnded,
           [`PythonError:${error}`]: true,
           "PythonError:RuntimeError": true,
@@ -118,7 +118,7 @@ const start: Operation = (world, isHostile) => {
         });
         if (run.value instanceof PyObjectRef) run.value[Symbol.dispose]();
         if (!isDone || isRun) return;
-        checkValue(source, run.value, given);
+        checkValue(source, run.value, argument);
       };
       const run = new RunHandle(
         outcome.value as Promise<unknown>,
@@ -132,9 +132,9 @@ const start: Operation = (world, isHostile) => {
   };
 };
 
-function checkValue(source: string, value: unknown, given: Given): void {
+function checkValue(source: string, value: unknown, argument: Argument): void {
   if (source === "6 * 7") expect(value === 42, "42");
-  if (source !== "bytes(a)" || given.memory === undefined) return;
+  if (source !== "bytes(a)" || argument.memory === undefined) return;
   // What JavaScript has written meanwhile may be in it, or not.
   expect(value instanceof Uint8Array, "bytes");
 }

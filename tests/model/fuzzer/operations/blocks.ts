@@ -99,7 +99,7 @@ const allocate: Operation = (world, isHostile) => {
   const isBad = isHostile && random.once(3);
   const isTooMany = !isBad && random.once(60);
   const length = isTooMany ? TOO_MANY : anyLength(world);
-  const given = isBad ? badNumber(world, length) : length;
+  const argument = isBad ? badNumber(world, length) : length;
   // What is in memory that isn't overwritten can't be told later.
   const zeroed = !world.isBatch && random.once(3)
     ? false
@@ -112,13 +112,14 @@ const allocate: Operation = (world, isHostile) => {
     zeroed,
     align: isBadAlign ? badNumber(world, 16) as number : align,
   };
-  const told = random.once(4) ? undefined : options(world, plain, isHostile);
-  const isMalformed = isBad || isOddType || (told !== undefined && isBadAlign);
+  const passed = random.once(4) ? undefined : options(world, plain, isHostile);
+  const isMalformed = isBad || isOddType ||
+    (passed !== undefined && isBadAlign);
   return {
     what: `alloc(${isOddType ? "an odd type" : type.name}, ${
       isBad ? "a bad length" : length
     }, { zeroed: ${zeroed}, align: ${isBadAlign ? "bad" : align} })`,
-    call: () => alloc(type, given as number, told),
+    call: () => alloc(type, argument as number, passed),
     settle(outcome) {
       const errors = {
         RangeError: isMalformed || (isTooMany && type.BYTES_PER_ELEMENT > 4),
@@ -135,10 +136,10 @@ const allocate: Operation = (world, isHostile) => {
       const handle = new BlockHandle(block, type, memory);
       world.blocks.push(handle);
       if (world.isBatch) return;
-      if (told !== undefined && align !== undefined) {
+      if (passed !== undefined && align !== undefined) {
         expect(blockAddress(block) % align === 0, `a multiple of ${align}`);
       }
-      if (told !== undefined && zeroed === false) fill(world, handle);
+      if (passed !== undefined && zeroed === false) fill(world, handle);
       else if (random.once(2)) expectViewOf(handle);
     },
   };
@@ -149,12 +150,12 @@ const allocateElements: Operation = (world, isHostile) => {
   const { random } = world;
   const type = anyType(world);
   const { what, source, numbers, isOdd } = elementsFor(world, type, isHostile);
-  const told = random.once(3)
+  const passed = random.once(3)
     ? options(world, { zeroed: random.once(2) }, isHostile)
     : undefined;
   return {
     what: `alloc(${type.name}, ${what})`,
-    call: () => alloc(type, source as number[], told),
+    call: () => alloc(type, source as number[], passed),
     settle(outcome) {
       const isDone = outcome.isDone({
         TypeError: numbers === undefined,
@@ -209,9 +210,9 @@ const resize: Operation = (world, isHostile) => {
   const isBad = isHostile && random.once(4);
   const isTooMany = !isBad && random.once(40);
   const length = isTooMany ? TOO_MANY : anyLength(world);
-  const given = (isBad ? badNumber(world, length) : length) as number;
+  const argument = (isBad ? badNumber(world, length) : length) as number;
   const zeroed = !world.isBatch && random.once(3) ? false : undefined;
-  const told = random.once(3)
+  const passed = random.once(3)
     ? undefined
     : options(world, { zeroed }, isHostile);
   const { block, type } = handle;
@@ -222,7 +223,9 @@ const resize: Operation = (world, isHostile) => {
       isBad ? "a bad length" : length
     })`,
     call: () =>
-      byFunction ? realloc(block, given, told) : block.realloc(given, told),
+      byFunction
+        ? realloc(block, argument, passed)
+        : block.realloc(argument, passed),
     settle(outcome) {
       const { memory } = handle;
       const holders = memory?.exporters ?? 0;
@@ -241,11 +244,11 @@ const resize: Operation = (world, isHostile) => {
       if (outcome.threw) {
         outcome.allow(errors);
         if (nameIs(outcome.error, "BlockInUseError") && !outcome.isDisturbed) {
-          const told = (outcome.error as { holders: number }).holders;
+          const passed = (outcome.error as { holders: number }).holders;
           expect(
-            told === holders || world.hasGarbage || memory!.maybeHeld > 0 ||
+            passed === holders || world.hasGarbage || memory!.maybeHeld > 0 ||
               memory!.maybeReleased > 0,
-            `${holders} holders, not ${told}`,
+            `${holders} holders, not ${passed}`,
           );
         }
         // The view may have been detached before memory was out.
@@ -263,7 +266,7 @@ const resize: Operation = (world, isHostile) => {
       const oldSize = memory!.size;
       memory!.resize(length * type.BYTES_PER_ELEMENT);
       handle.view = handle.buffer = undefined;
-      if (told !== undefined && zeroed === false && memory!.size > oldSize) {
+      if (passed !== undefined && zeroed === false && memory!.size > oldSize) {
         fill(world, handle, oldSize);
       } else if (!world.isBatch && random.once(3)) expectViewOf(handle);
     },
@@ -376,7 +379,7 @@ const write: Operation = (world) => {
 
 /** Gives a block, or its view, properties of their own that say what isn't so. */
 const decorate: Operation = (world, isHostile) => {
-  if (!isHostile || world.surroundings.without.has("decoration")) return;
+  if (!isHostile || world.fixture.without.has("decoration")) return;
   const handle = world.pick(world.blocks);
   if (handle === undefined || handle.isFreed) return;
   const { random } = world;

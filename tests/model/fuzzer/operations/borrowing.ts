@@ -40,17 +40,17 @@ const borrow: Operation = (world, isHostile) => {
   if (world.borrowed.length >= MAX_BORROWED) return;
   const { random } = world;
   const handle = random.once(2) ? world.pick(world.references) : undefined;
-  const given = anyValue(world, isHostile);
+  const argument = anyValue(world, isHostile);
   const type = random.once(4) ? Float64Array : undefined;
   const copy = random.once(3);
   const byPointer = handle !== undefined && !isHostile && random.once(3);
   const plain: Record<string, unknown> = { copy };
   if (handle === undefined) {
-    plain.names = names(world, { a: given.value }, isHostile);
+    plain.names = names(world, { a: argument.value }, isHostile);
   }
-  const told = options(world, plain, isHostile) as BorrowOptions;
+  const passed = options(world, plain, isHostile) as BorrowOptions;
   if (handle !== undefined) {
-    given.settle();
+    argument.settle();
     if (byPointer) handle.pinned++;
   }
   const reference = handle?.reference;
@@ -72,19 +72,19 @@ const borrow: Operation = (world, isHostile) => {
         ? reference.pointer
         : reference;
       return type === undefined
-        ? python.borrow(source as BorrowSource, told)
+        ? python.borrow(source as BorrowSource, passed)
         : python.borrow(
           source as BorrowSource,
           type as TypedArrayConstructor<TypedArray>,
-          told,
+          passed,
         );
     },
     settle(outcome) {
       if (byPointer) handle.pinned--;
-      if (handle === undefined) given.settle();
+      if (handle === undefined) argument.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const errors: Record<string, boolean> = handle === undefined
-        ? errorsOf([given], outcome.isDisturbed)
+        ? errorsOf([argument], outcome.isDisturbed)
         : {
           FreedError: handle.isDisposed || handle.ending > 0,
           RangeError: handle.ending > 0 ||
@@ -103,8 +103,8 @@ const borrow: Operation = (world, isHostile) => {
       if (!isDone) return checkRefusal(outcome.error);
       const borrowed = outcome.value as Borrowed<TypedArray>;
       if (isDetached(bufferOf(borrowed.view))) return;
-      const isKnown = handle !== undefined || !given.isForged;
-      const of = thing ?? (isKnown ? given.thing() : undefined);
+      const isKnown = handle !== undefined || !argument.isForged;
+      const of = thing ?? (isKnown ? argument.thing() : undefined);
       if (outcome.isDisturbed && !borrowed.copied) {
         // What it is of may have changed hands; its contents are read once.
         borrowed[Symbol.dispose]();
@@ -134,10 +134,10 @@ const borrowVariable: Operation = (world, isHostile) => {
   if (found === undefined) return;
   const [name, thing] = found;
   const copy = world.random.once(4);
-  const told = options(world, { scope: scope.scope, copy }, isHostile);
+  const passed = options(world, { scope: scope.scope, copy }, isHostile);
   return {
     what: `borrow ${name} of scope ${world.scopes.indexOf(scope)}`,
-    call: () => python.borrow(name, told),
+    call: () => python.borrow(name, passed),
     settle(outcome) {
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isDone = outcome.isDone({

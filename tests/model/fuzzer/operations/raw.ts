@@ -20,11 +20,11 @@ const allocate: Operation = (world, isHostile) => {
   const isTooMany = random.once(30);
   const size = isTooMany ? 2 ** 50 : random.below(300);
   const isBad = isHostile && random.once(2);
-  const given = (isBad ? badNumber(world, size) : size) as number;
+  const argument = (isBad ? badNumber(world, size) : size) as number;
   const zeroed = random.once(2);
   return {
     what: `raw.${zeroed ? "calloc" : "malloc"}(${isBad ? "bad" : size})`,
-    call: () => zeroed ? raw.calloc(1, given) : raw.malloc(given),
+    call: () => zeroed ? raw.calloc(1, argument) : raw.malloc(argument),
     settle(outcome) {
       if (isBad) {
         return outcome.expectThrown({ RangeError: true, TypeError: true });
@@ -72,12 +72,12 @@ const free: Operation = (world, isHostile) => {
   if (handle === undefined || handle.isBusy) return;
   handle.isBusy = true;
   const isBad = isHostile;
-  const given = isBad
+  const argument = isBad
     ? { valueOf: () => (act(world), 0) } as unknown as number
     : handle.address;
   return {
     what: `raw.free(${isBad ? "bad" : handle.size})`,
-    call: () => raw.free(given),
+    call: () => raw.free(argument),
     settle(outcome) {
       handle.isBusy = false;
       if (isBad) return outcome.expectThrown({ TypeError: true });
@@ -97,7 +97,7 @@ const count: Operation = (world) => ({
     expect(blocks >= 0 && bytes >= 0 && peakBytes >= bytes, "sound counts");
     if (outcome.isDisturbed || world.depth > 0) return;
     expect(
-      world.surroundings.isShared || blocks >= world.ledger.blocks,
+      world.fixture.isShared || blocks >= world.ledger.blocks,
       `at least ${world.ledger.blocks} blocks alive, not ${blocks}`,
     );
   },

@@ -33,7 +33,7 @@ const toPython: Operation = (world, isHostile) => {
       { [Symbol.iterator]: () => [length][Symbol.iterator]() },
     ])
     : random.pick([[length], [length / divisor, divisor], [1, length]]);
-  const told = options(
+  const passed = options(
     world,
     { readonly, shape: shape as number[] },
     isHostile,
@@ -44,7 +44,7 @@ const toPython: Operation = (world, isHostile) => {
     what: `toPython of block ${world.blocks.indexOf(handle)}${
       readonly ? ", read-only" : ""
     }${isBad ? ", a bad shape" : ""}`,
-    call: () => block.toPython(told),
+    call: () => block.toPython(passed),
     settle(outcome) {
       if (memory !== undefined) memory.maybeHeld--;
       const isDone = outcome.isDone({
@@ -116,26 +116,26 @@ const call: Operation = (world, isHostile) => {
   if (handle === undefined) return;
   const { random } = world;
   const { reference } = handle;
-  const given = Array.from(
+  const argument = Array.from(
     { length: random.below(4) },
     () => anyValue(world, isHostile),
   );
-  const values = given.map(({ value }) => value) as PythonValue[];
+  const values = argument.map(({ value }) => value) as PythonValue[];
   return {
     what: `call reference ${world.references.indexOf(handle)}`,
     call: () => reference.call(...values),
     settle(outcome) {
-      for (const it of given) it.settle();
+      for (const it of argument) it.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isEnded = handle.isDisposed || handle.ending > 0;
-      const errors = errorsOf(given, outcome.isDisturbed);
+      const errors = errorsOf(argument, outcome.isDisturbed);
       const isDone = outcome.isDone({
         ...errors,
         ...PYTHON_ERRORS,
         FreedError: errors.FreedError || isEnded,
         RangeError: errors.RangeError ||
           (isEnded && (outcome.isDisturbed || handle.ending > 0)),
-        PythonError: given.some((it) => it.isForged),
+        PythonError: argument.some((it) => it.isForged),
       });
       if (isDone && outcome.value instanceof PyObjectRef) {
         outcome.value[Symbol.dispose]();
@@ -150,12 +150,12 @@ const attribute: Operation = (world, isHostile) => {
   const { random } = world;
   const name = random.pick(["missing", "__class__", "append", "x\0y", "日本"])!;
   const isOdd = isHostile && random.once(2);
-  const given = isOdd
+  const argument = isOdd
     ? { toString: () => (act(world), name) } as unknown as string
     : name;
   return {
     what: `get of reference ${world.references.indexOf(handle)}`,
-    call: () => handle.reference.get(given),
+    call: () => handle.reference.get(argument),
     settle(outcome) {
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isEnded = handle.isDisposed || handle.ending > 0;

@@ -1,70 +1,47 @@
-/** Operations that run Python code on this thread, and scopes. */
+/** Operations that run Python code on this thread. */
 
-import { python, PythonScope, type RunOptions } from "../../../../mod.ts";
-import { releasing, ScopeHandle } from "../handles.ts";
+import { python, type RunOptions } from "../../../../mod.ts";
+import type { ScopeHandle } from "../handles.ts";
 import { act, forged, names, options, signal } from "../hostile.ts";
-import { Memory, Thing } from "../model.ts";
-import { expect, type Outcome } from "../outcome.ts";
+import { Thing } from "../model.ts";
+import { expect } from "../outcome.ts";
 import {
   anyValue,
+  type Argument,
   errorsOf,
   expectBack,
   expectBytesOf,
-  type Given,
-  keep,
 } from "../values.ts";
-import { PyObjectRef } from "../../../../mod.ts";
 import { type Choice, type Operation, remove, type World } from "../world.ts";
-
-const MAX_SCOPES = 4;
-
-/** The variables of a scope. */
-const VARIABLES = ["a", "b", "c"];
+import { anyScope, scopeErrors, VARIABLES } from "./scopes.ts";
 
 /** Options of a run with values, hostile or not. */
 function optionsOf(
   world: World,
-  given: readonly Given[],
+  argument: readonly Argument[],
   scope: ScopeHandle | undefined,
   isHostile: boolean,
-): { told: RunOptions; isAborted: boolean; isOdd: boolean } {
+): { passed: RunOptions; isAborted: boolean; isOdd: boolean } {
   const plain = Object.fromEntries(
-    given.map((it, index) => [VARIABLES[index], it.value]),
+    argument.map((it, index) => [VARIABLES[index], it.value]),
   );
-  const told: Record<string, unknown> = {
+  const passed: Record<string, unknown> = {
     names: names(world, plain, isHostile),
   };
-  if (scope !== undefined) told.scope = scope.scope;
+  if (scope !== undefined) passed.scope = scope.scope;
   const isForged = isHostile && scope === undefined && world.random.once(8);
-  if (isForged) told.scope = forged(world);
+  if (isForged) passed.scope = forged(world);
   let isAborted = false, isOdd = isForged;
   if (world.random.once(3)) {
-    const given = signal(world, isHostile);
-    told.signal = given.signal;
-    isAborted = given.isAborted;
-    isOdd ||= given.isOdd;
+    const argument = signal(world, isHostile);
+    passed.signal = argument.signal;
+    isAborted = argument.isAborted;
+    isOdd ||= argument.isOdd;
   }
   return {
-    told: options(world, told, isHostile) as RunOptions,
+    passed: options(world, passed, isHostile) as RunOptions,
     isAborted,
     isOdd,
-  };
-}
-
-/** A scope that no operation is changing. */
-function anyScope(world: World): ScopeHandle | undefined {
-  return world.pick(world.scopes);
-}
-
-/** Errors of a scope. One that is disposed in the middle of the call, or of its own disposal, is refused by native code. */
-function scopeErrors(
-  scope: ScopeHandle,
-  { isDisturbed }: Outcome,
-): Record<string, boolean> {
-  const isEnded = scope.isDisposed || scope.ending > 0;
-  return {
-    FreedError: isEnded,
-    RangeError: isEnded && (isDisturbed || scope.ending > 0),
   };
 }
 
@@ -81,23 +58,23 @@ function either(
 /** Evaluates a value that is given, or its bytes, in a fresh scope or in one of the world's. */
 const evaluate: Operation = (world, isHostile) => {
   const { random } = world;
-  const given = anyValue(world, isHostile);
-  const { told, isAborted, isOdd } = optionsOf(
+  const argument = anyValue(world, isHostile);
+  const { passed, isAborted, isOdd } = optionsOf(
     world,
-    [given],
+    [argument],
     undefined,
     isHostile,
   );
-  const asBytes = given.memory !== undefined && random.once(2);
+  const asBytes = argument.memory !== undefined && random.once(2);
   const source = asBytes ? "bytes(a)" : "a";
   return {
-    what: `eval ${source} of ${nameOf(given)}`,
-    call: () => python.eval(source, told),
+    what: `eval ${source} of ${nameOf(argument)}`,
+    call: () => python.eval(source, passed),
     settle(outcome) {
-      given.settle();
+      argument.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isDone = outcome.isDone({
-        ...either(errorsOf([given], outcome.isDisturbed), {
+        ...either(errorsOf([argument], outcome.isDisturbed), {
           TypeError: isOdd,
           RangeError: isOdd,
           FreedError: isOdd,
@@ -106,7 +83,7 @@ const evaluate: Operation = (world, isHostile) => {
           Marker: isAborted,
         }),
         // A forged array may have no buffer of Python's, and a reference may be to what has none.
-        PythonError: given.isForged,
+        PythonError: argument.isForged,
         "PythonError:ValueError": asBytes,
         "PythonError:TypeError": asBytes,
         "PythonError:RuntimeError": asBytes,
@@ -115,17 +92,17 @@ const evaluate: Operation = (world, isHostile) => {
       });
       if (!isDone) return;
       expect(
-        outcome.isDisturbed || !given.wasEnded,
+        outcome.isDisturbed || !argument.wasEnded,
         "a FreedError for what isn't any more",
       );
       expect(!isAborted, "the signal's reason");
-      if (!asBytes) return expectBack(world, given, outcome);
-      expectBytesOf(outcome.value, given.memory!, nameOf(given));
+      if (!asBytes) return expectBack(world, argument, outcome);
+      expectBytesOf(outcome.value, argument.memory!, nameOf(argument));
     },
   };
 };
 
-function nameOf({ handle, isForged, value }: Given): string {
+function nameOf({ handle, isForged, value }: Argument): string {
   if (isForged) return "something forged";
   if (handle === undefined) return typeof value;
   return handle.constructor.name;
@@ -136,24 +113,29 @@ const assign: Operation = (world, isHostile) => {
   const scope = anyScope(world);
   if (scope === undefined || scope.busy > 0) return;
   const { random } = world;
-  const given = [anyValue(world, isHostile), anyValue(world, isHostile)]
+  const argument = [anyValue(world, isHostile), anyValue(world, isHostile)]
     .slice(0, 1 + random.below(2));
-  const { told, isAborted, isOdd } = optionsOf(world, given, scope, isHostile);
+  const { passed, isAborted, isOdd } = optionsOf(
+    world,
+    argument,
+    scope,
+    isHostile,
+  );
   const way = random.below(4);
   const source = ["pass", "import fuzz; fuzz.call()", "1 / 0", "a"][way];
   const changed = scope.change();
   return {
     what: `set variables of scope ${world.scopes.indexOf(scope)} to ${
-      given.map(nameOf)
+      argument.map(nameOf)
     }: ${source}`,
-    call: () => python.run(source, told),
+    call: () => python.run(source, passed),
     settle(outcome) {
       changed();
-      for (const it of given) it.settle();
+      for (const it of argument) it.settle();
       const isDone = outcome.isDone({
         ...either(
           either(
-            errorsOf(given, outcome.isDisturbed),
+            errorsOf(argument, outcome.isDisturbed),
             scopeErrors(scope, outcome),
           ),
           {
@@ -167,12 +149,12 @@ const assign: Operation = (world, isHostile) => {
         "PythonError:NameError": way === 3 && outcome.isDisturbed,
         "PythonError:ZeroDivisionError": way === 2,
         "PythonError:RuntimeError": way === 1,
-        PythonError: given.some((it) => it.isForged),
+        PythonError: argument.some((it) => it.isForged),
       });
       const raised = !isDone && isPythonError(outcome.error);
       if (!isDone && !raised) return;
       expect(way !== 2 || raised, "a ZeroDivisionError");
-      if (given.some((it) => it.isForged)) {
+      if (argument.some((it) => it.isForged)) {
         // Whether Python has it can't be told.
         if (raised) return forget(world, scope);
       }
@@ -180,7 +162,7 @@ const assign: Operation = (world, isHostile) => {
         world.hasGarbage = true;
         return;
       }
-      given.forEach((it, index) => scope.set(VARIABLES[index], it.thing()));
+      argument.forEach((it, index) => scope.set(VARIABLES[index], it.thing()));
       if (way === 1) scope.set("fuzz", new Thing("other", undefined, "fuzz"));
     },
   };
@@ -196,148 +178,6 @@ function forget(world: World, scope: ScopeHandle): void {
   if (!scope.isDisposed) scope.end();
   remove(world.scopes, scope);
 }
-
-/** What can be made in Python. */
-const MADE: readonly (readonly [source: string, make: () => Thing])[] = [
-  ["import fuzz; a = fuzz.Finalised()", () => other("a finalised object")],
-  [
-    "import fuzz; a = fuzz.Finalised(True, True)",
-    () => other("a finalised cycle"),
-  ],
-  ["import fuzz; a = fuzz.Hostile()", () => other("a hostile object")],
-  ["a = [1, 2, 3]", () => other("a list")],
-  ["import fuzz; fuzz.garbage(3); a = 1", () => other("a number")],
-  ["a = bytearray(24)", () => array(24)],
-  ["a = bytearray(70_000)", () => array(70_000)],
-];
-
-function other(name: string): Thing {
-  return new Thing("other", undefined, name);
-}
-
-function array(size: number): Thing {
-  const memory = new Memory(new Uint8Array(size), undefined);
-  return new Thing("bytearray", memory, "a bytearray");
-}
-
-/** Makes an object in a scope. */
-const make: Operation = (world, isHostile) => {
-  const scope = anyScope(world);
-  if (scope === undefined || scope.busy > 0) return;
-  const { random } = world;
-  const [source, thing] = random.pick(MADE)!;
-  const name = random.pick(VARIABLES)!;
-  const code = source.replace("a =", `${name} =`);
-  const told = options(world, { scope: scope.scope }, isHostile);
-  const changed = scope.change();
-  return {
-    what: `in scope ${world.scopes.indexOf(scope)}: ${code}`,
-    call: () => python.run(code, told),
-    settle(outcome) {
-      changed();
-      if (!outcome.isDone(scopeErrors(scope, outcome))) return;
-      if (scope.isDisposed) return void (world.hasGarbage = true);
-      if (code.startsWith("import")) scope.set("fuzz", other("fuzz"));
-      scope.set(name, thing());
-    },
-  };
-};
-
-/** Reads a variable of a scope. */
-const read: Operation = (world, isHostile) => {
-  const scope = anyScope(world);
-  if (scope === undefined) return;
-  const { random } = world;
-  const name = random.pick(VARIABLES)!;
-  const isKnown = scope.busy === 0;
-  const asBytes = random.once(2);
-  const told = options(world, { scope: scope.scope }, isHostile);
-  return {
-    what: `read ${name} of scope ${world.scopes.indexOf(scope)}${
-      asBytes ? " as bytes" : ""
-    }`,
-    call: () =>
-      asBytes ? python.eval(`bytes(${name})`, told) : scope.scope.get(name),
-    settle(outcome) {
-      if (outcome.isDeepOrFailing) world.hasGarbage = true;
-      const thing = scope.variables.get(name);
-      const isStrict = isKnown && !outcome.isDisturbed;
-      const has = thing?.memory !== undefined;
-      const isDone = outcome.isDone({
-        ...scopeErrors(scope, outcome),
-        PythonError: asBytes && (!isStrict || !has),
-      });
-      const { value } = outcome;
-      if (value instanceof PyObjectRef && isDone && (!isStrict || asBytes)) {
-        value[Symbol.dispose]();
-      }
-      if (!isDone || !isStrict) return;
-      expect(!scope.isDisposed, "a FreedError for a disposed scope");
-      if (asBytes) {
-        if (has) expectBytesOf(value, thing!.memory!, name);
-        return;
-      }
-      if (thing === undefined) {
-        return expect(value === undefined, "no variable");
-      }
-      if (value instanceof PyObjectRef) keep(world, value, thing);
-    },
-  };
-};
-
-/** Writes to a variable's memory in Python. */
-const write: Operation = (world) => {
-  const scope = anyScope(world);
-  if (scope === undefined || scope.isDisposed || scope.busy > 0) return;
-  const { random } = world;
-  const found = random.pick(
-    [...scope.variables].filter(([, { memory }]) =>
-      memory !== undefined && memory.size > 0
-    ),
-  );
-  if (found === undefined) return;
-  const [name, thing] = found;
-  const memory = thing.memory!;
-  const offset = random.below(memory.size);
-  const value = 0x80 | random.below(128);
-  const code = `__import__("fuzz").write(${name}, ${offset}, ${value})`;
-  const changed = scope.change();
-  return {
-    what: `in scope ${world.scopes.indexOf(scope)}: ${code}`,
-    call: () => python.eval(code, { scope: scope.scope }),
-    settle(outcome) {
-      changed();
-      const isDone = outcome.isDone({
-        ...scopeErrors(scope, outcome),
-        "PythonError:TypeError": thing.readonly,
-        PythonError: outcome.isDisturbed,
-      });
-      if (isDone) memory.write(offset, Uint8Array.of(value));
-    },
-  };
-};
-
-/** Deletes a variable. */
-const del: Operation = (world, isHostile) => {
-  const scope = anyScope(world);
-  if (scope === undefined || scope.busy > 0) return;
-  const name = world.pick(VARIABLES)!;
-  const told = options(world, { scope: scope.scope }, isHostile);
-  const changed = scope.change();
-  return {
-    what: `del ${name} of scope ${world.scopes.indexOf(scope)}`,
-    call: () => python.run(`del ${name}`, told),
-    settle(outcome) {
-      changed();
-      const has = scope.variables.has(name);
-      const isDone = outcome.isDone({
-        ...scopeErrors(scope, outcome),
-        "PythonError:NameError": !has || outcome.isDisturbed,
-      });
-      if (isDone && has) scope.set(name, undefined);
-    },
-  };
-};
 
 /** Code that calls JavaScript, raises, doesn't compile, was never compiled, or sees to Python's collector. */
 const CODES: readonly (readonly [source: string, error?: string])[] = [
@@ -368,20 +208,20 @@ const runCode: Operation = (world, isHostile) => {
   const [source, error] = random.pick(CODES)!;
   const isNew = random.once(3);
   const code = isNew ? `${source}\n# ${random.below(1e9)}` : source;
-  const given = random.once(2) ? [anyValue(world, isHostile)] : [];
-  const { told, isAborted, isOdd } = optionsOf(
+  const argument = random.once(2) ? [anyValue(world, isHostile)] : [];
+  const { passed, isAborted, isOdd } = optionsOf(
     world,
-    given,
+    argument,
     undefined,
     isHostile,
   );
   return {
-    what: `run ${code.replace("\n", " ")} with ${given.map(nameOf)}`,
-    call: () => python.run(code, told),
+    what: `run ${code.replace("\n", " ")} with ${argument.map(nameOf)}`,
+    call: () => python.run(code, passed),
     settle(outcome) {
-      for (const it of given) it.settle();
+      for (const it of argument) it.settle();
       const allowed: Record<string, boolean> = either(
-        errorsOf(given, outcome.isDisturbed),
+        errorsOf(argument, outcome.isDisturbed),
         {
           TypeError: isOdd,
           RangeError: isOdd,
@@ -389,7 +229,7 @@ const runCode: Operation = (world, isHostile) => {
           InternalTypeError: isOdd,
           AbortError: isOdd,
           Marker: isAborted,
-          PythonError: given.some((it) => it.isForged),
+          PythonError: argument.some((it) => it.isForged),
         },
       );
       if (error !== undefined) {
@@ -464,50 +304,11 @@ const oddNames: Operation = (world, isHostile) => {
   };
 };
 
-const newScope: Operation = (world) => {
-  if (world.scopes.length >= MAX_SCOPES) return;
-  return {
-    what: "new PythonScope()",
-    call: () => new PythonScope(),
-    settle(outcome) {
-      if (!outcome.isDone()) return;
-      world.scopes.push(new ScopeHandle(outcome.value as PythonScope));
-    },
-  };
-};
-
-const endScope: Operation = (world) => {
-  const handle = anyScope(world);
-  if (handle === undefined) return;
-  handle.ending++;
-  const released = releasing(handle.variables.values());
-  return {
-    what: `dispose scope ${world.scopes.indexOf(handle)}`,
-    call: () => handle.scope[Symbol.dispose](),
-    settle(outcome) {
-      handle.ending--;
-      released();
-      if (!outcome.isDone()) return;
-      if (handle.busy > 0) world.hasGarbage = true;
-      const { isDisposed } = handle;
-      if (!isDisposed) handle.end();
-      else if (handle.busy === 0) remove(world.scopes, handle);
-      expect(handle.scope.disposed, "a disposed scope");
-    },
-  };
-};
-
 /** Operations that run Python code. */
 export const RUNNING: readonly Choice[] = [
   { weight: 12, plan: evaluate, isAtomic: true },
   { weight: 9, plan: assign },
-  { weight: 6, plan: make },
-  { weight: 8, plan: read, isAtomic: true },
-  { weight: 6, plan: write },
-  { weight: 3, plan: del },
   { weight: 9, plan: runCode },
   { weight: 1, plan: oddSource },
   { weight: 2, plan: oddNames },
-  { weight: 2, plan: newScope, isAtomic: true },
-  { weight: 2, plan: endScope, isAtomic: true },
 ];

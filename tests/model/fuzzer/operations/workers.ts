@@ -20,9 +20,9 @@ export interface Companion {
 
 /** Starts a Worker, which uses the same Python. */
 export function startWorker(world: World): void {
-  const { surroundings, random, seed } = world;
+  const { fixture, random, seed } = world;
   world.note("start a Worker");
-  surroundings.isShared = true;
+  fixture.isShared = true;
   const worker = new Worker(new URL("../worker.ts", import.meta.url), {
     type: "module",
   });
@@ -49,7 +49,7 @@ export function startWorker(world: World): void {
   world.companion = companion;
   const order: Order = {
     seed: seed + 1_000_000_007,
-    without: [...surroundings.without],
+    without: [...fixture.without],
     ending,
   };
   worker.postMessage(order);
