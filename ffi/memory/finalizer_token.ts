@@ -4,7 +4,7 @@
  * A token is a tiny external `ArrayBuffer` whose finalizer looks into the slot that it owns, and frees the block that
  * the slot still holds. A block refers to its token, so the two are lost together. Against a `FinalizationRegistry`:
  * V8's minor collections find it too, it needs no turn of the event loop, it works when a Worker ends, and a block that
- * is freed by hand returns its token for the next one, so that it costs nothing.
+ * is freed explicitly returns its token for the next one, so that it costs nothing.
  */
 
 import { AllocationError } from "../errors.ts";

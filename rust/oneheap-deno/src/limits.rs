@@ -62,7 +62,7 @@ pub const MIN_TABLE_CAPACITY: usize = 64;
 /// The growth, in bytes, that is reported to V8.
 pub const REPORT_STEP_BYTES: i64 = 32 * 1024 * 1024;
 
-/// The bytes that memory may grow by after frees by hand until growth is reported again, or as many as were freed at once: what is
+/// The bytes that memory may grow by after explicit frees until growth is reported again, or as many as were freed at once: what is
 /// borrowed and released repeatedly is reported the first time only.
 pub const REPORT_SLACK_BYTES: i64 = 256 * 1024 * 1024;
 

@@ -15,11 +15,11 @@ use storage::shared_memory::{Backing, ExportedMemory, SharedMemory};
 use storage::slab::Slab;
 use storage::slot::{NoMemory, Slot};
 
-/// What became of one piece of memory.
+/// The outcome for one piece of memory.
 #[derive(Default)]
 struct Record {
     frees: AtomicUsize,
-    frees_by_hand: AtomicUsize,
+    explicit_frees: AtomicUsize,
 }
 
 /// Memory that remembers who freed it: a leaked record, so that a double free is seen, not met.
@@ -37,11 +37,11 @@ impl Memory {
 }
 
 impl Backing for Memory {
-    unsafe fn free_without_waiting(self, by_hand: bool) {
+    unsafe fn free_without_waiting(self, is_explicit: bool) {
         self.0.frees.fetch_add(1, Ordering::SeqCst);
         self.0
-            .frees_by_hand
-            .fetch_add(by_hand.into(), Ordering::SeqCst);
+            .explicit_frees
+            .fetch_add(is_explicit.into(), Ordering::SeqCst);
     }
 
     unsafe fn free(self) {
@@ -119,7 +119,7 @@ fn a_view_that_was_transferred_keeps_the_memory_that_the_block_is_freed_of() {
     assert_eq!(memory.frees(), 0);
     drop(elsewhere);
     assert_eq!(memory.frees(), 1);
-    assert_eq!(memory.0.frees_by_hand.load(Ordering::SeqCst), 0);
+    assert_eq!(memory.0.explicit_frees.load(Ordering::SeqCst), 0);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_pending_read_keeps_the_memory_of_a_freed_block() {
     assert_eq!(memory.frees(), 0);
     drop(read);
     assert_eq!(memory.frees(), 1);
-    assert_eq!(memory.0.frees_by_hand.load(Ordering::SeqCst), 1);
+    assert_eq!(memory.0.explicit_frees.load(Ordering::SeqCst), 1);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_lost_block_frees_what_it_holds_and_nothing_else() {
     assert_eq!(
         (
             memory.frees(),
-            memory.0.frees_by_hand.load(Ordering::SeqCst)
+            memory.0.explicit_frees.load(Ordering::SeqCst)
         ),
         (1, 0)
     );

@@ -159,8 +159,8 @@ impl Memory {
 }
 
 impl Backing for Memory {
-    unsafe fn free_without_waiting(self, by_hand: bool) {
-        if !by_hand {
+    unsafe fn free_without_waiting(self, is_explicit: bool) {
+        if !is_explicit {
             stats::reclaimed();
         }
         stats::ended(self.bytes);

@@ -32,7 +32,7 @@ const DUE: i32 = 1;
 pub struct ExternalMemory {
     /// Whether TypeScript is to report, which it sees without a call. First, for TypeScript has its address.
     due: AtomicI32,
-    /// Bytes of the blocks that this thread allocated, and of what it borrowed or refers to in Python, and did not free by hand;
+    /// Bytes of the blocks that this thread allocated, and of what it borrowed or refers to in Python, and did not free explicitly;
     /// what was lost is among them.
     retained: AtomicI64,
     /// What `retained` was at the last report.
@@ -103,7 +103,7 @@ impl ExternalMemory {
         }
     }
 
-    /// Count `bytes` fewer: they were freed by hand.
+    /// Count `bytes` fewer: they were freed explicitly.
     #[inline]
     pub fn track_freed(&self, bytes: i64) {
         let retained = add(&self.retained, -bytes);
@@ -124,7 +124,7 @@ impl ExternalMemory {
         add(&self.unreported, bytes);
     }
 
-    /// Count a buffer over `bytes` bytes, whose size V8 knows. [`track_freed`](Self::track_freed) counts its end by hand.
+    /// Count a buffer over `bytes` bytes, whose size V8 knows. [`track_freed`](Self::track_freed) counts its explicit end.
     pub fn track_buffer(&self, bytes: i64) {
         self.track_retained(bytes);
         self.untrack(bytes);

@@ -58,7 +58,7 @@ impl BufferErrorReason {
     }
 }
 
-/// What became of borrowing.
+/// The outcome of borrowing.
 pub enum BorrowResult {
     Borrowed(Borrowing),
     Refused(BufferErrorReason, Description),
@@ -75,7 +75,7 @@ pub unsafe fn borrow(
     copy: bool,
 ) -> Result<BorrowResult, Failure> {
     let mut buffer = Box::new(Py_buffer::new());
-    // Everything that there is to know is asked for, so that it can be told; only an exporter without a buffer refuses.
+    // All facts are requested, so that an error can report them; only an exporter without a buffer refuses.
     // SAFETY: attached; the buffer is this function's own, and stays where it is.
     let got =
         unsafe { PyObject_GetBuffer(object.as_ptr(), &mut *buffer, PyBUF_INDIRECT | PyBUF_FORMAT) };

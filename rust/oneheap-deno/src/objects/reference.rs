@@ -25,7 +25,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Take the object, by hand: V8 needn't have it reported any more. None if that was done before.
+    /// Take the object explicitly: its size is not reported to V8 any more. None if that was done before.
     pub fn release(&mut self) -> Option<Arc<Py>> {
         let bytes = std::mem::take(&mut self.retained) as i64;
         if let Some(external) = &self.external {

@@ -14,7 +14,7 @@ use crate::running::interruptible_run::InterruptibleRun;
 use crate::values::failure::Failure;
 use crate::values::value::FromPython;
 
-/// What became of a run.
+/// The outcome of a run.
 pub type RunResult = Result<FromPython, Failure>;
 
 /// One for each JavaScript thread that runs Python code so.
@@ -49,7 +49,7 @@ impl Default for State {
     }
 }
 
-/// A run, and what became of it once it has ended.
+/// A run, and its outcome once it has ended.
 pub struct Entry {
     run: u32,
     run_to_interrupt: Arc<InterruptibleRun>,
@@ -162,7 +162,7 @@ impl CompletionQueue {
         }
     }
 
-    /// A run has ended. The thread is detached. What became of a run that nobody expects any more is dropped.
+    /// A run has ended. The thread is detached. The outcome of a run that nobody expects any more is dropped.
     pub fn put(&self, run: u32, result: RunResult) {
         // Dropped after the lock, if there is no entry for it.
         let mut result = Some(result);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::heap::Heap;
 use crate::interpreter::Interpreter;
 
-/// How the calling thread stands to the simulated interpreter. A test's threads see one simulation each.
+/// The attach state of the calling thread in the simulated interpreter. A test's threads see one simulation each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     Outside,
@@ -46,7 +46,7 @@ pub struct Aborted;
 type Faults = Box<dyn Fn(usize, Call) -> Option<Fault> + Send + Sync>;
 type Hook = Box<dyn Fn() + Send + Sync>;
 
-struct World {
+struct SimulatedState {
     running: bool,
     /// The finalising thread alone is left; nobody attaches any more.
     ending: bool,
@@ -69,7 +69,7 @@ struct Record {
 unsafe impl Send for Record {}
 
 pub struct Simulated {
-    world: Mutex<World>,
+    state: Mutex<SimulatedState>,
     changed: Condvar,
     python: Mutex<HashMap<usize, Record>>,
     system: Mutex<HashMap<usize, Layout>>,
@@ -87,7 +87,7 @@ impl Simulated {
     /// An interpreter with a GIL, not started.
     pub fn new() -> Self {
         Self {
-            world: Mutex::new(World {
+            state: Mutex::new(SimulatedState {
                 running: false,
                 ending: false,
                 attached: 0,
@@ -135,10 +135,10 @@ impl Simulated {
     }
 
     pub fn start(&self) {
-        let mut world = self.world.lock().unwrap();
-        assert!(!world.running);
-        world.running = true;
-        world.lifetime += 1;
+        let mut state = self.state.lock().unwrap();
+        assert!(!state.running);
+        state.running = true;
+        state.lifetime += 1;
     }
 
     /// Attach the calling thread to the main interpreter, when no other thread is in the way. Answers whether it did.
@@ -153,14 +153,14 @@ impl Simulated {
 
     fn enter(&self, place: Place) -> bool {
         assert_eq!(PLACE.get(), Place::Outside);
-        let mut world = self.world.lock().unwrap();
-        while world.running && !world.ending && world.attached >= self.most_attached {
-            world = self.changed.wait(world).unwrap();
+        let mut state = self.state.lock().unwrap();
+        while state.running && !state.ending && state.attached >= self.most_attached {
+            state = self.changed.wait(state).unwrap();
         }
-        if !world.running || world.ending {
+        if !state.running || state.ending {
             return false;
         }
-        world.attached += 1;
+        state.attached += 1;
         PLACE.set(place);
         true
     }
@@ -169,7 +169,7 @@ impl Simulated {
         assert_ne!(PLACE.get(), Place::Outside);
         PLACE.set(Place::Outside);
         // A thread that failed detaches too.
-        self.world
+        self.state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .attached -= 1;
@@ -180,20 +180,20 @@ impl Simulated {
     /// its state is gone, and then what [`Interpreter::register_exit`] has registered.
     pub fn finalise(&self, heap: &SimulatedHeap, ending: impl FnOnce(), ended: impl FnOnce()) {
         assert_eq!(PLACE.get(), Place::MainInterpreter);
-        let mut world = self.world.lock().unwrap();
-        world.ending = true;
+        let mut state = self.state.lock().unwrap();
+        state.ending = true;
         self.changed.notify_all();
-        while world.attached > 1 {
-            world = self.changed.wait(world).unwrap();
+        while state.attached > 1 {
+            state = self.changed.wait(state).unwrap();
         }
-        drop(world);
+        drop(state);
         ending();
         self.detach();
         ended();
-        let mut world = self.world.lock().unwrap();
-        world.running = false;
-        world.ending = false;
-        for _ in 0..std::mem::take(&mut world.exit_callbacks) {
+        let mut state = self.state.lock().unwrap();
+        state.running = false;
+        state.ending = false;
+        for _ in 0..std::mem::take(&mut state.exit_callbacks) {
             heap.finalise();
         }
     }
@@ -224,13 +224,13 @@ impl Simulated {
             "PyMem was called on a thread that is not attached"
         );
         self.run_hook();
-        let world = self.world.lock().unwrap();
-        assert!(world.running);
+        let state = self.state.lock().unwrap();
+        assert!(state.running);
         assert_eq!(
-            world.lifetime, 1,
+            state.lifetime, 1,
             "PyMem was called in a second lifetime of Python"
         );
-        world.lifetime
+        state.lifetime
     }
 
     fn run_hook(&self) {
@@ -331,7 +331,7 @@ impl Drop for Simulated {
 
 impl Interpreter for Arc<Simulated> {
     fn found(&self) -> bool {
-        self.world.lock().unwrap().running
+        self.state.lock().unwrap().running
     }
 
     unsafe fn attached(&self) -> bool {
@@ -341,12 +341,12 @@ impl Interpreter for Arc<Simulated> {
     unsafe fn register_exit(&self) -> bool {
         assert_eq!(PLACE.get(), Place::MainInterpreter);
         self.run_hook();
-        let mut world = self.world.lock().unwrap();
-        assert!(world.running && world.exit_callbacks == 0);
+        let mut state = self.state.lock().unwrap();
+        assert!(state.running && state.exit_callbacks == 0);
         if self.exit_slots == 0 {
             return false;
         }
-        world.exit_callbacks = 1;
+        state.exit_callbacks = 1;
         true
     }
 

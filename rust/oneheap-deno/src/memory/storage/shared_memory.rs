@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a block's memory is, and how it is freed.
 pub trait Backing: Copy {
-    /// Free the memory on any thread, and wait for nothing. `by_hand`: somebody asked for its end, as by `free`.
+    /// Free the memory on any thread, and wait for nothing. `is_explicit`: it was freed by `free`, not lost.
     ///
     /// # Safety
     /// The memory is live, and its last holder gives it up here.
-    unsafe fn free_without_waiting(self, by_hand: bool);
+    unsafe fn free_without_waiting(self, is_explicit: bool);
 
     /// Free the memory where waiting for the GIL is allowed.
     ///
@@ -61,7 +61,7 @@ impl<M: Backing> SharedMemory<M> {
         self.exporters.load(Ordering::Acquire)
     }
 
-    /// Mark the memory as freed by hand.
+    /// Mark the memory as freed explicitly.
     pub fn mark_freed(&self) {
         self.is_freed.store(true, Ordering::Relaxed);
     }
@@ -93,9 +93,9 @@ impl<M: Backing> SharedMemory<M> {
 
 impl<M: Backing> Drop for SharedMemory<M> {
     fn drop(&mut self) {
-        let by_hand = *self.is_freed.get_mut();
+        let is_explicit = *self.is_freed.get_mut();
         // SAFETY: `new` took the memory over, and this was the last holder.
-        unsafe { self.memory.free_without_waiting(by_hand) };
+        unsafe { self.memory.free_without_waiting(is_explicit) };
     }
 }
 

@@ -121,7 +121,7 @@ impl<M: Backing> Slot<M> {
         }
     }
 
-    /// Take the block out, to be resized, and leave a busy slot. What becomes of the block has to be put back.
+    /// Take the block out, to be resized, and leave a busy slot. The caller puts the resulting block back.
     pub fn take_for_resize(&mut self) -> Result<Self, NoMemory> {
         let taken = self.take()?;
         *self = Self::Busy;

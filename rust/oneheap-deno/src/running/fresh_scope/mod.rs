@@ -1,4 +1,4 @@
-//! What becomes of a fresh scope after its run: it is freed, unless something of it is used elsewhere.
+//! Freeing a fresh scope after its run, unless something of it is used elsewhere.
 //!
 //! Functions refer to the scope that they are made in, and it to them; frames, exceptions and classes do as well. Python's
 //! collector would free all that some time later, and until then a block in it stays borrowed; a full collection takes too long
