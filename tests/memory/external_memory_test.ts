@@ -1,6 +1,8 @@
 /** Lost results of every type are collected while they are made: V8 is told of what it can't see, or sees the process grow. */
 
 import { assertEquals, assertLess } from "@std/assert";
+import { reportDue } from "../../ffi/memory/external_memory.ts";
+import { alloc, PyObjectRef, python } from "../../mod.ts";
 import { run } from "../support/process.ts";
 
 /** So much is lost in all: many times what may be there at once. */
@@ -65,3 +67,13 @@ for (const [what, lose, bytes] of CASES) {
     assertLess(Number(stdout), MAX_BYTES);
   });
 }
+
+Deno.test("memory that is borrowed and released in turn, however large, has V8 collect nothing", () => {
+  using block = alloc(Uint8Array, 100e6, { zeroed: false });
+  using array = new PyObjectRef(block.toPython());
+  for (let round = 0; round < 5; round++) {
+    using borrowed = python.borrow(array);
+    assertEquals(borrowed.view.length, 100e6);
+  }
+  assertEquals(reportDue[0], 0);
+});

@@ -24,8 +24,10 @@ use crate::runtime::platform;
 
 /// Nothing is to be done.
 const NOT_DUE: i32 = 0;
-/// Growth is to be reported to V8, which is to make a minor collection.
-const DUE: i32 = 1;
+/// What this thread retains has grown: that is to be reported to V8, which is to make a minor collection. Explicit frees undo it.
+const RETAINED_DUE: i32 = 1;
+/// The memory in use has grown: V8 is to make a collection.
+const SAMPLE_DUE: i32 = 2;
 
 /// The count of one isolate. Only that thread changes it, but for `collected`.
 #[derive(Default)]
@@ -99,7 +101,7 @@ impl ExternalMemory {
         add(&self.unreported, bytes);
         let retained = add(&self.retained, bytes);
         if retained - self.reported.load(Relaxed) >= REPORT_STEP_BYTES {
-            self.due.store(DUE, Relaxed);
+            self.set_due(RETAINED_DUE);
         }
     }
 
@@ -108,8 +110,14 @@ impl ExternalMemory {
     pub fn track_freed(&self, bytes: i64) {
         let retained = add(&self.retained, -bytes);
         let slack = REPORT_SLACK_BYTES.max(bytes);
-        if self.reported.load(Relaxed) - retained > slack {
+        let reported = self.reported.load(Relaxed);
+        if reported - retained > slack {
             self.reported.store(retained + slack, Relaxed);
+        }
+        // What is made and freed in turn, however large, is nothing for V8 to collect.
+        if self.due.load(Relaxed) & RETAINED_DUE != 0 && retained - reported < REPORT_STEP_BYTES {
+            let due = self.due.load(Relaxed) & !RETAINED_DUE;
+            self.due.store(due, Relaxed);
         }
     }
 
@@ -117,6 +125,11 @@ impl ExternalMemory {
     #[inline]
     pub fn untrack(&self, bytes: i64) {
         add(&self.unreported, -bytes);
+    }
+
+    /// Have TypeScript report. Only this thread changes the word.
+    fn set_due(&self, reason: i32) {
+        self.due.store(self.due.load(Relaxed) | reason, Relaxed);
     }
 
     /// Take `bytes` into the next report again: a block of that size has lost its view.
@@ -158,7 +171,7 @@ impl ExternalMemory {
         if watch.grows(used) {
             let collects_all = matches!(watch.growth, Growth::All(..));
             self.collects_all.store(collects_all, Relaxed);
-            self.due.store(DUE, Relaxed);
+            self.set_due(SAMPLE_DUE);
         }
     }
 
