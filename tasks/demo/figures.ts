@@ -18,9 +18,17 @@ const ROUNDS = 5;
 
 type Doubles = Float64Array<ArrayBuffer>;
 
+/** The columns of the table: the ways to do a job. */
+const COLUMNS = [
+  "oneheap",
+  "copied as bytes",
+  "number by number",
+  "process, JSON",
+] as const;
+
 /** A way to do a job. */
 interface Way {
-  readonly name: string;
+  readonly name: typeof COLUMNS[number];
   /** How often it is gone in a round; the time of one is what counts. V8 compiles what is used often. */
   readonly repetitions: number;
   /** Do the job, and return what Python has answered. */
@@ -48,13 +56,19 @@ export async function showFigures(executable: string): Promise<void> {
     takeNumbers(block, scope, process),
     callFunction(scope, process),
   ];
-  console.log(`Medians of ${ROUNDS} rounds in which the ways alternate`);
+  console.log("What it takes, and what the same job takes otherwise");
+  const header = COLUMNS.map((column) => column.padStart(18)).join("");
+  console.log(`%c${"".padEnd(28)}${header}`, "font-weight: bold");
   for (const job of jobs) {
-    console.log(`\n%c${job.name}`, "font-weight: bold");
-    for (const { way, time } of await measure(job)) {
-      console.log(`  ${way.name.padEnd(46)}${duration(time)}`);
-    }
+    const times = await measure(job);
+    const cells = COLUMNS.map((column) =>
+      (times.get(column) ?? "").padStart(18)
+    );
+    console.log(`${job.name.padEnd(28)}${cells.join("")}`);
   }
+  console.log(`
+Medians of ${ROUNDS} rounds in which the ways alternate. "process, JSON" is a python3
+of its own that is asked over its pipes.`);
 }
 
 /** Python gets a million doubles, and reads the last. */
@@ -75,7 +89,7 @@ function giveNumbers(
   const numbers = block.view;
   const ways: Way[] = [
     {
-      name: "oneheap: a block, in place",
+      name: "oneheap",
       repetitions: 1_000,
       go: () => lastInPlace.call(block),
     },
@@ -85,7 +99,7 @@ function giveNumbers(
       go: () => lastOfBytes.call(new Uint8Array(numbers.buffer)),
     },
     {
-      name: "converted to a list, number by number",
+      name: "number by number",
       repetitions: 1,
       go: () => {
         using list = listOf(numbers);
@@ -95,12 +109,12 @@ function giveNumbers(
   ];
   if (process !== undefined) {
     ways.push({
-      name: "a Python process, JSON over its pipes",
+      name: "process, JSON",
       repetitions: 1,
       go: () => process.call("last", Array.from(numbers)),
     });
   }
-  return { name: "A million doubles to Python", expected: 42, ways };
+  return { name: "1,000,000 doubles to Python", expected: 42, ways };
 }
 
 /** TypeScript gets a million doubles of Python's, and reads the last. */
@@ -117,7 +131,7 @@ function takeNumbers(
   const tolist = numbers.get("tolist") as PyObjectRef;
   const ways: Way[] = [
     {
-      name: "oneheap: borrowed, in place",
+      name: "oneheap",
       repetitions: 1_000,
       go: () => {
         using borrowed = python.borrow(numbers, Float64Array);
@@ -133,7 +147,7 @@ function takeNumbers(
       },
     },
     {
-      name: "converted from a list, number by number",
+      name: "number by number",
       repetitions: 1,
       go: () => {
         using list = tolist.call() as PyObjectRef;
@@ -143,13 +157,13 @@ function takeNumbers(
   ];
   if (process !== undefined) {
     ways.push({
-      name: "a Python process, JSON over its pipes",
+      name: "process, JSON",
       repetitions: 1,
       go: async () =>
         (await process.call("numbers", COUNT) as number[])[COUNT - 1],
     });
   }
-  return { name: "A million doubles from Python", expected: 42, ways };
+  return { name: "the same from Python", expected: 42, ways };
 }
 
 /** A Python function is called with a number, and returns one. */
@@ -159,28 +173,31 @@ function callFunction(
 ): Job {
   const sqrt = python.eval("math.sqrt", { scope }) as PyObjectRef;
   const ways: Way[] = [{
-    name: "oneheap: sqrt.call(2)",
+    name: "oneheap",
     repetitions: 10_000,
     go: () => sqrt.call(2),
   }];
   if (process !== undefined) {
     ways.push({
-      name: "a Python process, JSON over its pipes",
+      name: "process, JSON",
       repetitions: 100,
       go: () => process.call("sqrt", 2),
     });
   }
-  return { name: "A call of math.sqrt(2)", expected: Math.SQRT2, ways };
+  return { name: "a call of math.sqrt(2)", expected: Math.SQRT2, ways };
 }
 
-async function measure(job: Job): Promise<{ way: Way; time: number }[]> {
+/** Return the median time of each way, as text. */
+async function measure(job: Job): Promise<Map<Way["name"], string>> {
   const times = job.ways.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [index, way] of job.ways.entries()) {
       times[index].push(await timeOf(way, job.expected));
     }
   }
-  return job.ways.map((way, index) => ({ way, time: median(times[index]) }));
+  return new Map(
+    job.ways.map(({ name }, index) => [name, duration(median(times[index]))]),
+  );
 }
 
 /** The time of one repetition, in milliseconds. */

@@ -16,8 +16,8 @@ export function milliseconds(times: number[], digits = 2): string {
   return `${sorted[times.length >> 1].toFixed(digits).padStart(9)} ms`;
 }
 
-/** A time in milliseconds, in the unit that suits it, padded for a column. */
+/** A time in milliseconds, in the unit that suits it. */
 export function duration(time: number): string {
   const [value, unit] = time < 1 ? [time * 1e3, "µs"] : [time, "ms"];
-  return `${value.toFixed(value < 10 ? 2 : 1).padStart(9)} ${unit}`;
+  return `${value.toFixed(value < 10 ? 2 : 1)} ${unit}`;
 }

@@ -14,10 +14,7 @@ Deno.test("the demonstration shows one block in three languages, freed by using,
   assert(traced[1] < 5_000, `${traced[1]} bytes when it is freed`);
   assertMatch(stdout, /Rust's counters say +1 block, 8,000,000 bytes\n/);
   assertMatch(stdout, /Rust's counters say +0 blocks, 0 bytes\n/);
-  const ways = stdout.match(/^ {2}oneheap: .* [\d.]+ (µs|ms)$/gm);
-  assertEquals(ways?.length, 3);
-  assertEquals(
-    stdout.match(/JSON over its pipes +[\d.]+ (µs|ms)$/gm)?.length,
-    3,
-  );
+  const rows = stdout.match(/^(1,000,000|the same|a call).*$/gm) ?? [];
+  const times = rows.map((row) => row.match(/[\d.]+ (µs|ms)/g)?.length);
+  assertEquals(times, [4, 4, 2]);
 });
