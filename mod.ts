@@ -36,13 +36,29 @@ export {
   BlockInUseError,
   BufferError,
   type BufferErrorReason,
+  ConversionError,
+  type ConversionReason,
   FreedError,
   LibraryError,
   PythonError,
 } from "./ffi/errors.ts";
 export { type Python, python } from "./ffi/python.ts";
 export type { EmbeddedPython } from "./ffi/loading/native.ts";
-export { PyObjectRef, type PythonValue } from "./ffi/objects/py_object_ref.ts";
+export {
+  type PyArg,
+  type PyArgs,
+  PyObjectRef,
+  type PythonValue,
+} from "./ffi/objects/py_object_ref.ts";
+export {
+  float,
+  Kw,
+  kw,
+  PyFloat,
+  Slice,
+  slice,
+} from "./ffi/values/python_values.ts";
+export type { ToJs } from "./ffi/values/read.ts";
 export { type Raw, raw } from "./ffi/memory/raw.ts";
 export type { RunOptions } from "./ffi/running/options.ts";
 export { PythonScope } from "./ffi/running/scope.ts";

@@ -105,6 +105,60 @@ export class BlockInUseError extends Error {
 }
 
 /**
+ * Why a value can't be converted.
+ *
+ * @example
+ * ```ts
+ * import type { ConversionReason } from "@oneheap/oneheap";
+ *
+ * const isOfData = (reason: ConversionReason) => reason !== "changed";
+ * console.log(isOfData("cycle")); // true
+ * ```
+ */
+export type ConversionReason =
+  | "type"
+  | "cycle"
+  | "depth"
+  | "key"
+  | "range"
+  | "changed";
+
+/**
+ * A value has no counterpart in the other language. Nothing was changed, and nothing of it crossed.
+ *
+ * @example
+ * ```ts
+ * import { ConversionError, PyObjectRef, python } from "@oneheap/oneheap";
+ *
+ * using print = python.eval("print") as PyObjectRef;
+ * try {
+ *   print.call({ rows: [1, { price: Symbol("price") }] });
+ * } catch (error) {
+ *   if (!(error instanceof ConversionError)) throw error;
+ *   console.log(error.path, error.reason); // $.rows[1].price type
+ * }
+ * ```
+ */
+export class ConversionError extends TypeError {
+  /** The name of the class. */
+  override readonly name = "ConversionError";
+  /** Where in the value it is: `$.rows[3].price`. */
+  readonly path: string;
+  /**
+   * Why: values of its type have no counterpart, it contains itself, it is nested too deep, a key isn't possible, it is out of the
+   * other language's range, or it changed while it was read.
+   */
+  readonly reason: ConversionReason;
+
+  /** Make the error for what is at the path; `what` says what is there, and what to do. */
+  constructor(path: string, reason: ConversionReason, what: string) {
+    super(`${path}: ${what}`);
+    this.path = path;
+    this.reason = reason;
+  }
+}
+
+/**
  * Why a buffer of a Python object can't be shown as a typed array.
  *
  * @example

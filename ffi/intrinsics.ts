@@ -6,7 +6,13 @@
  * throw a `TypeError` for one of another kind. A `Proxy` is of no kind, except that Deno takes one of a signal for the signal.
  */
 
-import { isProxy } from "node:util/types";
+import {
+  isAnyArrayBuffer,
+  isDate,
+  isMap,
+  isProxy,
+  isSet,
+} from "node:util/types";
 
 /** Turns a method into a function that takes its receiver first. */
 const uncurryThis = Function.prototype.bind.bind(Function.prototype.call) as <
@@ -38,13 +44,14 @@ export const { isView } = ArrayBuffer;
 export const { isSafeInteger } = Number;
 export const {
   create: createObject,
+  defineProperty,
   entries: entriesOf,
   freeze,
   getPrototypeOf,
   keys: keysOf,
 } = Object;
 export const { apply } = Reflect;
-export { isProxy };
+export { isAnyArrayBuffer, isDate, isMap, isProxy, isSet };
 
 export const bufferByteLength = getterOf<ArrayBuffer, number>(
   ArrayBuffer.prototype,
@@ -81,10 +88,26 @@ export const typedArrayName = getterOf<unknown, string | undefined>(
 export const setElements = uncurryThis(
   TypedArrayPrototype.set as (
     this: ArrayBufferView,
-    elements: ArrayLike<number | bigint>,
+    elements: ArrayLike<number | bigint> | ArrayBufferView,
+    offset?: number,
   ) => void,
 );
 
+/** Copies a part of a typed array. */
+export const sliceElements = uncurryThis(
+  TypedArrayPrototype.slice as (
+    this: ArrayBufferView,
+    start: number,
+    end: number,
+  ) => ArrayBufferView,
+) as <View extends ArrayBufferView>(
+  view: View,
+  start: number,
+  end: number,
+) => View;
+
+export const charCodeAt = uncurryThis(String.prototype.charCodeAt);
+export const substring = uncurryThis(String.prototype.substring);
 export const normalize = uncurryThis(
   String.prototype.normalize as (this: string, form: string) => string,
 );
@@ -94,6 +117,40 @@ export const mapGet = uncurryThis(Map.prototype.get) as <Key, Value>(
   map: ReadonlyMap<Key, Value>,
   key: Key,
 ) => Value | undefined;
+
+/** Calls a function with each value and key of a map, or each member of a set. */
+export const mapForEach = uncurryThis(Map.prototype.forEach) as <Key, Value>(
+  map: ReadonlyMap<Key, Value>,
+  use: (value: Value, key: Key) => void,
+) => void;
+export const setForEach = uncurryThis(Set.prototype.forEach) as <Member>(
+  set: ReadonlySet<Member>,
+  use: (member: Member) => void,
+) => void;
+/** Sets a key of a map; adds a member to a set. */
+export const mapSet = uncurryThis(Map.prototype.set) as <Key, Value>(
+  map: Map<Key, Value>,
+  key: Key,
+  value: Value,
+) => void;
+export const setAdd = uncurryThis(Set.prototype.add) as <Member>(
+  set: Set<Member>,
+  member: Member,
+) => void;
+export const mapSize = getterOf<ReadonlyMap<unknown, unknown>, number>(
+  Map.prototype,
+  "size",
+);
+export const setSize = getterOf<ReadonlySet<unknown>, number>(
+  Set.prototype,
+  "size",
+);
+export const dateTime = uncurryThis(Date.prototype.getTime);
+export const { asIntN } = BigInt;
+/** The digits of a bigint. */
+export const bigintText = uncurryThis(
+  BigInt.prototype.toString as (this: bigint, radix: number) => string,
+);
 
 export const addEventListener = uncurryThis(
   EventTarget.prototype.addEventListener,

@@ -47,6 +47,47 @@ export const COLLECTION_BUFFER_BYTES = 32 * 1024 * 1024;
 /** The entries of exported blocks from which those of no use are removed. */
 export const MIN_SWEPT_ENTRIES = 1024;
 
+// Values
+
+/** The depth of a value that is converted, unless the caller asks for another. */
+export const MAX_DEPTH = 1000;
+
+/** The largest depth that can be asked for: Python's side needs the stack for it. */
+export const MAX_REQUESTED_DEPTH = 10_000;
+
+/** The containers of a value that is converted. A structure whose parts are referred to repeatedly can have any number. */
+export const MAX_CONTAINERS = 1 << 24;
+
+/** The nodes of the tree of keys that both sides know. */
+export const MAX_SHAPE_NODES = 16 * 1024;
+
+/** The children of one of them. */
+export const MAX_SHAPE_CHILDREN = 64;
+
+/** The keys of a shape; what an object has beyond goes with its keys. */
+export const MAX_SHAPE_KEYS = 256;
+
+/** The UTF-16 units of the longest string that is written into the lane of bytes, unless the message is small. */
+export const MAX_INLINE_UNITS = 8;
+
+/** The bytes up to which a message is small: any string that fits is written into the lane of bytes, which saves reading the text. */
+export const SMALL_MESSAGE_BYTES = 512;
+
+/** The bytes of a `Uint8Array` that is written into the lane of bytes. A larger one is copied by Python's side, once. */
+export const MAX_INLINE_BYTES = 4096;
+
+/** The bytes of a lane to begin with. */
+export const FIRST_LANE_BYTES = 16 * 1024;
+
+/** The bytes that a lane keeps for the next message. */
+export const MAX_KEPT_LANE_BYTES = 1024 * 1024;
+
+/** The UTF-16 units of V8's longest string. */
+export const MAX_STRING_UNITS = (1 << 29) - 24;
+
+/** How often objects of a shape are made key by key before a function is made for it. */
+export const SHAPE_USES = 4;
+
 // Running
 
 /** The names whose normal forms are kept, so that they needn't be normalised again. */

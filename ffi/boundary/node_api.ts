@@ -15,12 +15,15 @@ export type NativeValue =
   | Uint8Array
   | ArrayBuffer;
 
+/** Alternating names and values; an undefined value is the next one of the tape that comes with them. */
+export type NativeNames = readonly (NativeValue | undefined)[];
+
 /** What comes back: a value, a reference to a Python object, or an array that begins with a `TAG`. */
 export type NativeResult = NativeValue | readonly unknown[];
 
 /**
  * The functions that come by Node-API: they make `ArrayBuffer`s with finalizers, take or return any value, or may run Python code.
- * A *reference* is a tiny buffer that owns a reference to a Python object. *Names* are alternating names and values.
+ * A *reference* is a tiny buffer that owns a reference to a Python object. *Tapes* have nested values.
  */
 export interface NodeApi {
   /** Return a tiny buffer that owns an empty slot; a block lost with it is freed when V8 collects it. Undefined if memory is out. */
@@ -51,7 +54,11 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly NativeValue[] | undefined,
+    names: NativeNames | undefined,
+    tape: number | undefined,
+    text: string | undefined,
+    objects: readonly NativeValue[] | undefined,
+    toJs: number | undefined,
   ): NativeResult;
   /** Run Python code on a thread of its own, as the run of that number; its result goes to the completion queue. */
   runAsync(
@@ -60,7 +67,11 @@ export interface NodeApi {
     mode: Mode,
     source: string,
     scope: ArrayBuffer | undefined,
-    names: readonly NativeValue[] | undefined,
+    names: NativeNames | undefined,
+    tape: number | undefined,
+    text: string | undefined,
+    objects: readonly NativeValue[] | undefined,
+    toJs: number | undefined,
   ): NativeResult | undefined;
   /** Return the address of a new completion queue. */
   newCompletionQueue(): number;
@@ -84,10 +95,34 @@ export interface NodeApi {
   fromBorrowedPointer(address: number): NativeResult;
   /** Return the address of a reference's object. */
   address(reference: ArrayBuffer): number;
+  /** Have the tape of that number in these lanes from now on. They are kept until the program ends, or others take their place. */
+  registerTape(
+    tape: number,
+    bytes: Uint8Array,
+    integers: Int32Array,
+    doubles: Float64Array,
+  ): void;
+  /** Copy tapes for JavaScript to these lanes, if they fit. */
+  registerOutput(
+    bytes: Uint8Array,
+    integers: Int32Array,
+    doubles: Float64Array,
+  ): void;
+  /** Add keys to the tree of shapes: alternating the number of a node, and the key behind it. */
+  addKeys(nodes: readonly (number | string)[]): NativeResult | undefined;
+  /** Forget the tree of shapes. */
+  clearKeys(): void;
+  /** Convert an object as a whole: return the text of a tape in the registered lanes, or an array with one of its own. */
+  toJs(reference: ArrayBuffer, options: number): NativeResult;
   /** Call the object of the reference that is the receiver. */
   call(this: ArrayBuffer, ...args: NativeValue[]): NativeResult;
-  /** Return an attribute of an object. */
-  getAttr(reference: ArrayBuffer, name: string): NativeResult;
+  /** Do what the tape's header says with an object and the tape's values. Return its result; undefined if there is none. */
+  operate(
+    reference: ArrayBuffer,
+    tape: number,
+    text: string | undefined,
+    objects: readonly NativeValue[] | undefined,
+  ): NativeResult | undefined;
   /** Return an object as `str()` has it. */
   str(reference: ArrayBuffer): NativeResult;
   /** Decref the object of a reference. */
@@ -106,6 +141,9 @@ export interface NodeApi {
     copy: number,
     source: ArrayBuffer | number | string,
     scope: ArrayBuffer | undefined,
-    names: readonly NativeValue[] | undefined,
+    names: NativeNames | undefined,
+    tape: number | undefined,
+    text: string | undefined,
+    objects: readonly NativeValue[] | undefined,
   ): NativeResult;
 }

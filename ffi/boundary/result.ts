@@ -2,6 +2,8 @@
 
 import {
   AllocationError,
+  ConversionError,
+  type ConversionReason,
   FreedError,
   LazyTraceback,
   LibraryError,
@@ -9,7 +11,7 @@ import {
 } from "../errors.ts";
 import { apply, isArray } from "../intrinsics.ts";
 import type { NativeResult, NodeApi } from "./node_api.ts";
-import { STATUS, TAG } from "./status.ts";
+import { CONVERSION_REASON, STATUS, TAG } from "./status.ts";
 
 /** The functions that a traceback is formatted by. */
 type TracebackFunctions = Pick<NodeApi, "call" | "decref">;
@@ -42,10 +44,22 @@ export function unwrapResult(
         : undefined,
     );
   }
+  if (tag === TAG.conversion) throw conversionError(result);
   if (tag === TAG.status) {
     throw errorForStatus(result[1] as number, (result[2] ?? 0) as number);
   }
   return result;
+}
+
+/** The names of the reasons, by their numbers. */
+const REASONS = Object.keys(CONVERSION_REASON) as ConversionReason[];
+
+function conversionError(result: readonly unknown[]): ConversionError {
+  return new ConversionError(
+    stringOr(result[2], "$"),
+    REASONS[result[1] as number],
+    stringOr(result[3], "it can't be converted"),
+  );
 }
 
 /** Return a string of Python's, or another one where V8 had no memory for it. */

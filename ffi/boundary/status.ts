@@ -28,6 +28,20 @@ export const TAG = {
   buffer: 3,
   /** A buffer that can't be shown: why, its format, and its shape. */
   bufferError: 4,
+  /** A value that was converted as a whole: a tape, and what belongs to it. */
+  converted: 5,
+  /** A value that has no counterpart: why, where it is, and what to do. */
+  conversion: 6,
+} as const;
+
+/** Why a value has no counterpart. */
+export const CONVERSION_REASON = {
+  type: 0,
+  cycle: 1,
+  depth: 2,
+  key: 3,
+  range: 4,
+  changed: 5,
 } as const;
 
 /** Why a buffer can't be shown. */

@@ -2,15 +2,19 @@
 
 import type { NativeValue } from "../boundary/node_api.ts";
 import { unwrapResult } from "../boundary/result.ts";
+import { OPERATION, type Operation } from "../boundary/tape.ts";
 import { describe, requireString } from "../checks.ts";
 import type { TypedArray } from "../elements.ts";
 import { FreedError } from "../errors.ts";
-import { apply, isStackEnd } from "../intrinsics.ts";
+import { apply, isArray, isStackEnd, PlainArray } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import type { Block } from "../memory/block.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import { fromNative, toNative } from "../values/conversions.ts";
 import { defineHandles, makeHandle } from "../values/handle.ts";
+import { type Kw, type Slice, Tuple } from "../values/python_values.ts";
+import { readToJs, type ToJs, toJs } from "../values/read.ts";
+import { operate } from "../values/write.ts";
 
 /**
  * What goes into Python and what comes back.
@@ -46,6 +50,46 @@ export type PythonValue =
   | Uint8Array
   | Block<TypedArray>
   | PyObjectRef;
+
+/**
+ * What goes into Python: any nesting of values that have a counterpart there. Containers are copied, deeply, in one crossing;
+ * blocks and references stay what they are.
+ *
+ * | JavaScript | Python |
+ * | --- | --- |
+ * | array; `Map`; `Set` | `list`; `dict`; `set` |
+ * | plain object | `dict` with `str` keys |
+ * | `Date`, `Temporal` | `datetime`, `date`, `time`, `timedelta` |
+ * | {@linkcode float}, {@linkcode slice} | `float`, `slice` |
+ * | other typed arrays and buffers | `oneheap.Block` over a copy |
+ * | `URL` of a file | `pathlib.Path` |
+ *
+ * An interface of TypeScript's is no index signature, so any object is accepted here, and checked when it is used.
+ *
+ * @example
+ * ```ts
+ * import { type PyArg, PyObjectRef, python } from "@oneheap/oneheap";
+ *
+ * const document: PyArg = { title: "x", tags: new Set(["a"]), rows: [[1, 2.5], [3, null]] };
+ * using represent = python.eval("repr") as PyObjectRef;
+ * console.log(represent.call(document)); // {'title': 'x', 'tags': {'a'}, 'rows': [[1, 2.5], [3, None]]}
+ * ```
+ */
+export type PyArg =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | object;
+
+/** The arguments of a call: the last may be keywords. */
+export type PyArgs = readonly (PyArg | Kw<object>)[];
+
+/** Return a key as it is written: an array is a tuple. */
+function keyOf(key: PyArg | Slice): unknown {
+  return isArray(key) ? new Tuple(key) : key;
+}
 
 /** Says to the constructor that its argument is a reference's buffer, which only this module can. */
 const REFERENCE = Symbol();
@@ -128,21 +172,78 @@ export class PyObjectRef implements Disposable {
   }
 
   /**
-   * Call the object with positional arguments.
+   * Convert the object, and what is in it, to plain data in one crossing: lists and tuples to arrays, dicts to objects, sets to sets,
+   * NumPy arrays to typed arrays, aware datetimes to dates. Nothing refers to Python afterwards.
+   *
+   * @throws {ConversionError} If something in it has no counterpart, contains itself, or is nested too deep: `path` says where.
+   * @throws {PythonError} If code of an object in it raises.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using value = python.eval("{'rows': [(1, 'a'), (2, 'b')]}") as PyObjectRef;
+   * console.log(value.toJs()); // { rows: [ [ 1, "a" ], [ 2, "b" ] ] }
+   * ```
+   */
+  toJs<T = unknown>(options?: ToJs): T {
+    if (reportDue[0] !== 0) reportExternalMemory();
+    const read = readToJs(options);
+    return toJs(this.#live(), read) as T;
+  }
+
+  /**
+   * Call the object. Arrays, plain objects, maps, sets and dates among the arguments are copied, in the same crossing; {@linkcode kw} as
+   * the last argument gives keywords.
    *
    * @throws {PythonError} If the call raises.
-   * @throws {TypeError} If an argument has no counterpart in Python.
+   * @throws {ConversionError} If something in an argument has no counterpart in Python.
+   *
+   * @example
+   * ```ts
+   * import { kw, PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using dumps = python.eval("__import__('json').dumps") as PyObjectRef;
+   * console.log(dumps.call({ b: [1, null], a: true }, kw({ sort_keys: true }))); // {"a": true, "b": [1, null]}
+   * ```
    */
-  call(...args: PythonValue[]): PythonValue {
+  call(...args: PyArgs): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
     const reference = this.#live();
-    const values = args as NativeValue[];
+    const values = new PlainArray<NativeValue>();
     for (let index = 0; index < args.length; index++) {
-      values[index] = toNative(args[index]);
+      const native = toNative(args[index]);
+      if (native === undefined) return this.#operate(OPERATION.call, args);
+      values[index] = native;
     }
     return fromNative(
       apply(napi.call, reference, values),
     ) as PythonValue;
+  }
+
+  /**
+   * Call a method of the object, in one crossing.
+   *
+   * @throws {PythonError} If there is none of that name, or it raises.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using list = python.eval("[3, 1, 2]") as PyObjectRef;
+   * list.method("sort");
+   * list.method("append", 4);
+   * console.log(list.toJs()); // [ 1, 2, 3, 4 ]
+   * ```
+   */
+  method(name: string, ...args: PyArgs): PythonValue {
+    requireString("name", name);
+    const values = new PlainArray<unknown>();
+    values[0] = name;
+    for (let index = 0; index < args.length; index++) {
+      values[index + 1] = args[index];
+    }
+    return this.#operate(OPERATION.method, values);
   }
 
   /**
@@ -151,10 +252,228 @@ export class PyObjectRef implements Disposable {
    * @throws {PythonError} An `AttributeError` if it has none.
    */
   get(attribute: string): PythonValue {
+    return this.#operate(OPERATION.getAttribute, [
+      requireString("attribute", attribute),
+    ]);
+  }
+
+  /**
+   * Set an attribute.
+   *
+   * @throws {PythonError} If the object refuses it.
+   */
+  set(attribute: string, value: PyArg): void {
+    this.#operate(OPERATION.setAttribute, [
+      requireString("attribute", attribute),
+      value,
+    ]);
+  }
+
+  /**
+   * Delete an attribute.
+   *
+   * @throws {PythonError} If the object has none of that name, or refuses it.
+   */
+  delete(attribute: string): void {
+    this.#operate(OPERATION.deleteAttribute, [
+      requireString("attribute", attribute),
+    ]);
+  }
+
+  /** Whether the object has an attribute of that name. */
+  has(attribute: string): boolean {
+    return this.#operate(OPERATION.hasAttribute, [
+      requireString("attribute", attribute),
+    ]) as boolean;
+  }
+
+  /**
+   * The object's item at a key or index, as `object[key]`. {@linkcode slice} gives a slice, an array a tuple.
+   *
+   * @throws {PythonError} A `KeyError` or `IndexError` if there is none.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python, slice } from "@oneheap/oneheap";
+   *
+   * using list = python.eval("['a', 'b', 'c']") as PyObjectRef;
+   * console.log(list.item(-1)); // c
+   * using part = list.item(slice(0, 2)) as PyObjectRef;
+   * console.log(part.toJs()); // [ "a", "b" ]
+   * ```
+   */
+  item(key: PyArg | Slice): PythonValue {
+    return this.#operate(OPERATION.getItem, [keyOf(key)]);
+  }
+
+  /**
+   * Set an item.
+   *
+   * @throws {PythonError} If the object refuses it.
+   */
+  setItem(key: PyArg | Slice, value: PyArg): void {
+    this.#operate(OPERATION.setItem, [keyOf(key), value]);
+  }
+
+  /**
+   * Delete an item.
+   *
+   * @throws {PythonError} If there is none, or the object refuses it.
+   */
+  deleteItem(key: PyArg | Slice): void {
+    this.#operate(OPERATION.deleteItem, [keyOf(key)]);
+  }
+
+  /** Whether a value is in the object, as `value in object`. */
+  contains(value: PyArg): boolean {
+    return this.#operate(OPERATION.contains, [value]) as boolean;
+  }
+
+  /**
+   * How many items the object has, as `len()` says.
+   *
+   * @throws {PythonError} If it has no length.
+   */
+  get length(): number {
+    return this.#operate(OPERATION.length, []) as number;
+  }
+
+  /** The name of the object's type, with its module unless that is `builtins`. */
+  get type(): string {
+    return this.#operate(OPERATION.type, []) as string;
+  }
+
+  /** Whether the object can be called. */
+  get callable(): boolean {
+    return this.#operate(OPERATION.isCallable, []) as boolean;
+  }
+
+  /** Whether it is that very object. */
+  is(other: PyArg): boolean {
+    return this.#operate(OPERATION.is, [other]) as boolean;
+  }
+
+  /** Whether the object is an instance of a type, which is given by a reference or by its name as {@linkcode type} has it. */
+  isInstance(type: string | PyObjectRef): boolean {
+    return this.#operate(OPERATION.isInstance, [type]) as boolean;
+  }
+
+  /** Whether the object is equal to a value, as `==` says. */
+  equals(other: PyArg): boolean {
+    return this.#operate(OPERATION.equals, [other]) as boolean;
+  }
+
+  /**
+   * -1, 0 or 1, as the object is less than, equal to, or greater than a value.
+   *
+   * @throws {PythonError} If they can't be compared.
+   */
+  compare(other: PyArg): -1 | 0 | 1 {
+    return this.#operate(OPERATION.compare, [other]) as -1 | 0 | 1;
+  }
+
+  /**
+   * Iterate over the object as Python does. What isn't a value of its own comes as a reference, which is yours to dispose.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using squares = python.eval("(n * n for n in range(4))") as PyObjectRef;
+   * console.log([...squares]); // [ 0, 1, 4, 9 ]
+   * ```
+   */
+  *[Symbol.iterator](): Generator<PythonValue, void, undefined> {
+    using iterator = this.#operate(OPERATION.iterate, []) as PyObjectRef;
+    while (true) {
+      const element = iterator.#operate(OPERATION.next, []);
+      if (element === undefined) return;
+      yield element;
+    }
+  }
+
+  /**
+   * Use the object as Python's `with` does: `body` gets what it is entered as, and the object is left when `body` has ended, or failed,
+   * or, where it returns a promise, when that has settled. To Python an error of JavaScript's is a `RuntimeError` with its message; if the
+   * object suppresses it, the result is undefined.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using opened = python.eval("__import__('io').StringIO('text')") as PyObjectRef;
+   * console.log(opened.with((file) => (file as PyObjectRef).method("read"))); // text
+   * console.log(opened.get("closed")); // true
+   * ```
+   */
+  with<Result>(body: (entered: PythonValue) => Result): Result {
+    if (typeof body !== "function") {
+      throw new TypeError(
+        `The body must be a function; ${describe(body)} was given`,
+      );
+    }
+    const entered = this.#operate(OPERATION.enter, []);
+    let result: Result;
+    try {
+      result = body(entered);
+    } catch (error) {
+      if (this.#leave(error)) return undefined as Result;
+      throw error;
+    }
+    if (result instanceof Promise) return this.#leaveLater(result) as Result;
+    this.#operate(OPERATION.leave, [null]);
+    return result;
+  }
+
+  /** Leave what {@linkcode with} entered, for an error. Return whether it is suppressed. */
+  #leave(error: unknown): boolean {
+    let message: string;
+    try {
+      message = `${error}`;
+    } catch {
+      message = "an error that can't be shown";
+    }
+    return this.#operate(OPERATION.leave, [message]) as boolean;
+  }
+
+  async #leaveLater(promise: Promise<unknown>): Promise<unknown> {
+    let result: unknown;
+    try {
+      result = await promise;
+    } catch (error) {
+      if (this.#leave(error)) return undefined;
+      throw error;
+    }
+    this.#operate(OPERATION.leave, [null]);
+    return result;
+  }
+
+  /** Do something with the object, in one crossing. */
+  #operate(operation: Operation, values: readonly unknown[]): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
-    return fromNative(
-      napi.getAttr(this.#live(), requireString("attribute", attribute)),
-    ) as PythonValue;
+    const result = operate(this.#live(), operation, values);
+    return result === undefined
+      ? undefined as unknown as PythonValue
+      : fromNative(result) as PythonValue;
+  }
+
+  /**
+   * How JavaScript's operators use the object: as text where they want that. For `+`, `<` and the like, which would compare or join texts
+   * silently, it throws.
+   *
+   * @throws {TypeError} If a number or any primitive is wanted.
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw new TypeError(
+      "A PyObjectRef is no primitive value: +, < and == would not do what Python does. " +
+        'Use equals(), compare(), method("__add__", …), or toJs()',
+    );
+  }
+
+  /** What `JSON.stringify` makes of the object: the same as {@linkcode toJs}. (`structuredClone` doesn't ask, and fails.) */
+  toJSON(): unknown {
+    return this.toJs();
   }
 
   /** The object as Python's `str()` has it. */

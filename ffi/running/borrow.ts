@@ -13,7 +13,7 @@ import { type Borrowed, borrowedOf } from "../objects/borrowed.ts";
 import { addressOf, type PyObjectRef } from "../objects/py_object_ref.ts";
 import { isHandle, referenceOf } from "../values/handle.ts";
 import {
-  encodeNames,
+  crossWithNames,
   readNames,
   readScope,
   type RunOptions,
@@ -69,15 +69,23 @@ export function borrow<A extends TypedArray>(
   const entries = readNames(names);
   const readFrom = readScope(scope);
   const encoded = encodeSource(source);
-  const result = unwrapResult(
-    napi.borrow(
-      element,
-      copy ? 1 : 0,
-      encoded,
-      readFrom && dictionaryOf(readFrom),
-      encodeNames(entries),
-    ),
+  const dictionary = readFrom && dictionaryOf(readFrom);
+  const borrowed = crossWithNames(
+    entries,
+    false,
+    (pairs, tape, text, objects) =>
+      napi.borrow(
+        element,
+        copy ? 1 : 0,
+        encoded,
+        dictionary,
+        pairs,
+        tape,
+        text,
+        objects,
+      ),
   );
+  const result = unwrapResult(borrowed!);
   return borrowedOf(result, type);
 }
 

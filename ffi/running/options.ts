@@ -1,6 +1,10 @@
 /** The options of the functions that run Python code, read before any of them is used. */
 
-import type { NativeValue } from "../boundary/node_api.ts";
+import type {
+  NativeNames,
+  NativeResult,
+  NativeValue,
+} from "../boundary/node_api.ts";
 import { describe, requireOptions } from "../checks.ts";
 import {
   entriesOf,
@@ -13,8 +17,14 @@ import {
 } from "../intrinsics.ts";
 import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
-import type { PythonValue } from "../objects/py_object_ref.ts";
+import type { PyArg } from "../objects/py_object_ref.ts";
 import { toNative } from "../values/conversions.ts";
+import {
+  type ReadOptions as ToJsOptions,
+  readToJs,
+  type ToJs,
+} from "../values/read.ts";
+import { crossWith, type Nested, writeNested } from "../values/write.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**
@@ -33,31 +43,38 @@ export interface RunOptions {
   /** The scope to run in; without one, a fresh one. */
   scope?: PythonScope;
   /** Variables to be set in the scope before. */
-  names?: Readonly<Record<string, PythonValue>>;
+  names?: Readonly<Record<string, PyArg | undefined>>;
   /**
    * Ends the run: `runAsync` and `evalAsync` have the code raise `KeyboardInterrupt`. `run` and `eval` only look at it before they
    * begin, for nothing can abort it while JavaScript waits for them.
    */
   signal?: AbortSignal;
+  /**
+   * Have `eval` and `evalAsync` return plain data: lists as arrays, dicts as objects, and so on, as {@linkcode PyObjectRef.toJs} does. It
+   * is converted on the run's own thread. `run` and `runAsync` have no result.
+   */
+  toJs?: true | ToJs;
 }
 
 /** Names and their values, in arrays of this library's own. */
-export type Names = [name: string, value: PythonValue][];
+export type Names = [name: string, value: unknown][];
 
 /** The options, checked. What is in here is the library's own, or has private fields, which no program can change. */
 export interface ReadOptions {
   scope: PythonScope | undefined;
   names: Names | undefined;
   signal: AbortSignal | undefined;
+  toJs: ToJsOptions | undefined;
 }
 
 /** Read the options, each property once. The caller's code may run in here, and has run when this returns. */
 export function readOptions(options: RunOptions): ReadOptions {
-  const { scope, names, signal } = requireOptions(options);
+  const { scope, names, signal, toJs } = requireOptions(options);
   return {
     scope: readScope(scope),
     names: readNames(names),
     signal: readSignal(signal),
+    toJs: toJs === undefined ? undefined : readToJs(toJs),
   };
 }
 
@@ -126,16 +143,43 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
-/** Return alternating names and native values. No code of the caller's runs in here unless this throws. */
-export function encodeNames(
-  names: Names | undefined,
-): readonly NativeValue[] | undefined {
-  if (names === undefined) return undefined;
-  const pairs = new PlainArray<NativeValue>();
+/**
+ * Return alternating names and native values, and write those that cross on a tape: these are undefined. A name whose value is undefined
+ * is left out.
+ */
+export function encodeNames(names: Names): NativeNames {
+  const pairs = new PlainArray<NativeValue | undefined>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
-    pairs[2 * index] = entry[0];
-    pairs[2 * index + 1] = toNative(entry[1]);
+    const name = entry[0];
+    const value = entry[1];
+    if (value === undefined) continue;
+    const native = toNative(value);
+    if (native === undefined) writeNested(value, name);
+    pairs[pairs.length] = name;
+    pairs[pairs.length] = native;
   }
   return pairs;
+}
+
+/** Cross with names and their values. */
+export function crossWithNames(
+  names: Names | undefined,
+  isDetached: boolean,
+  cross: (
+    names: NativeNames | undefined,
+    ...nested: Parameters<Nested>
+  ) => NativeResult | undefined,
+): NativeResult | undefined {
+  if (names === undefined) {
+    return cross(undefined, undefined, undefined, undefined);
+  }
+  let pairs: NativeNames;
+  return crossWith(isDetached, () => {
+    pairs = encodeNames(names);
+    for (let index = 1; index < pairs.length; index += 2) {
+      if (pairs[index] === undefined) return true;
+    }
+    return false;
+  }, (tape, text, objects) => cross(pairs, tape, text, objects));
 }

@@ -1,5 +1,6 @@
 /** Running Python code, on this thread or on one of its own. */
 
+import type { NativeResult } from "../boundary/node_api.ts";
 import { MODE, type Mode } from "../boundary/status.ts";
 import { requireString } from "../checks.ts";
 import {
@@ -14,6 +15,11 @@ import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
 import { fromNative } from "../values/conversions.ts";
 import {
+  prepareToRead,
+  readConverted,
+  type ReadOptions as ToJsOptions,
+} from "../values/read.ts";
+import {
   add,
   newRun,
   queueAddress,
@@ -22,7 +28,7 @@ import {
   startPump,
 } from "./completions.ts";
 import {
-  encodeNames,
+  crossWithNames,
   type ReadOptions,
   readOptions,
   type RunOptions,
@@ -40,15 +46,42 @@ export function runCode(
   if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
     return fromNative(
-      napi.run(mode, source, undefined, undefined),
+      napi.run(
+        mode,
+        source,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ),
     ) as PythonValue;
   }
-  const { scope, names, signal } = readOptions(options);
+  const { scope, names, signal, toJs } = readOptions(options);
   throwIfAborted(signal);
   const dictionary = scope && dictionaryOf(scope);
-  return fromNative(
-    napi.run(mode, source, dictionary, encodeNames(names)),
-  ) as PythonValue;
+  if (toJs !== undefined && mode === MODE.eval) prepareToRead();
+  const number = mode === MODE.eval ? toJs?.number : undefined;
+  const result = crossWithNames(
+    names,
+    false,
+    (pairs, tape, text, objects) =>
+      napi.run(mode, source, dictionary, pairs, tape, text, objects, number),
+  );
+  return valueOfResult(mode, result!, toJs, undefined) as PythonValue;
+}
+
+/** Return the value of a run's result; throw a failure. */
+function valueOfResult(
+  mode: Mode,
+  result: NativeResult,
+  toJs: ToJsOptions | undefined,
+  cause: unknown,
+): unknown {
+  return toJs === undefined || mode !== MODE.eval
+    ? fromNative(result, cause)
+    : readConverted(result, toJs, cause);
 }
 
 /** Run code on a thread of its own. The promise is rejected where that is not possible. */
@@ -72,7 +105,7 @@ export function runCodeAsync(
 function launch(
   mode: Mode,
   source: string,
-  { scope, names, signal }: ReadOptions,
+  { scope, names, signal, toJs }: ReadOptions,
 ): Promise<PythonValue | undefined> {
   // No step below, nor what undoes it, fails for want of stack.
   napi.ensureStack();
@@ -83,23 +116,35 @@ function launch(
   if (signal !== undefined) addEventListener(signal, "abort", abort);
   try {
     const dictionary = scope && dictionaryOf(scope);
-    const values = encodeNames(names);
-    const value = valueOf(mode, run, signal, abort);
-    startPump();
-    add(run);
-    const refused = napi.runAsync(
-      queue,
-      number,
-      mode,
-      source,
-      dictionary,
-      values,
+    const options = mode === MODE.eval ? toJs : undefined;
+    if (options !== undefined) prepareToRead();
+    let value: Promise<PythonValue | undefined>;
+    const refused = crossWithNames(
+      names,
+      true,
+      (pairs, tape, text, objects) => {
+        value = valueOf(mode, run, signal, abort, options);
+        startPump();
+        add(run);
+        return napi.runAsync(
+          queue,
+          number,
+          mode,
+          source,
+          dictionary,
+          pairs,
+          tape,
+          text,
+          objects,
+          options?.number,
+        );
+      },
     );
-    if (refused === undefined) return value;
+    if (refused === undefined) return value!;
     run.result = refused;
     run.settle();
     remove(run);
-    return value;
+    return value!;
   } catch (error) {
     remove(run);
     if (signal !== undefined) removeEventListener(signal, "abort", abort);
@@ -113,6 +158,7 @@ async function valueOf(
   run: Run,
   signal: AbortSignal | undefined,
   abort: () => void,
+  toJs: ToJsOptions | undefined,
 ): Promise<PythonValue | undefined> {
   try {
     await run.settled;
@@ -120,7 +166,7 @@ async function valueOf(
     const cause = signal !== undefined && signalAborted(signal)
       ? signalReason(signal)
       : undefined;
-    const value = fromNative(run.result!, cause) as PythonValue;
+    const value = valueOfResult(mode, run.result!, toJs, cause) as PythonValue;
     return mode === MODE.eval ? value : undefined;
   } finally {
     if (signal !== undefined) removeEventListener(signal, "abort", abort);

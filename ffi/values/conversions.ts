@@ -2,17 +2,16 @@
 
 import type { NativeResult, NativeValue } from "../boundary/node_api.ts";
 import { unwrapResult } from "../boundary/result.ts";
-import { describe } from "../checks.ts";
-import { isArray, isProxy, isView, typedArrayName } from "../intrinsics.ts";
+import { isArray, isView, typedArrayName } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 import { exportedBlocks, isBlock, tokenOf } from "../memory/block.ts";
 import { isHandle, makeHandle, referenceOf } from "./handle.ts";
 
 /**
- * Return a value as it crosses to Python; throw a `TypeError` for what has no counterpart there. Only then does code of a program's run: the kind
- * of an object is found by private fields and JavaScript's own functions.
+ * Return a value as it crosses to Python by itself; undefined for one that crosses on a tape, or has no counterpart. The kind of an
+ * object is found by private fields and JavaScript's own functions: no code of a program's runs.
  */
-export function toNative(value: unknown): NativeValue {
+export function toNative(value: unknown): NativeValue | undefined {
   switch (typeof value) {
     case "string":
     case "number":
@@ -25,14 +24,7 @@ export function toNative(value: unknown): NativeValue {
       if (isBlock(value)) return tokenOf(value);
       if (typedArrayName(value) === "Uint8Array") return value as Uint8Array;
   }
-  // A Proxy that was revoked is no array to ask for.
-  const isElements = isView(value) || (!isProxy(value) && isArray(value));
-  throw new TypeError(
-    "A value for Python must be null, a boolean, a number, a bigint, a string, a Uint8Array, a Block or a PyObjectRef; " +
-      `${describe(value)} was given` +
-      (isElements ? ". Give alloc(type, elements)" : "") +
-      (value === undefined ? ". Give null for None" : ""),
-  );
+  return undefined;
 }
 
 /** Return a native result as JavaScript has it, a `PythonValue`; throw a failure. `cause` is why the code was interrupted, if it was. */

@@ -110,6 +110,39 @@ pub const MAX_SHORT_TEXT_BYTES: usize = 63;
 /// The smallest value, in bytes, that is first allocated on trial. V8 has memory for smaller ones already, most often.
 pub const MIN_PROBED_BYTES: usize = 1024 * 1024;
 
+/// The bytes of a lane of a tape. What is larger isn't converted: JavaScript's side would need many times as much.
+pub const MAX_TAPE_BYTES: usize = 1 << 30;
+
+/// The containers of a value that is converted. A structure whose parts are referred to repeatedly can have any number.
+pub const MAX_CONTAINERS: usize = 1 << 24;
+
+/// The depth of a value that is built of a tape.
+pub const MAX_DEPTH: u32 = 1000;
+
+/// The bytes that a thread keeps of a tape's lanes for the next one.
+pub const MAX_KEPT_LANE_BYTES: usize = 1024 * 1024;
+
+/// The characters of the longest string that is a part of a tape's joined text: V8 copies shorter ones, and longer ones keep the text alive.
+pub const MAX_JOINED_CHARACTERS: usize = 12;
+
+/// The bytes of a joined text's first part. It is small, so longer strings may be parts of it.
+pub const MAX_FIRST_TEXT_BYTES: usize = 4096;
+
+/// The nodes of the tree of keys that both sides know.
+pub const MAX_SHAPE_NODES: usize = 16 * 1024;
+
+/// The children of one of them.
+pub const MAX_SHAPE_CHILDREN: usize = 64;
+
+/// The keys of a shape; what an object has beyond goes with its keys.
+pub const MAX_SHAPE_KEYS: u32 = 256;
+
+/// The short strings that are kept to be used again.
+pub const KEPT_STRINGS: usize = 4096;
+
+/// The keys that are kept to be used again where they are no shape's.
+pub const KEPT_KEYS: usize = 1024;
+
 // Running
 
 /// The objects that the end of a fresh scope looks at.

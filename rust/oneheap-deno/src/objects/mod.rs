@@ -1,4 +1,5 @@
 //! Python's objects: calls through references to them, and their buffers.
 
 pub mod borrow;
+pub mod operations;
 pub mod reference;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3_ffi::{
     PyErr_Clear, PyErr_ExceptionMatches, PyExc_KeyError, PyObject_Call, PyObject_CallNoArgs,
-    PyObject_GetAttr, PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
+    PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::memory::external_memory::ExternalMemory;
@@ -63,19 +63,6 @@ pub unsafe fn call(callable: &Py, arguments: Vec<IntoPython>) -> Result<FromPyth
             PyObject_Call(callable.as_ptr(), tuple.as_ptr(), std::ptr::null_mut())
         };
         FromPython::extract(Bound::from_owned(result).ok_or_else(|| Failure::fetch())?)
-    }
-}
-
-/// An attribute of an object.
-///
-/// # Safety
-/// The thread is attached, and no exception is set.
-pub unsafe fn attribute(object: &Py, name: &[u16]) -> Result<FromPython, Failure> {
-    // SAFETY: attached; both are live.
-    unsafe {
-        let name = text(name)?;
-        let attribute = Bound::from_owned(PyObject_GetAttr(object.as_ptr(), name.as_ptr()));
-        FromPython::extract(attribute.ok_or_else(|| Failure::fetch())?)
     }
 }
 

@@ -10,6 +10,7 @@ use pyo3_ffi::{
 
 use crate::running::compiled::{Mode, compiled};
 use crate::running::fresh_scope;
+use crate::values::build::{Builder, CACHE, Cache};
 use crate::values::failure::Failure;
 use crate::values::handle::{Bound, Py};
 use crate::values::support::{Support, support};
@@ -25,6 +26,14 @@ pub struct Program {
     pub scope: Option<Arc<Py>>,
     /// What is set in the dictionary before.
     pub names: Vec<(Vec<u16>, IntoPython)>,
+    /// The tape with the nested ones among these values.
+    pub tape: Option<Box<dyn Nested>>,
+}
+
+/// What the nested values among names are built of.
+pub trait Nested: Send {
+    /// The builder of the values, one after the other.
+    fn builder<'a>(&'a mut self, cache: &'a Cache) -> Builder<'a>;
 }
 
 impl Program {
@@ -44,15 +53,19 @@ impl Program {
             source,
             scope,
             names,
+            tape,
         } = self;
         let is_fresh = scope.is_none();
-        let gives_objects = names
-            .iter()
-            .any(|(_, argument)| matches!(argument, IntoPython::Block(_) | IntoPython::Object(_)));
+        let gives_objects = names.iter().any(|(_, argument)| {
+            matches!(
+                argument,
+                IntoPython::Block(_) | IntoPython::Object(_) | IntoPython::Nested
+            )
+        });
         // SAFETY: attached; objects are live, and each result is checked.
         unsafe {
             let code = compiled(mode, &source, support)?;
-            let names = converted(names)?;
+            let names = converted(names, tape)?;
             let globals = match scope {
                 Some(scope) => Bound::from_borrowed(scope.as_ptr()),
                 None => new_scope(support),
@@ -82,13 +95,24 @@ type Variable = (Bound, Option<Bound>);
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-unsafe fn converted(names: Vec<(Vec<u16>, IntoPython)>) -> Result<Vec<Variable>, Failure> {
-    // SAFETY: as the caller vouches.
-    let convert = |(name, argument): (Vec<u16>, IntoPython)| unsafe {
-        Ok((text(&name)?, Some(argument.into_python()?)))
-    };
-    // In the place of what is converted, for both have the same size: that allocates nothing.
-    names.into_iter().map(convert).collect()
+unsafe fn converted(
+    names: Vec<(Vec<u16>, IntoPython)>,
+    tape: Option<Box<dyn Nested>>,
+) -> Result<Vec<Variable>, Failure> {
+    let mut tape = tape;
+    CACHE.with(|cache| {
+        let mut nested = tape.as_mut().map(|tape| tape.builder(cache));
+        // SAFETY: as the caller vouches.
+        let convert = |(name, argument): (Vec<u16>, IntoPython)| unsafe {
+            let value = match (argument, &mut nested) {
+                (IntoPython::Nested, Some(nested)) => nested.build()?,
+                (plain, _) => plain.into_python()?,
+            };
+            Ok((text(&name)?, Some(value)))
+        };
+        // In the place of what is converted, for both have the same size: that allocates nothing.
+        names.into_iter().map(convert).collect()
+    })
 }
 
 /// Set variables: all of them, or none if one can't be set.

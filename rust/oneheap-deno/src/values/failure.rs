@@ -24,8 +24,37 @@ pub struct Exception {
     pub report: Option<Py>,
 }
 
+/// Why a value has no counterpart in the other language. `ffi/boundary/status.ts` has the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ConversionReason {
+    /// Values of its type have none.
+    Type = 0,
+    /// It contains itself.
+    Cycle = 1,
+    /// It is nested deeper than is allowed.
+    Depth = 2,
+    /// A key isn't possible there, or is there already.
+    Key = 3,
+    /// It is beyond what the other language has.
+    Range = 4,
+    /// It changed while it was read.
+    Changed = 5,
+}
+
+/// A value that has no counterpart in the other language: a `ConversionError` in TypeScript.
+pub struct Conversion {
+    pub reason: ConversionReason,
+    /// Where in the value it is, from `$` on.
+    pub path: String,
+    /// What was there, and what to do.
+    pub message: String,
+}
+
 /// Why there is no result.
 pub enum Failure {
+    /// A value has no counterpart.
+    Conversion(Box<Conversion>),
     /// Python code raised.
     Raised(Exception),
     /// Python code did not run.

@@ -22,6 +22,67 @@ const SOURCE: &CStr =
         Err(_) => panic!("support.py has a NUL"),
     };
 
+/// Python's share of the conversions.
+const CONVERSIONS_SOURCE: &CStr =
+    match CStr::from_bytes_with_nul(concat!(include_str!("conversions.py"), "\0").as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("conversions.py has a NUL"),
+    };
+
+/// The functions of `conversions.py`, references that are kept for the lifetime of the process.
+pub struct Conversions {
+    /// `make(kind, value)`
+    pub make: *mut PyObject,
+    /// `lower(value, is_temporal)`
+    pub lower: *mut PyObject,
+    /// `compare(one, other)`
+    pub compare: *mut PyObject,
+    /// `type_of(value)`
+    pub type_of: *mut PyObject,
+    /// `is_instance(value, kind)`
+    pub is_instance: *mut PyObject,
+    /// `enter(manager)`
+    pub enter: *mut PyObject,
+    /// `leave(manager, message)`
+    pub leave: *mut PyObject,
+}
+
+// SAFETY: the objects are never freed, and only attached threads do something with them.
+unsafe impl Sync for Conversions {}
+
+static CONVERSIONS: OnceBox<Conversions> = OnceBox::new();
+
+/// The functions of `conversions.py`. The first call imports them.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn conversions() -> Result<&'static Conversions, Status> {
+    CONVERSIONS.get_or_try_init(|| {
+        // SAFETY: attached; each result is checked, and what is kept is never freed.
+        unsafe {
+            let load = || {
+                let globals = Bound::from_owned(own_code::execute(CONVERSIONS_SOURCE))?;
+                let function = |name: &CStr| {
+                    Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
+                };
+                Some(Conversions {
+                    make: function(c"make")?.into_ptr(),
+                    lower: function(c"lower")?.into_ptr(),
+                    compare: function(c"compare")?.into_ptr(),
+                    type_of: function(c"type_of")?.into_ptr(),
+                    is_instance: function(c"is_instance")?.into_ptr(),
+                    enter: function(c"enter")?.into_ptr(),
+                    leave: function(c"leave")?.into_ptr(),
+                })
+            };
+            load().ok_or_else(|| {
+                PyErr_Clear();
+                Status::OutOfMemory
+            })
+        }
+    })
+}
+
 /// References that are kept for the lifetime of the process.
 pub struct Support {
     /// `compile_source(source, mode, name)`

@@ -168,6 +168,23 @@ impl Text {
     }
 }
 
+/// The UTF-16 of a string, lone surrogates as they are.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is a `str`.
+pub unsafe fn units_of(object: *mut PyObject) -> Result<Vec<u16>, Failure> {
+    // SAFETY: as the caller vouches; the units live as long as the text.
+    unsafe {
+        match Text::utf16(object, 0)? {
+            Text::Encoded(EncodedText {
+                units: Units::Utf16(units, length),
+                _bytes,
+            }) => fallible::copied(std::slice::from_raw_parts(units, length)),
+            _ => Err(Status::Invalid.into()),
+        }
+    }
+}
+
 /// Clear the exception that is set if it says that the encoding lacks a character; else fails with it.
 ///
 /// # Safety

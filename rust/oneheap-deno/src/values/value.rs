@@ -23,6 +23,7 @@ use crate::values::numpy;
 use crate::values::retained::retained_bytes;
 use crate::values::support::support;
 use crate::values::text::{Text, text};
+use crate::values::walk::Converted;
 
 /// An argument: what goes from JavaScript to Python.
 pub enum IntoPython {
@@ -39,6 +40,8 @@ pub enum IntoPython {
     Made(Py),
     Object(Arc<Py>),
     Block(Export),
+    /// The next value of the tape that comes with it.
+    Nested,
 }
 
 /// A result: what goes from Python to JavaScript.
@@ -55,6 +58,8 @@ pub enum FromPython {
     Object(Py, usize),
     /// A block that comes back: its identity, and the object.
     Block(f64, Py),
+    /// A value that was converted as a whole.
+    Converted(Box<Converted>),
 }
 
 impl IntoPython {
@@ -70,6 +75,7 @@ impl IntoPython {
                 Self::Made(held) => return Ok(held.into_bound()),
                 Self::Object(held) => return existing(held.as_ptr()),
                 Self::Block(export) => return exporter::object(export),
+                Self::Nested => return Err(Status::Invalid.into()),
                 Self::Text(units) => return text(&units),
                 Self::Bytes(bytes) => return python_bytes(&bytes),
                 Self::Bool(truth) => (PyBool_FromLong(truth.into()), 0),
@@ -223,7 +229,7 @@ unsafe fn integer(object: *mut PyObject) -> Result<FromPython, Failure> {
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the object is an `int`.
-unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
+pub unsafe fn bit_length(object: *mut PyObject) -> Result<i64, Failure> {
     // SAFETY: as the caller vouches; the result is an `int` of less than 64 bits.
     unsafe {
         let bits = Bound::from_owned(PyObject_CallFunctionObjArgs(

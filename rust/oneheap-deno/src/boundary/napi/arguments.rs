@@ -41,6 +41,7 @@ impl Env {
         let argument = unsafe {
             match self.kind(value) {
                 ValueType::napi_null => Some(IntoPython::None),
+                ValueType::napi_undefined => Some(IntoPython::Nested),
                 ValueType::napi_boolean => {
                     let mut truth = false;
                     let status = napi_get_value_bool(self.0, value, &mut truth);

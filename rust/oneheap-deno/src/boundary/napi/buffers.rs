@@ -79,7 +79,7 @@ pub unsafe extern "C" fn to_python(env: napi_env, info: napi_callback_info) -> n
     }
 }
 
-/// `borrow(element, copy, source, scope, names)`: return an `ArrayBuffer` over the memory that an object exports. `source` is a reference,
+/// `borrow(element, copy, source, scope, names, tape, text, objects)`: return an `ArrayBuffer` over the memory that an object exports. `source` is a reference,
 /// the address of an object, or an expression to be evaluated in the scope, with the names.
 ///
 /// # Safety
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
     }
     // SAFETY: Node-API's own handles, and as the caller vouches; borrowed attached.
     unsafe {
-        let [element, copy, what, scope, names] = env.arguments::<5>(info);
+        let [element, copy, what, scope, names, tape, text, objects] = env.arguments::<8>(info);
         let element = env
             .number(element)
             .and_then(|number| Element::from_number(number as u8));
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn borrow(env: napi_env, info: napi_callback_info) -> napi
         let source = match env.kind(what) {
             ValueType::napi_string => {
                 let eval = env.double(f64::from(Mode::Eval as i32));
-                let arguments = [eval, what, scope, names];
+                let arguments = [eval, what, scope, names, tape, text, objects];
                 program(env, arguments, Conversion::Waits).map(Exporter::Expression)
             }
             ValueType::napi_number => {

@@ -17,3 +17,4 @@ pub mod results;
 pub mod running;
 pub mod scopes;
 pub mod stack;
+pub mod tapes;

@@ -10,8 +10,11 @@ use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::status::Status;
 use crate::memory::block::pointer;
+use crate::objects::operations::{self, Operation};
 use crate::objects::reference::{self, Reference};
+use crate::running::run::Nested;
 use crate::runtime::attach::with_python;
+use crate::values::build::CACHE;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::Bound;
@@ -101,27 +104,41 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     }
 }
 
-/// `getAttr(reference, name)`: return an attribute of an object.
+/// `operate(reference, tape, text, objects)`: do what the tape's header says with an object and the values of the tape. Return its result;
+/// undefined if there is none.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn get_attr(env: napi_env, info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn operate(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
         return null_mut();
     }
-    // SAFETY: Node-API's own handles; the object is used attached.
+    // SAFETY: Node-API's own handles; the object is used attached, and the tape before JavaScript goes on.
     unsafe {
-        let [object, name] = env.arguments::<2>(info);
-        let result = env
+        let [object, tape, text, objects] = env.arguments::<4>(info);
+        let operated = env
             .handle(object)
-            .ok_or_else(|| Failure::from(Status::Invalid))
+            .ok_or_else(|| Failure::from(Status::Freed))
             .and_then(|object| {
-                let name = env.utf16(name)?;
-                python(|| reference::attribute(&object, &name))
+                let mut tape = env.tape(tape, text, objects, Conversion::Waits)?;
+                let [operation, count, keywords] = tape.purpose();
+                let operation = Operation::from_number(operation).ok_or(Status::Invalid)?;
+                let count = usize::try_from(count).map_err(|_| Status::Invalid)?;
+                let keywords = usize::try_from(keywords).map_err(|_| Status::Invalid)?;
+                python(|| {
+                    CACHE.with(|cache| {
+                        let mut values = tape.builder(cache);
+                        operations::operate(operation, &object, &mut values, count, keywords)
+                    })
+                })
             });
-        env.result(result)
+        match operated {
+            Ok(None) => null_mut(),
+            Ok(Some(value)) => env.result(Ok(value)),
+            Err(failure) => env.failure(failure),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use napi_sys::{
 };
 
 use crate::boundary::napi::{
-    backing_store, buffers, completions, external_memory, references, running, scopes, stack,
+    backing_store, buffers, completions, external_memory, references, running, scopes, stack, tapes,
 };
 use crate::memory::external_memory::ExternalMemory;
 use crate::runtime::stack as stack_limit;
@@ -24,6 +24,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
     static SYMBOLS: Once = Once::new();
     ExternalMemory::begin_isolate();
     stack_limit::begin_isolate();
+    tapes::begin_isolate();
     // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
@@ -57,8 +58,13 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"fromOwnedPointer", references::from_owned_pointer),
         (c"fromBorrowedPointer", references::from_borrowed_pointer),
         (c"address", references::address),
+        (c"registerTape", tapes::register_tape),
+        (c"registerOutput", tapes::register_output),
+        (c"addKeys", tapes::add_keys),
+        (c"clearKeys", tapes::clear_keys),
+        (c"toJs", tapes::to_js),
         (c"call", references::call),
-        (c"getAttr", references::get_attr),
+        (c"operate", references::operate),
         (c"str", references::str),
         (c"decref", references::decref),
         (c"releaseBuffer", buffers::release_buffer),

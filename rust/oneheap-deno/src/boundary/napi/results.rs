@@ -24,7 +24,7 @@ use crate::values::value::FromPython;
 /// The first element of an array that comes back. `ffi/boundary/status.ts` has the same numbers.
 #[derive(Clone, Copy)]
 #[repr(i32)]
-enum Tag {
+pub enum Tag {
     /// An exception, a `PythonError` in TypeScript: its type, its message, and a reference to what formats its traceback, or null.
     Exception = 0,
     /// A status and, if memory is out, how many bytes were requested.
@@ -35,6 +35,10 @@ enum Tag {
     Buffer = 3,
     /// A buffer that can't be shown: why, its format, and its shape.
     BufferError = 4,
+    /// A value that was converted as a whole: a tape, and what belongs to it.
+    Converted = 5,
+    /// A value that has no counterpart: why, where it is, and what to do.
+    Conversion = 6,
 }
 
 impl Env {
@@ -91,6 +95,7 @@ impl Env {
                     napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
                 }
                 FromPython::Object(held, bytes) => return self.owned_reference(held, bytes),
+                FromPython::Converted(converted) => return self.converted(*converted),
                 FromPython::Block(identity, held) => {
                     return self.tagged(
                         Tag::Block,
@@ -119,6 +124,12 @@ impl Env {
                         report.map_or_else(|| self.null(), |held| self.owned_reference(held, 0));
                     let parts = [self.string(&kind), self.message(&message), report];
                     self.tagged(Tag::Exception, &parts)
+                }
+                Failure::Conversion(conversion) => {
+                    let reason = self.double(f64::from(conversion.reason as i32));
+                    let (path, message) = (&conversion.path, &conversion.message);
+                    let parts = [reason, self.string(path), self.string(message)];
+                    self.tagged(Tag::Conversion, &parts)
                 }
                 Failure::Status(status) => {
                     self.tagged(Tag::Status, &[self.double(status.as_f64())])
@@ -216,7 +227,7 @@ impl Env {
     ///
     /// # Safety
     /// The environment and the elements are live.
-    unsafe fn tagged(self, tag: Tag, elements: &[napi_value]) -> napi_value {
+    pub unsafe fn tagged(self, tag: Tag, elements: &[napi_value]) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
             let tag = self.double(f64::from(tag as i32));

@@ -8,6 +8,7 @@ use crate::boundary::napi::arguments::Conversion;
 use crate::boundary::napi::completions::queue_at;
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
+use crate::boundary::napi::tapes;
 use crate::boundary::status::Status;
 use crate::running::async_exception;
 use crate::running::compiled::Mode;
@@ -19,8 +20,9 @@ use crate::runtime::attach::{AttachGuard, delete_thread_state};
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::value::FromPython;
+use crate::values::walk::Options;
 
-/// `run(mode, source, scope, names)`: run code and wait for its result.
+/// `run(mode, source, scope, names, tape, text, objects, toJs)`: run code and wait for its result.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -32,19 +34,23 @@ pub unsafe extern "C" fn run(env: napi_env, info: napi_callback_info) -> napi_va
     }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
-        let arguments = env.arguments::<4>(info);
+        let [mode, source, scope, names, tape, text, objects, to_js] = env.arguments::<8>(info);
+        let arguments = [mode, source, scope, names, tape, text, objects];
+        let options = env.number(to_js).map(|it| Options::from_number(it as u32));
         let result = program(env, arguments, Conversion::Waits).and_then(|program| {
             python(|| {
-                program
-                    .run(|code| code())
-                    .and_then(|object| FromPython::extract(object))
+                let object = program.run(|code| code())?;
+                match options {
+                    Some(options) => tapes::convert(&object, options),
+                    None => FromPython::extract(object),
+                }
             })
         });
         env.result(result)
     }
 }
 
-/// `runAsync(queue, run, mode, source, scope, names)`: run code on a thread of its own; its result goes to the completion queue.
+/// `runAsync(queue, run, mode, source, scope, names, tape, text, objects, toJs)`: run code on a thread of its own; its result goes to the completion queue.
 /// Return undefined, or why the code can't run.
 ///
 /// # Safety
@@ -57,8 +63,20 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
     }
     // SAFETY: Node-API's own handles; the code runs attached.
     unsafe {
-        let [at, run, mode, source, scope, names] = env.arguments::<6>(info);
-        let arguments = [mode, source, scope, names];
+        let [
+            at,
+            run,
+            mode,
+            source,
+            scope,
+            names,
+            tape,
+            text,
+            objects,
+            to_js,
+        ] = env.arguments::<10>(info);
+        let arguments = [mode, source, scope, names, tape, text, objects];
+        let options = env.number(to_js).map(|it| Options::from_number(it as u32));
         let submitted = program(env, arguments, Conversion::Detached).and_then(|program| {
             let queue = queue_at(env, at)?;
             let run = env.number(run).ok_or(Status::Invalid)? as u32;
@@ -72,15 +90,18 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
                     python(|| {
                         // What somebody else has set for this thread is not for this code.
                         async_exception::discard();
-                        program
-                            .run(|code| interruptible.take(code))
-                            .and_then(|object| FromPython::extract(object))
+                        let object = program.run(|code| interruptible.take(code))?;
+                        match options {
+                            Some(options) => tapes::convert_detached(&object, options),
+                            None => FromPython::extract(object),
+                        }
                     })
                 };
                 let result = run_attached();
                 let refers_to_objects = matches!(
                     result,
-                    Ok(FromPython::Object(..) | FromPython::Block(..)) | Err(Failure::Raised(_))
+                    Ok(FromPython::Object(..) | FromPython::Block(..) | FromPython::Converted(_))
+                        | Err(Failure::Raised(_))
                 );
                 if leaves_objects || refers_to_objects {
                     delete_thread_state();
@@ -100,16 +121,16 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
 }
 
 /// Return the code to run, of the arguments mode, source, scope (or undefined) and names (or undefined): an array of alternating names
-/// and values.
+/// and values, in which undefined is a value of the tape that follows, with its text and its objects.
 ///
 /// # Safety
 /// The environment and the arguments are live.
 pub unsafe fn program(
     env: Env,
-    arguments: [napi_value; 4],
+    arguments: [napi_value; 7],
     conversion: Conversion,
 ) -> Result<Program, Failure> {
-    let [mode, source, scope, names] = arguments;
+    let [mode, source, scope, names, tape, text, objects] = arguments;
     // SAFETY: as the caller vouches.
     unsafe {
         let mode = match env.number(mode) {
@@ -134,6 +155,10 @@ pub unsafe fn program(
             source,
             scope,
             names: pairs,
+            tape: match env.kind(tape) {
+                ValueType::napi_undefined => None,
+                _ => Some(Box::new(env.tape(tape, text, objects, conversion)?)),
+            },
         })
     }
 }
