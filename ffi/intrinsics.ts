@@ -48,6 +48,7 @@ export const {
   entries: entriesOf,
   freeze,
   getPrototypeOf,
+  isExtensible,
   keys: keysOf,
 } = Object;
 export const { apply } = Reflect;
@@ -62,6 +63,18 @@ export const bufferDetached = getterOf<ArrayBuffer, boolean>(
   "detached",
 );
 
+export const dataViewBuffer = getterOf<DataView, ArrayBufferLike>(
+  DataView.prototype,
+  "buffer",
+);
+export const dataViewByteOffset = getterOf<DataView, number>(
+  DataView.prototype,
+  "byteOffset",
+);
+export const dataViewByteLength = getterOf<DataView, number>(
+  DataView.prototype,
+  "byteLength",
+);
 export const viewBuffer = getterOf<ArrayBufferView, ArrayBufferLike>(
   TypedArrayPrototype,
   "buffer",
@@ -151,6 +164,20 @@ export const { asIntN } = BigInt;
 export const bigintText = uncurryThis(
   BigInt.prototype.toString as (this: bigint, radix: number) => string,
 );
+
+const pointerValue = Deno.UnsafePointer.value;
+
+/** Return whether an object without a prototype is a pointer of Deno's, which has no properties and can have none. */
+export function isPointer(value: object): boolean {
+  if (isExtensible(value)) return false;
+  try {
+    pointerValue(value as Deno.PointerObject);
+    return true;
+  } catch (error) {
+    if (isStackEnd(error)) throw error;
+    return false;
+  }
+}
 
 export const addEventListener = uncurryThis(
   EventTarget.prototype.addEventListener,

@@ -18,6 +18,9 @@ export type NativeValue =
 /** Alternating names and values; an undefined value is the next one of the tape that comes with them. */
 export type NativeNames = readonly (NativeValue | undefined)[];
 
+/** Nodes of a tree of keys: alternating the number of a parent, and the key behind it. */
+export type KeyNodes = readonly (number | string)[];
+
 /** What comes back: a value, a reference to a Python object, or an array that begins with a `TAG`. */
 export type NativeResult = NativeValue | readonly unknown[];
 
@@ -109,7 +112,7 @@ export interface NodeApi {
     doubles: Float64Array,
   ): void;
   /** Add keys to the tree of shapes: alternating the number of a node, and the key behind it. */
-  addKeys(nodes: readonly (number | string)[]): NativeResult | undefined;
+  addKeys(nodes: KeyNodes): NativeResult | undefined;
   /** Forget the tree of shapes. */
   clearKeys(): void;
   /** Convert an object as a whole: return the text of a tape in the registered lanes, or an array with one of its own. */

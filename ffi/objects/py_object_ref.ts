@@ -91,6 +91,11 @@ function keyOf(key: PyArg | Slice): unknown {
   return isArray(key) ? new Tuple(key) : key;
 }
 
+/** Go through an iterator of Python's, and dispose it. */
+let elementsOf: (
+  iterator: PyObjectRef,
+) => Generator<PythonValue, void, undefined>;
+
 /** Says to the constructor that its argument is a reference's buffer, which only this module can. */
 const REFERENCE = Symbol();
 
@@ -383,13 +388,19 @@ export class PyObjectRef implements Disposable {
    * console.log([...squares]); // [ 0, 1, 4, 9 ]
    * ```
    */
-  *[Symbol.iterator](): Generator<PythonValue, void, undefined> {
-    using iterator = this.#operate(OPERATION.iterate, []) as PyObjectRef;
-    while (true) {
-      const element = iterator.#operate(OPERATION.next, []);
-      if (element === undefined) return;
-      yield element;
-    }
+  [Symbol.iterator](): Generator<PythonValue, void, undefined> {
+    return elementsOf(this.#operate(OPERATION.iterate, []) as PyObjectRef);
+  }
+
+  static {
+    elementsOf = function* (iterator) {
+      using _iterator = iterator;
+      while (true) {
+        const element = iterator.#operate(OPERATION.next, []);
+        if (element === undefined) return;
+        yield element;
+      }
+    };
   }
 
   /**

@@ -18,7 +18,7 @@ import {
 import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
 import type { PyArg } from "../objects/py_object_ref.ts";
-import { toNative } from "../values/conversions.ts";
+import { crossesAlone, toNative } from "../values/conversions.ts";
 import {
   type ReadOptions as ToJsOptions,
   readToJs,
@@ -143,21 +143,30 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
+/** Write the values that cross on a tape. Return whether there are any. A value that is undefined is left out. */
+function writeNestedValues(names: Names): boolean {
+  let isAny = false;
+  for (let index = 0; index < names.length; index++) {
+    const entry = names[index];
+    const value = entry[1];
+    if (value === undefined || crossesAlone(value)) continue;
+    writeNested(value, entry[0]);
+    isAny = true;
+  }
+  return isAny;
+}
+
 /**
- * Return alternating names and native values, and write those that cross on a tape: these are undefined. A name whose value is undefined
- * is left out.
+ * Return alternating names and native values, undefined for those that cross on a tape. What runs of a program's code while these are written
+ * may have freed a block, so the others are made native afterwards.
  */
-export function encodeNames(names: Names): NativeNames {
+function encodeNames(names: Names): NativeNames {
   const pairs = new PlainArray<NativeValue | undefined>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
-    const name = entry[0];
-    const value = entry[1];
-    if (value === undefined) continue;
-    const native = toNative(value);
-    if (native === undefined) writeNested(value, name);
-    pairs[pairs.length] = name;
-    pairs[pairs.length] = native;
+    if (entry[1] === undefined) continue;
+    pairs[pairs.length] = entry[0];
+    pairs[pairs.length] = toNative(entry[1]);
   }
   return pairs;
 }
@@ -174,12 +183,9 @@ export function crossWithNames(
   if (names === undefined) {
     return cross(undefined, undefined, undefined, undefined);
   }
-  let pairs: NativeNames;
-  return crossWith(isDetached, () => {
-    pairs = encodeNames(names);
-    for (let index = 1; index < pairs.length; index += 2) {
-      if (pairs[index] === undefined) return true;
-    }
-    return false;
-  }, (tape, text, objects) => cross(pairs, tape, text, objects));
+  return crossWith(
+    isDetached,
+    () => writeNestedValues(names),
+    (tape, text, objects) => cross(encodeNames(names), tape, text, objects),
+  );
 }

@@ -27,6 +27,21 @@ export function toNative(value: unknown): NativeValue | undefined {
   return undefined;
 }
 
+/** Return whether a value crosses by itself. */
+export function crossesAlone(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+    case "bigint":
+      return true;
+    case "object":
+      return value === null || isHandle(value) || isBlock(value) ||
+        typedArrayName(value) === "Uint8Array";
+  }
+  return false;
+}
+
 /** Return a native result as JavaScript has it, a `PythonValue`; throw a failure. `cause` is why the code was interrupted, if it was. */
 export function fromNative(
   result: NativeResult,

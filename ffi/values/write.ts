@@ -21,12 +21,16 @@ import {
   asIntN,
   bigintText,
   charCodeAt,
+  dataViewBuffer,
+  dataViewByteLength,
+  dataViewByteOffset,
   dateTime,
   getPrototypeOf,
   isAnyArrayBuffer,
   isArray,
   isDate,
   isMap,
+  isPointer,
   isSet,
   isView,
   keysOf,
@@ -80,7 +84,7 @@ interface Writing {
   readonly atInteger: number;
   readonly atDouble: number;
   readonly text: string;
-  readonly objects: NativeValue[] | undefined;
+  readonly objects: unknown[] | undefined;
   readonly blocks: Block<TypedArray>[] | undefined;
   readonly containers: number;
   readonly hasShapes: boolean;
@@ -112,8 +116,8 @@ let words: BigInt64Array = new BigInt64Array(0);
 let atByte = 0, atInteger = 0, atDouble = 0;
 /** The longer strings, one after the other. */
 let text = "";
-/** What the tape refers to: references, blocks, and large arrays of bytes. */
-let objects: NativeValue[] | undefined;
+/** What the tape refers to: references, blocks, and large arrays of bytes, as they are. */
+let objects: unknown[] | undefined;
 /** Blocks that were made for this message. */
 let blocks: Block<TypedArray>[] | undefined;
 let containers = 0;
@@ -230,6 +234,24 @@ function seal(purpose: number, count: number, keywords: number): number {
   return number;
 }
 
+/**
+ * Return what the tape refers to as it crosses; throw a `FreedError` for what is freed. No code of a program's runs from here on: what was
+ * written before may have freed a block, whose token another one has by now.
+ */
+function nativeObjects(): readonly NativeValue[] | undefined {
+  if (objects === undefined) return undefined;
+  const natives = new PlainArray<NativeValue>();
+  for (let index = 0; index < objects.length; index++) {
+    natives[index] = nativeOf(objects[index]);
+  }
+  return natives;
+}
+
+function nativeOf(object: unknown): NativeValue {
+  if (isHandle(object)) return referenceOf(object as object);
+  return isBlock(object) ? tokenOf(object) : object as Uint8Array;
+}
+
 /** Do something with a Python object, in one crossing. The last value may be keywords. */
 export function operate(
   reference: ArrayBuffer,
@@ -250,7 +272,7 @@ export function operate(
       reference,
       tape,
       text === "" ? undefined : text,
-      objects,
+      nativeObjects(),
     );
   } finally {
     end();
@@ -291,7 +313,7 @@ export function crossWith(
   try {
     if (!write()) return cross(undefined, undefined, undefined);
     const tape = seal(0, 0, 0);
-    return cross(tape, text === "" ? undefined : text, objects);
+    return cross(tape, text === "" ? undefined : text, nativeObjects());
   } finally {
     end();
   }
@@ -603,6 +625,7 @@ function writeObject(value: object, place: KeyNode, depth: number): void {
   if (prototype !== ObjectPrototype && prototype !== null) {
     return writeOther(value, prototype, place, depth);
   }
+  if (prototype === null && isPointer(value)) throw withoutCounterpart(value);
   if (depth >= MAX_DEPTH) throw tooDeep();
   for (const _ in EMPTY) {
     // Somebody has put a property on every object: only own ones count.
@@ -681,8 +704,7 @@ function writeOther(
   place: KeyNode,
   depth: number,
 ): void {
-  if (isHandle(value)) return writeReferred(referenceOf(value));
-  if (isBlock(value)) return writeReferred(tokenOf(value));
+  if (isHandle(value) || isBlock(value)) return writeReferred(value);
   const number = floatOf(value);
   if (number !== undefined) {
     bytes[atByte++] = TAPE.float;
@@ -704,8 +726,8 @@ function writeOther(
   writeText(made.text);
 }
 
-function writeReferred(object: NativeValue): void {
-  objects ??= new PlainArray<NativeValue>();
+function writeReferred(object: object): void {
+  objects ??= new PlainArray<unknown>();
   bytes[atByte++] = TAPE.object;
   writeInteger(objects.length);
   objects[objects.length] = object;
@@ -740,7 +762,7 @@ function writeMemory(value: ArrayBufferView | ArrayBufferLike): void {
     : alloc(constructorOf(value, name), value as unknown as ArrayLike<never>);
   blocks ??= new PlainArray<Block<TypedArray>>();
   blocks[blocks.length] = block;
-  writeReferred(tokenOf(block));
+  writeReferred(block);
 }
 
 /** The constructor of a typed array's type, whatever its own `constructor` is. */
@@ -774,9 +796,13 @@ const CONSTRUCTORS_BY_NAME: ReadonlyMap<
 
 /** The bytes of a buffer or a `DataView`. */
 function bytesOf(value: ArrayBufferView | ArrayBufferLike): Uint8Array {
-  return isView(value)
-    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    : new Uint8Array(value);
+  if (!isView(value)) return new Uint8Array(value);
+  const view = value as DataView;
+  return new Uint8Array(
+    dataViewBuffer(view),
+    dataViewByteOffset(view),
+    dataViewByteLength(view),
+  );
 }
 
 function writeBytes(array: Uint8Array): void {

@@ -4,10 +4,12 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { napi } from "../../ffi/loading/native.ts";
 import {
   BUFFER_ERROR_REASON,
+  CONVERSION_REASON,
   MODE,
   STATUS,
   TAG,
 } from "../../ffi/boundary/status.ts";
+import { HEADER, MADE, OPERATION, TAPE } from "../../ffi/boundary/tape.ts";
 import { ABI, SYMBOLS } from "../../ffi/boundary/symbols.ts";
 import { CONSTRUCTORS } from "../../ffi/elements.ts";
 
@@ -111,6 +113,33 @@ Deno.test("both sides have the same tags, refusals and modes", () => {
   assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
 });
 
+Deno.test("both sides have the same tags of tapes, classes, operations and reasons", () => {
+  assertEquals(variantsInRust("values/tape/mod.rs", "Tag"), { ...TAPE });
+  assertEquals(variantsInRust("values/tape/mod.rs", "MadeClass"), { ...MADE });
+  assertEquals(variantsInRust("objects/operations.rs", "Operation"), {
+    ...OPERATION,
+  });
+  assertEquals(variantsInRust("values/failure.rs", "ConversionReason"), {
+    ...CONVERSION_REASON,
+  });
+  const rust = source("rust/oneheap-deno/src/boundary/napi/tapes.rs");
+  assertEquals(constant(rust, "HEADER"), HEADER);
+});
+
+Deno.test("Python numbers the classes of values and what they are lowered to as Rust does", () => {
+  const python = source("rust/oneheap-deno/src/values/conversions.py");
+  const numbered = (first: string) =>
+    python.match(new RegExp(`^(${first}, .*) = range`, "m"))![1].split(", ")
+      .map((name) =>
+        name.toLowerCase().replace(/_(.)/g, (_, it) => it.toUpperCase())
+      );
+  assertEquals(numbered("DATE"), Object.keys(MADE));
+  assertEquals(
+    numbered("VALUE"),
+    Object.keys(variantsInRust("values/walk.rs", "Lowered")),
+  );
+});
+
 Deno.test("both sides number the element types alike", () => {
   const inTypeScript = CONSTRUCTORS.map(({ name }) =>
     name.replace("Array", "").replace(/^./, (first) => first.toLowerCase())
@@ -163,7 +192,17 @@ Deno.test("limits of the same name are the same on both sides", () => {
   const twins = [...TYPESCRIPT_LIMITS.keys()].filter((name) =>
     RUST_LIMITS.has(name)
   );
-  assertEquals(twins, ["DEFAULT_ALIGN_BYTES", "MAX_ALIGN_BYTES"]);
+  assertEquals(twins, [
+    "DEFAULT_ALIGN_BYTES",
+    "MAX_ALIGN_BYTES",
+    "MAX_DEPTH",
+    "MAX_CONTAINERS",
+    "MAX_SHAPE_NODES",
+    "MAX_SHAPE_CHILDREN",
+    "MAX_SHAPE_KEYS",
+    "MAX_KEPT_LANE_BYTES",
+    "MAX_STRING_UNITS",
+  ]);
   for (const name of twins) {
     assertEquals(RUST_LIMITS.get(name), TYPESCRIPT_LIMITS.get(name), name);
   }
@@ -225,7 +264,7 @@ Deno.test("each function of Node-API reads as many arguments as it declares", ()
     )!;
     const rust = source(`rust/oneheap-deno/src/boundary/napi/${module}.rs`);
     const body = rust.split(`extern "C" fn ${fn}(`)[1].split("\n}\n")[0];
-    const read = body.match(/arguments::<(\d)>/)?.[1];
+    const read = body.match(/arguments::<(\d+)>/)?.[1];
     const all = body.includes(".all_arguments(") ? "...args" : undefined;
     const expected = all === undefined ? parameters.length : 1;
     assertEquals([name, Number(read ?? (all ? 1 : 0))], [name, expected]);

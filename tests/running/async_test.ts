@@ -92,7 +92,7 @@ Deno.test("what keeps code from running rejects the promise", async () => {
     RangeError,
   );
   await assertRejects(
-    () => python.evalAsync("x", { names: { x: {} as never } }),
+    () => python.evalAsync("x", { names: { x: [Symbol()] } }),
     TypeError,
   );
   await assertRejects(() => python.runAsync(1 as never), TypeError);

@@ -199,7 +199,7 @@ Deno.test("a signal is listened to only as long as a run of it goes on", async (
   const runs = [
     python.evalAsync("__import__('time').sleep(0.01)", { signal }),
     python.evalAsync("1 / 0", { signal }).catch(() => {}),
-    python.evalAsync("x", { signal, names: { x: {} as never } }).catch(
+    python.evalAsync("x", { signal, names: { x: [Symbol()] } }).catch(
       () => {},
     ),
     python.evalAsync("1 +", { signal }).catch(() => {}),

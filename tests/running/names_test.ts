@@ -72,7 +72,7 @@ Deno.test("a name that is no identifier is a RangeError, and nothing is set or r
 
 Deno.test("a value that can't go to Python is reported before anything is set or run", () => {
   using scope = new PythonScope();
-  const bad = undefined as unknown as PythonValue;
+  const bad = [Symbol("bad")];
   assertThrows(
     () => python.run("ran = True", { scope, names: { good: 1, bad } }),
     TypeError,

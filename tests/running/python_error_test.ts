@@ -11,7 +11,6 @@ import {
   python,
   PythonError,
   PythonScope,
-  type PythonValue,
 } from "../../mod.ts";
 import { HAS_GIL } from "../support/build.ts";
 import { leavesNothingInPython } from "../support/collection.ts";
@@ -267,7 +266,7 @@ Deno.test("errors leave nothing in Python", async () => {
     { scope },
   );
   using chain = scope.get("chain") as PyObjectRef;
-  const undefinedValue = undefined as unknown as PythonValue;
+  const undefinedValue = [undefined];
   // So long that few are kept for tracebacks.
   const padding = "#".repeat(50_000);
   const failures: (() => unknown)[] = [

@@ -100,7 +100,7 @@ testEach(
 );
 
 testEach(
-  "no code of a program's runs where the kinds of values are told",
+  "what a value runs while it is read can free a block, which is refused then",
   async (evaluate) => {
     const block = alloc(Uint8Array, 100);
     let asked = 0;
@@ -121,9 +121,8 @@ testEach(
       });
       assertEquals([asked, block.freed], [0, false]);
       await assertRejects(
-        () =>
-          evaluate("bytes(block)", { names: { block, value: value as never } }),
-        TypeError,
+        () => evaluate("bytes(block)", { names: { block, value } }),
+        FreedError,
       );
     } finally {
       Reflect.deleteProperty(Uint8Array, Symbol.hasInstance);
@@ -149,7 +148,15 @@ testEach("each option, name and value is read once", async (evaluate) => {
   const names = count<Record<string, PythonValue>>({ first: 1, second: 2 });
   const options = { scope: undefined, names, signal: undefined };
   await evaluate("first + second", count(options));
-  assertEquals(read, ["scope", "names", "signal", "keys", "first", "second"]);
+  assertEquals(read, [
+    "scope",
+    "names",
+    "signal",
+    "toJs",
+    "keys",
+    "first",
+    "second",
+  ]);
 });
 
 testEach(

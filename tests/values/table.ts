@@ -1,11 +1,11 @@
 /** The values that the tests send both ways. */
 
-import { python, type PythonValue } from "../../mod.ts";
+import { type PyArg, python, type PythonValue } from "../../mod.ts";
 
 /** Evaluates in a fresh scope that holds the names. */
 export function evaluate(
   source: string,
-  names?: Record<string, PythonValue>,
+  names?: Record<string, unknown>,
 ): PythonValue {
-  return python.eval(source, { names });
+  return python.eval(source, { names: names as Record<string, PyArg> });
 }

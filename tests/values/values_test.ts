@@ -158,9 +158,9 @@ Deno.test("values leave nothing in Python", async () => {
 
 Deno.test("values that don't go leave nothing in Python", async () => {
   using same = python.eval("lambda *values: values[0]") as PyObjectRef;
-  const values = [[1.5, "text", []], [2n ** 70n, undefined]];
+  const values = [[1.5, "text", [Symbol()]], [2n ** 70n, [undefined]]];
   await leavesNothingInPython(() => {
-    for (const [good, ...bad] of values as PythonValue[][]) {
+    for (const [good, ...bad] of values) {
       assertThrows(() => same.call(good, ...bad));
       const names = { good, list: same, bad: bad.at(-1)! };
       assertThrows(() => evaluate("good", names));

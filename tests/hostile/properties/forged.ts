@@ -48,6 +48,21 @@ const PLACES: Record<string, (forged: unknown) => unknown> = {
     python.eval("1", { names: forged as Record<string, PythonValue> }),
 };
 
+/** Of these, the places that take any value: a buffer is its bytes there, whatever it calls itself. */
+const VALUE_PLACES: ReadonlySet<string> = new Set([
+  "a name",
+  "an argument",
+]);
+
+/** Fails unless the result is an object of Python's with so many of that byte. */
+function expectBytes(result: unknown, bytes: number, filling: number): void {
+  using copy = result as PyObjectRef;
+  const isSame = python.eval("bytes(copy) == bytes([filling]) * count", {
+    names: { copy, filling, count: bytes },
+  });
+  expectEqual(isSame, true, "the bytes of a buffer");
+}
+
 const identity = python.eval("lambda *it: it[0]") as PyObjectRef;
 
 const PROTOTYPES: Record<string, object> = {
@@ -69,10 +84,14 @@ const buffers: Case[] = Object.entries(PROTOTYPES).map(([name, prototype]) => ({
     for (let bytes = 0; bytes <= MAX_BYTES; bytes++) {
       for (const filling of FILLINGS) {
         for (const [place, act] of Object.entries(PLACES)) {
-          // An object of no names is names.
-          if (place === "names") continue;
+          // An object of no names is names; the second of three arguments doesn't come back.
+          if (place === "names" || place === "one of three arguments") continue;
           const { buffer } = new Uint8Array(bytes).fill(filling);
           const forged = Object.setPrototypeOf(buffer, prototype);
+          if (VALUE_PLACES.has(place)) {
+            expectBytes(act(forged), bytes, filling);
+            continue;
+          }
           expectRefused(() => act(forged), `${bytes} bytes as ${place}`);
         }
       }
@@ -131,9 +150,11 @@ const forgeries: Case[] = Object.entries(FORGERIES).map(([name, make]) => ({
   name,
   run() {
     for (const [place, act] of Object.entries(PLACES)) {
-      if (place === "names") continue;
+      if (place === "names" || place === "one of three arguments") continue;
       // Whose kind is right where it is given, is no forgery: the memory of a Float64Array are bytes.
-      const isBytes = name.startsWith("a Float64Array");
+      const isBytes = name.startsWith("a Float64Array") ||
+        VALUE_PLACES.has(place) &&
+          /^an? (resizable |Shared)?ArrayBuffer|^a DataView/.test(name);
       const forged = make();
       try {
         const result = act(forged);
@@ -268,6 +289,9 @@ const instances: Case = {
         for (let bytes = 0; bytes <= MAX_BYTES; bytes++) {
           for (const [place, act] of Object.entries(PLACES)) {
             if (place === "names") continue;
+            if (VALUE_PLACES.has(place) || place === "one of three arguments") {
+              continue;
+            }
             const forged = new Uint8Array(bytes).fill(0x41).buffer;
             expectRefusedPlainly(
               () => act(forged),

@@ -3,6 +3,7 @@
 import { PyObjectRef, type PythonValue } from "../../../mod.ts";
 import { expectSomeVersion } from "./checks.ts";
 import { type BlockHandle, ReferenceHandle } from "./handles.ts";
+import { isAnyArrayBuffer } from "node:util/types";
 import { forged } from "./hostile.ts";
 import { Memory, Thing } from "./model.ts";
 import { expect, type Outcome } from "./outcome.ts";
@@ -61,7 +62,7 @@ export class Argument {
     if (this.#memory !== undefined) {
       return new Thing("block", this.#memory, "a block");
     }
-    if (this.value instanceof Uint8Array) {
+    if (!this.isForged && this.value instanceof Uint8Array) {
       const copy = new Memory(this.value.slice(), undefined);
       return new Thing("bytes", copy, "bytes", true);
     }
@@ -98,7 +99,10 @@ const VALUES: readonly PythonValue[] = [
 export function anyValue(world: World, isHostile: boolean): Argument {
   const { random } = world;
   if (isHostile && random.once(5)) {
-    return new Argument(forged(world), undefined, true);
+    const value = forged(world);
+    // A buffer is a value: it would be a block of Python's, which the model doesn't count.
+    const isBuffer = isAnyArrayBuffer(value) || ArrayBuffer.isView(value);
+    return new Argument(isBuffer ? Symbol() : value, undefined, true);
   }
   if (random.once(2)) {
     const handle = world.pick(world.blocks);

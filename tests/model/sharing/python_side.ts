@@ -278,7 +278,7 @@ finally:
     }
     case 2:
       expectThrows(
-        () => world.run("v[at] = given", { at, given, bad: [] as never }),
+        () => world.run("v[at] = given", { at, given, bad: [Symbol()] }),
         (error) => error instanceof TypeError,
         "a TypeError",
       );
@@ -298,7 +298,7 @@ finally:
       );
       return "a block for an expression to borrow from that raises";
   }
-  const wrong = Symbol() as never;
+  const wrong = [Symbol()];
   expectThrows(
     () => python.run("pass", { names: { given, wrong } }),
     (error) => error instanceof TypeError,

@@ -5,6 +5,7 @@ import {
   attach,
   type Block,
   type Borrowed,
+  type PyArg,
   type PyObjectRef,
   python,
   type PythonScope,
@@ -219,7 +220,7 @@ export class World {
   /** Runs statements in the history's scope. */
   run(
     source: string,
-    names?: Readonly<Record<string, Parameters<PyObjectRef["call"]>[0]>>,
+    names?: Readonly<Record<string, PyArg>>,
   ): void {
     python.run(source, { scope: this.scope, names });
   }

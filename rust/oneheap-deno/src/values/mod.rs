@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod bytes;
+pub mod converted;
 pub mod exporter;
 pub mod failure;
 pub mod fallible;

@@ -15,6 +15,7 @@ use pyo3_ffi::{
 use crate::boundary::status::Status;
 use crate::limits::MAX_BIGINT_BITS;
 use crate::values::bytes::bytes;
+use crate::values::converted::Converted;
 use crate::values::exporter::{self, Export};
 use crate::values::failure::Failure;
 use crate::values::fallible;
@@ -23,7 +24,6 @@ use crate::values::numpy;
 use crate::values::retained::retained_bytes;
 use crate::values::support::support;
 use crate::values::text::{Text, text};
-use crate::values::walk::Converted;
 
 /// An argument: what goes from JavaScript to Python.
 pub enum IntoPython {

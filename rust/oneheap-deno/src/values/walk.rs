@@ -22,10 +22,11 @@ use crate::limits::{MAX_BIGINT_BITS, MAX_CONTAINERS, MAX_STRING_UNITS};
 use crate::memory::element::Element;
 use crate::runtime::state::is_free_threaded;
 use crate::values::bytes::{bytes, utf8};
+use crate::values::converted::{Converted, Referred};
 use crate::values::exporter;
 use crate::values::failure::{Conversion, ConversionReason, Failure};
 use crate::values::fallible;
-use crate::values::handle::{Bound, Py};
+use crate::values::handle::Bound;
 use crate::values::key_tree::KeyTree;
 use crate::values::layout::{Characters, Layout, layout};
 use crate::values::numpy;
@@ -87,23 +88,6 @@ impl Options {
             depth: number >> 7,
         }
     }
-}
-
-/// An object on a tape for JavaScript.
-pub enum Referred {
-    /// A block, by its identity.
-    Block(f64, Py),
-    Object(Py),
-    /// An object that a function of JavaScript's converts, and its path.
-    Converted(Py, String),
-}
-
-/// A tape for JavaScript.
-pub struct Converted {
-    pub tape: Writer,
-    pub objects: Vec<Referred>,
-    /// The keys of the tape's own tree, each behind the number of its parent; none where the tree is that of JavaScript's thread.
-    pub keys: Option<Vec<(u32, Vec<u16>)>>,
 }
 
 /// What `conversions.lower` says of an object: the first of the pair that it returns. `conversions.py` has the same numbers.

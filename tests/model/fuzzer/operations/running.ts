@@ -280,12 +280,12 @@ const oddNames: Operation = (world, isHostile) => {
     new Map([["a", 1]]),
     null,
     "a",
-    { a: undefined },
+    { a: [undefined] },
     { a: { valueOf: () => (act(world), 1) } },
     { a: () => act(world) },
     { a: Symbol("a") },
-    { a: new Float64Array(3) },
-    { a: [1] },
+    { a: new WeakMap() },
+    { a: [{ b: Symbol("b") }] },
     new Proxy({}, {
       ownKeys: () => (act(world), ["a", "b"]),
       getOwnPropertyDescriptor: () => (act(world), {

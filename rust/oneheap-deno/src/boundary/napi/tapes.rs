@@ -18,6 +18,7 @@ use crate::boundary::status::Status;
 use crate::limits::MAX_KEPT_LANE_BYTES;
 use crate::running::run::Nested;
 use crate::values::build::{Builder, CACHE, Cache};
+use crate::values::converted::{Converted, Referred};
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::Bound;
@@ -26,10 +27,13 @@ use crate::values::tape::reader::{Characters, Reader};
 use crate::values::tape::writer::Writer;
 use crate::values::text::text;
 use crate::values::value::{FromPython, IntoPython};
-use crate::values::walk::{Converted, Options, Referred, Walker};
+use crate::values::walk::{Options, Walker};
 
 /// The integers that a tape of JavaScript's begins with: how much is in each lane, and what it is for.
 pub const HEADER: usize = 6;
+
+/// The tapes that a thread may have: as many messages can be within one another.
+const MAX_TAPES: usize = 1 << 16;
 
 /// Where a tape has its lanes, and how long they are.
 #[derive(Clone, Copy)]
@@ -49,7 +53,7 @@ struct Output {
 
 thread_local! {
     /// The tapes of this thread's JavaScript, by their numbers. JavaScript keeps them, and writes on none while it is in use.
-    static TAPES: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
+    static TAPES: RefCell<Vec<Option<Lanes>>> = const { RefCell::new(Vec::new()) };
     static OUTPUT: RefCell<Option<Output>> = const { RefCell::new(None) };
     /// The tape that is written for JavaScript next. A nested one is written on another.
     static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) };
@@ -102,9 +106,15 @@ pub unsafe extern "C" fn register_tape(env: napi_env, info: napi_callback_info) 
             integers: (integers.0, integers.1),
             doubles: (doubles.0, doubles.1),
         };
-        TAPES.with_borrow_mut(|tapes| match tapes.get_mut(number as usize) {
-            Some(place) => *place = lanes,
-            None => tapes.push(lanes),
+        // A nested tape may be registered before the one around it.
+        let number = number as usize;
+        TAPES.with_borrow_mut(|tapes| {
+            if tapes.len() <= number && number < MAX_TAPES {
+                tapes.resize(number + 1, None);
+            }
+            if let Some(place) = tapes.get_mut(number) {
+                *place = Some(lanes);
+            }
         });
     }
     null_mut()
@@ -283,7 +293,7 @@ impl Env {
         // SAFETY: as the caller vouches.
         unsafe {
             let number = self.number(number).ok_or(Status::Invalid)? as usize;
-            let lanes = TAPES.with_borrow(|tapes| tapes.get(number).copied());
+            let lanes = TAPES.with_borrow(|tapes| tapes.get(number).copied().flatten());
             let lanes = lanes.ok_or(Status::Invalid)?;
             lanes.lengths().ok_or(Status::Invalid)?;
             let count = self.array_length(objects);

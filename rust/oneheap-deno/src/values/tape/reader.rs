@@ -86,15 +86,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Return whether every lane is read to its end.
-    pub fn is_at_end(&self) -> bool {
-        let is_text_read = match self.text {
-            Characters::Latin1(rest) => rest.is_empty(),
-            Characters::Utf16(rest) => rest.is_empty(),
-        };
-        self.bytes.is_empty() && self.integers.is_empty() && self.doubles.is_empty() && is_text_read
-    }
-
     /// Take what comes next. Of a container, its elements come next.
     #[inline]
     pub fn next(&mut self) -> Result<Event<'a>, Malformed> {
