@@ -162,7 +162,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Take what comes next.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Result<Event<'a>, Failed> {
         match self.reader.next() {
             Ok(event) => Ok(event),
@@ -174,7 +174,6 @@ impl<'a> Builder<'a> {
     ///
     /// # Safety
     /// As for [`build`](Self::build).
-    #[inline]
     unsafe fn value(&mut self, depth: u32) -> Result<Bound, Failed> {
         let event = self.next()?;
         // SAFETY: as the caller vouches.
@@ -185,6 +184,7 @@ impl<'a> Builder<'a> {
     ///
     /// # Safety
     /// As for [`build`](Self::build).
+    #[inline(always)]
     unsafe fn value_of(&mut self, event: Event<'a>, depth: u32) -> Result<Bound, Failed> {
         // SAFETY: as the caller vouches; results are owned and checked.
         unsafe {
