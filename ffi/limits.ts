@@ -58,6 +58,9 @@ export const MAX_REQUESTED_DEPTH = 10_000;
 /** The containers of a value that is converted. A structure whose parts are referred to repeatedly can have any number. */
 export const MAX_CONTAINERS = 1 << 24;
 
+/** The elements of an array that is converted: as many doubles are a lane of 1 GiB. */
+export const MAX_ELEMENTS = 1 << 27;
+
 /** The nodes of the tree of keys that both sides know. */
 export const MAX_SHAPE_NODES = 16 * 1024;
 

@@ -50,6 +50,7 @@ import {
   FIRST_LANE_BYTES,
   MAX_CONTAINERS,
   MAX_DEPTH,
+  MAX_ELEMENTS,
   MAX_INLINE_BYTES,
   MAX_INLINE_UNITS,
   MAX_KEPT_LANE_BYTES,
@@ -540,22 +541,24 @@ function writeArray(
 ): void {
   if (depth >= MAX_DEPTH) throw tooDeep();
   const { length } = array;
+  // A Proxy of an array may say anything.
+  if (length >>> 0 !== length || length > MAX_ELEMENTS) throw tooLarge();
   if (length > 0 && typeof array[0] === "number") {
-    return writeNumbers(array, place, depth);
+    return writeNumbers(array, length, place, depth);
   }
   bytes[atByte++] = TAPE.list;
   writeInteger(length);
-  writeElements(array, 0, place, depth);
+  writeElements(array, 0, length, place, depth);
 }
 
-/** Write the elements from `start` on. */
+/** Write the elements from `start` on, up to the length that is written already. */
 function writeElements(
   array: readonly unknown[],
   start: number,
+  length: number,
   place: KeyNode,
   depth: number,
 ): void {
-  const { length } = array;
   let index = start;
   try {
     for (; index < length; index++) writeValue(array[index], place, depth + 1);
@@ -567,28 +570,25 @@ function writeElements(
 /** Write an array that begins with a number: the numbers alone, if there is nothing else. */
 function writeNumbers(
   array: readonly unknown[],
+  length: number,
   place: KeyNode,
   depth: number,
 ): void {
-  const { length } = array;
   const tag = atByte;
   bytes[atByte++] = TAPE.numbers;
   writeInteger(length);
-  // The elements may be of a Proxy, and their number whatever that says.
-  if (atDouble + length > doubles.length && length < MAX_CONTAINERS * 16) {
-    growDoubles(length);
-  }
+  if (atDouble + length > doubles.length) growDoubles(length);
   const lane = doubles;
   let at = atDouble;
   let index = 0;
   for (; index < length; index++) {
     const element = array[index];
     if (typeof element !== "number" || at >= lane.length) {
-      return writeRest(array, index, element, tag, place, depth);
+      return writeRest(array, length, index, element, tag, place, depth);
     }
     lane[at++] = element;
     if (doubles !== lane) {
-      return writeRest(array, index + 1, NOTHING, tag, place, depth);
+      return writeRest(array, length, index + 1, NOTHING, tag, place, depth);
     }
   }
   atDouble = at;
@@ -599,6 +599,7 @@ const NOTHING = Symbol();
 /** Write an array of which some elements at the beginning are numbers, in their lane, and `element`, if it is one, comes next. */
 function writeRest(
   array: readonly unknown[],
+  length: number,
   numbers: number,
   element: unknown,
   tag: number,
@@ -610,14 +611,14 @@ function writeRest(
   for (let index = 0; index < numbers; index++) bytes[atByte++] = TAPE.number;
   atDouble += numbers;
   if (element === NOTHING) {
-    return writeElements(array, numbers, place, depth);
+    return writeElements(array, numbers, length, place, depth);
   }
   try {
     writeValue(element, place, depth + 1);
   } catch (error) {
     throw located(error, array, `[${numbers}]`);
   }
-  writeElements(array, numbers + 1, place, depth);
+  writeElements(array, numbers + 1, length, place, depth);
 }
 
 function writeObject(value: object, place: KeyNode, depth: number): void {
@@ -750,7 +751,7 @@ function writeTuple(
 ): void {
   bytes[atByte++] = TAPE.tuple;
   writeInteger(elements.length);
-  writeElements(elements, 0, place, depth);
+  writeElements(elements, 0, elements.length, place, depth);
 }
 
 /** Write typed arrays and buffers: bytes as such, others as a block with a copy. */
