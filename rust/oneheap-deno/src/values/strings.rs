@@ -11,6 +11,7 @@ use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
 use crate::values::tape::reader::Characters;
+use crate::values::tape::words::{place, words};
 use crate::values::text::text;
 
 /// The characters of the longest string that is kept: what fits into two words.
@@ -122,38 +123,6 @@ unsafe fn interned(string: Bound) -> Bound {
     }
 }
 
-/// Up to 16 characters as two words, the rest zero.
-#[inline]
-fn words(characters: &[u8]) -> [u64; 2] {
-    let length = characters.len();
-    let eight = |at: usize| {
-        let bytes = characters[at..at + 8].first_chunk::<8>();
-        u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
-    };
-    let four = |at: usize| {
-        let bytes = characters[at..at + 4].first_chunk::<4>();
-        u64::from(u32::from_le_bytes(*bytes.unwrap_or(&[0; 4])))
-    };
-    match length {
-        0 => [0, 0],
-        // The first, the middle and the last may be the same.
-        1..=3 => {
-            let byte = |at: usize| u64::from(characters[at]) << (8 * at);
-            [byte(0) | byte(length / 2) | byte(length - 1), 0]
-        }
-        4..=7 => [four(0) | four(length - 4) << (8 * (length - 4)), 0],
-        8 => [eight(0), 0],
-        _ => [eight(0), eight(length - 8) >> (8 * (16 - length))],
-    }
-}
-
-/// The place of some words in a table of a power of two.
-#[inline]
-fn place(words: [u64; 2], length: usize) -> usize {
-    let mixed = words[0] ^ words[1].rotate_left(29) ^ length as u64;
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
-}
-
 /// A string of Latin-1 characters.
 ///
 /// # Safety
@@ -209,24 +178,5 @@ pub unsafe fn string(characters: Characters) -> Result<Bound, Failure> {
             return Bound::from_owned(string).ok_or_else(|| fallible::fetch(size_of_val(units)));
         }
         text(units)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn words_have_the_characters_in_order_and_zeroes() {
-        let characters = *b"0123456789abcdef";
-        for length in 0..=16 {
-            let mut expected = [0; 16];
-            expected[..length].copy_from_slice(&characters[..length]);
-            let [low, high] = words(&characters[..length]);
-            let mut found = [0; 16];
-            found[..8].copy_from_slice(&low.to_le_bytes());
-            found[8..].copy_from_slice(&high.to_le_bytes());
-            assert_eq!(found, expected, "{length} characters");
-        }
     }
 }

@@ -251,7 +251,7 @@ impl<'a> Walker<'a> {
     #[cold]
     fn not_written<T>(&mut self, error: WriteError) -> Result<T, Failed> {
         match error {
-            WriteError::Failure(failure) => self.fail(failure),
+            WriteError::OutOfMemory(bytes) => self.fail(Failure::OutOfMemory(bytes)),
             WriteError::TooLarge => self.refuse(
                 ConversionReason::Range,
                 "the value is too large to be converted at once. Convert its parts, or share arrays with `borrow`".into(),

@@ -24,7 +24,7 @@ use crate::values::fallible;
 use crate::values::handle::Bound;
 use crate::values::key_tree::KeyTree;
 use crate::values::tape::reader::{Characters, Reader};
-use crate::values::tape::writer::Writer;
+use crate::values::tape::writer::{WriteError, Writer};
 use crate::values::text::text;
 use crate::values::value::{FromPython, IntoPython};
 use crate::values::walk::{Options, Walker};
@@ -391,7 +391,10 @@ impl Env {
         objects: Vec<Referred>,
         keys: Option<Vec<(u32, Vec<u16>)>>,
     ) -> Result<napi_value, Failure> {
-        let strings = tape.serialized_strings()?;
+        let strings = tape.serialized_strings().map_err(|error| match error {
+            WriteError::OutOfMemory(bytes) => Failure::OutOfMemory(bytes),
+            WriteError::TooLarge => Status::TooLarge.into(),
+        })?;
         let (first, second) = tape.text.split_at(tape.first.unwrap_or(tape.text.len()));
         fallible::probe(tape.text.len())?;
         // SAFETY: as the caller vouches; each lane is owned by its buffer from here on.
@@ -457,9 +460,10 @@ impl Env {
         let base = KEYS.with_borrow(KeyTree::told) as f64;
         let keys = match own {
             Some(keys) => keys,
-            // SAFETY: as the caller vouches.
             None if !KEYS.with_borrow(KeyTree::has_untold) => {
-                return Ok((base, unsafe { self.null() }));
+                // SAFETY: as the caller vouches.
+                let none = unsafe { self.null() };
+                return Ok((base, none));
             }
             // SAFETY: attached.
             None => python(|| KEYS.with_borrow(|keys| unsafe { keys.untold() }))?,

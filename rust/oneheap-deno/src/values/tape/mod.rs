@@ -5,6 +5,7 @@
 //! tape checks every bound, count and number: no encoder is trusted. `ffi/values/tape.ts` has the same tags.
 
 pub mod reader;
+pub mod words;
 pub mod writer;
 
 /// What a value begins with, in the lane of bytes. [`Tag::INLINE`] and above: a string of Latin-1, whose length is the rest.

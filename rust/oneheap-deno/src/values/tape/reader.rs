@@ -1,6 +1,6 @@
 //! Reading a tape that JavaScript wrote. It needs no Python, and trusts no number.
 
-use crate::values::tape::{MadeClass, TAGS, Tag};
+use super::{MadeClass, TAGS, Tag};
 
 /// The characters of the text.
 #[derive(Clone, Copy, Debug)]

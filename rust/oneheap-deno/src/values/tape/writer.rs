@@ -1,22 +1,14 @@
 //! Writing a tape that JavaScript reads. It needs no Python.
 
+use super::Tag;
 use crate::limits::{MAX_FIRST_TEXT_BYTES, MAX_JOINED_CHARACTERS, MAX_TAPE_BYTES};
-use crate::values::failure::Failure;
-use crate::values::fallible;
-use crate::values::tape::Tag;
 
 /// Why a tape couldn't be written on.
 pub enum WriteError {
-    /// Memory is out.
-    Failure(Failure),
+    /// So many bytes could not be allocated.
+    OutOfMemory(usize),
     /// It has more than a tape may.
     TooLarge,
-}
-
-impl From<Failure> for WriteError {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
 }
 
 /// A tape that is being written.
@@ -74,7 +66,7 @@ fn grow<T>(lane: &mut Vec<T>, additional: usize) -> Result<(), WriteError> {
     }
     lane.try_reserve(additional).map_err(|_| {
         let bytes = (lane.len() + additional).saturating_mul(size_of::<T>());
-        WriteError::Failure(Failure::OutOfMemory(bytes))
+        WriteError::OutOfMemory(bytes)
     })
 }
 
@@ -256,25 +248,24 @@ impl Writer {
     }
 
     /// The long strings as V8 reads an array of strings; none if there are none.
-    pub fn serialized_strings(&self) -> Result<Option<Vec<u8>>, Failure> {
+    pub fn serialized_strings(&self) -> Result<Option<Vec<u8>>, WriteError> {
         if self.long_count == 0 {
             return Ok(None);
         }
-        // The header is as long as keeps what follows at even places.
         const VERSION: [u8; 2] = [0xff, 15];
-        let mut header = Vec::with_capacity(16);
-        header.extend_from_slice(&VERSION);
-        let length = 1 + varint_bytes(self.long_count);
-        // Padding, which V8 skips.
-        if !(VERSION.len() + length).is_multiple_of(2) {
-            header.push(0);
+        let count_bytes = varint_bytes(self.long_count);
+        // The header is as long as keeps what follows at even places: V8 skips a zero.
+        let is_padded = !(VERSION.len() + 1 + count_bytes).is_multiple_of(2);
+        let mut wire = Vec::new();
+        let length = self.long.len() + 2 * count_bytes + 8;
+        wire.try_reserve_exact(length)
+            .map_err(|_| WriteError::OutOfMemory(length))?;
+        wire.extend_from_slice(&VERSION);
+        if is_padded {
+            wire.push(0);
         }
-        header.push(b'A');
-        push_varint(&mut header, self.long_count);
-        let mut wire = fallible::vec_with_capacity(
-            header.len() + self.long.len() + 2 + varint_bytes(self.long_count),
-        )?;
-        wire.extend_from_slice(&header);
+        wire.push(b'A');
+        push_varint(&mut wire, self.long_count);
         wire.extend_from_slice(&self.long);
         wire.push(b'$');
         push_varint(&mut wire, 0);
