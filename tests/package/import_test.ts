@@ -33,6 +33,7 @@ Deno.test("the package has what its users need, and nothing else", () => {
       /^\/(ffi\/|bench\/report\.|[\w.]+$)/.test(path),
       `${path} is published`,
     );
+    assert(!path.startsWith("/docs/contributor/"), `${path} is published`);
   }
 });
 
