@@ -98,7 +98,7 @@ export class BlockInUseError extends Error {
       ? "1 Python object holds"
       : `${holders} Python objects hold`;
     super(
-      `The block can't be resized while ${objects} its memory. Release it in Python (del, or dispose the scope) first`,
+      `The block can't be resized while ${objects} its memory. Delete it in Python, dispose its scope or the PyObjectRef to it, or await the run that uses it`,
     );
     this.holders = holders;
   }

@@ -30,9 +30,10 @@ Deno.test("deno publish accepts the package, and takes its libraries along", () 
 Deno.test("the package has what its users need, and nothing else", () => {
   for (const path of published.files.keys()) {
     assert(
-      /^\/(ffi\/|bench\/report\.|[\w.]+$)/.test(path),
+      /^\/(ffi\/|docs\/|bench\/report\.|[\w.]+$)/.test(path),
       `${path} is published`,
     );
+    assert(!path.startsWith("/docs/contributor/"), `${path} is published`);
   }
 });
 
