@@ -12,6 +12,7 @@ import {
 } from "./running/borrow.ts";
 import type { RunOptions } from "./running/options.ts";
 import { runCode, runCodeAsync } from "./running/run.ts";
+import type { ToJs } from "./values/read.ts";
 
 /**
  * The Python that is embedded in this process, as {@linkcode python} offers it.
@@ -36,6 +37,15 @@ export interface Python extends EmbeddedPython {
    */
   run(source: string, options?: RunOptions): void;
   /**
+   * Evaluate an expression as the other overload does, and return its value as plain data, as {@linkcode PyObjectRef.toJs} does.
+   *
+   * @throws {ConversionError} If something in it has no counterpart.
+   */
+  eval<T = unknown>(
+    source: string,
+    options: RunOptions & { toJs: true | ToJs },
+  ): T;
+  /**
    * Evaluate an expression and return its value. Compiled code is kept for the next time.
    *
    * @throws {PythonError} If the code doesn't compile, or raises.
@@ -52,6 +62,11 @@ export interface Python extends EmbeddedPython {
    * was aborted before, with that reason itself.
    */
   runAsync(source: string, options?: RunOptions): Promise<void>;
+  /** Evaluate an expression as the other overload does, and return plain data, which is converted on the run's thread. */
+  evalAsync<T = unknown>(
+    source: string,
+    options: RunOptions & { toJs: true | ToJs },
+  ): Promise<T>;
   /** Evaluate an expression as {@linkcode Python.runAsync} runs statements. */
   evalAsync(source: string, options?: RunOptions): Promise<PythonValue>;
   /**
@@ -96,14 +111,14 @@ export const python: Python = Object.freeze({
   run(source: string, options?: RunOptions): void {
     runCode(MODE.run, source, options);
   },
-  eval(source: string, options?: RunOptions): PythonValue {
-    return runCode(MODE.eval, source, options);
+  eval<T>(source: string, options?: RunOptions): T {
+    return runCode(MODE.eval, source, options) as T;
   },
   runAsync(source: string, options?: RunOptions): Promise<void> {
     return runCodeAsync(MODE.run, source, options) as Promise<void>;
   },
-  evalAsync(source: string, options?: RunOptions): Promise<PythonValue> {
-    return runCodeAsync(MODE.eval, source, options) as Promise<PythonValue>;
+  evalAsync<T>(source: string, options?: RunOptions): Promise<T> {
+    return runCodeAsync(MODE.eval, source, options) as Promise<T>;
   },
   borrow<A extends TypedArray>(
     source: BorrowSource,
