@@ -58,10 +58,10 @@ export interface NodeApi {
     source: string,
     scope: ArrayBuffer | undefined,
     names: NativeNames | undefined,
-    tape: number | undefined,
-    text: string | undefined,
-    objects: readonly NativeValue[] | undefined,
-    toJs: number | undefined,
+    tape?: number,
+    text?: string,
+    objects?: readonly NativeValue[],
+    toJs?: number,
   ): NativeResult;
   /** Run Python code on a thread of its own, as the run of that number; its result goes to the completion queue. */
   runAsync(

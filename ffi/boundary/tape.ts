@@ -49,7 +49,7 @@ export const MADE = {
 } as const;
 
 /** The integers that a tape of JavaScript's begins with: how much is in each lane, and what it is for. */
-export const HEADER = 6;
+export const HEADER = 8;
 
 /** What is done with a Python object. */
 export const OPERATION = {

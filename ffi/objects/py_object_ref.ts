@@ -10,7 +10,7 @@ import { apply, isArray, isStackEnd, PlainArray } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import type { Block } from "../memory/block.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
-import { fromNative, toNative } from "../values/conversions.ts";
+import { crossesAlone, fromNative, toNative } from "../values/conversions.ts";
 import { defineHandles, makeHandle } from "../values/handle.ts";
 import { type Kw, type Slice, Tuple } from "../values/python_values.ts";
 import { readToJs, type ToJs, toJs } from "../values/read.ts";
@@ -215,11 +215,14 @@ export class PyObjectRef implements Disposable {
   call(...args: PyArgs): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
     const reference = this.#live();
-    const values = new PlainArray<NativeValue>();
     for (let index = 0; index < args.length; index++) {
-      const native = toNative(args[index]);
-      if (native === undefined) return this.#operate(OPERATION.call, args);
-      values[index] = native;
+      if (!crossesAlone(args[index])) {
+        return this.#operate(OPERATION.call, args);
+      }
+    }
+    const values = args as unknown as NativeValue[];
+    for (let index = 0; index < values.length; index++) {
+      values[index] = toNative(values[index])!;
     }
     return fromNative(
       apply(napi.call, reference, values),

@@ -143,24 +143,21 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
 }
 
-/** Write the values that cross on a tape. Return whether there are any. A value that is undefined is left out. */
-function writeNestedValues(names: Names): boolean {
-  let isAny = false;
+/** Write the values that cross on a tape. One that is undefined is left out. */
+function writeNestedValues(names: Names): void {
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
     const value = entry[1];
     if (value === undefined || crossesAlone(value)) continue;
     writeNested(value, entry[0]);
-    isAny = true;
   }
-  return isAny;
 }
 
 /**
  * Return alternating names and native values, undefined for those that cross on a tape. What runs of a program's code while these are written
  * may have freed a block, so the others are made native afterwards.
  */
-function encodeNames(names: Names): NativeNames {
+export function encodeNames(names: Names): NativeNames {
   const pairs = new PlainArray<NativeValue | undefined>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
@@ -169,6 +166,15 @@ function encodeNames(names: Names): NativeNames {
     pairs[pairs.length] = toNative(entry[1]);
   }
   return pairs;
+}
+
+/** Return whether all values cross by themselves. */
+export function areAlone(names: Names): boolean {
+  for (let index = 0; index < names.length; index++) {
+    const value = names[index][1];
+    if (value !== undefined && !crossesAlone(value)) return false;
+  }
+  return true;
 }
 
 /** Cross with names and their values. */
@@ -180,8 +186,8 @@ export function crossWithNames(
     ...nested: Parameters<Nested>
   ) => NativeResult | undefined,
 ): NativeResult | undefined {
-  if (names === undefined) {
-    return cross(undefined, undefined, undefined, undefined);
+  if (names === undefined || areAlone(names)) {
+    return cross(names && encodeNames(names), undefined, undefined, undefined);
   }
   return crossWith(
     isDetached,

@@ -28,7 +28,9 @@ import {
   startPump,
 } from "./completions.ts";
 import {
+  areAlone,
   crossWithNames,
+  encodeNames,
   type ReadOptions,
   readOptions,
   type RunOptions,
@@ -46,16 +48,7 @@ export function runCode(
   if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
     return fromNative(
-      napi.run(
-        mode,
-        source,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-      ),
+      napi.run(mode, source, undefined, undefined),
     ) as PythonValue;
   }
   const { scope, names, signal, toJs } = readOptions(options);
@@ -63,6 +56,11 @@ export function runCode(
   const dictionary = scope && dictionaryOf(scope);
   if (toJs !== undefined && mode === MODE.eval) prepareToRead();
   const number = mode === MODE.eval ? toJs?.number : undefined;
+  if (number === undefined && (names === undefined || areAlone(names))) {
+    return fromNative(
+      napi.run(mode, source, dictionary, names && encodeNames(names)),
+    ) as PythonValue;
+  }
   const result = crossWithNames(
     names,
     false,

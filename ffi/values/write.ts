@@ -218,6 +218,8 @@ function seal(purpose: number, count: number, keywords: number): number {
   integers[3] = purpose;
   integers[4] = count;
   integers[5] = keywords;
+  integers[6] = text.length;
+  integers[7] = objects === undefined ? 0 : objects.length;
   if (!tape.isRegistered) {
     tape.bytes = bytes;
     tape.integers = integers;
@@ -307,12 +309,12 @@ export type Nested = (
  */
 export function crossWith(
   isDetached: boolean,
-  write: () => boolean,
+  write: () => void,
   cross: Nested,
 ): NativeResult | undefined {
   begin(!isDetached);
   try {
-    if (!write()) return cross(undefined, undefined, undefined);
+    write();
     const tape = seal(0, 0, 0);
     return cross(tape, text === "" ? undefined : text, nativeObjects());
   } finally {

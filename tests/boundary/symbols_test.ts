@@ -229,7 +229,7 @@ function nodeApiInTypeScript(): Signature[] {
     .matchAll(/^ {2}(\w+)\(([^)]*(?:\(\)[^)]*)?)\): /gm);
   return declarations.map(([, name, list]): Signature => [
     name,
-    list.matchAll(/(?:^|,)\s*((?:\.\.\.)?\w+): /g).map(([, it]) => it)
+    list.matchAll(/(?:^|,)\s*((?:\.\.\.)?\w+)\??: /g).map(([, it]) => it)
       .filter((it) => it !== "this").toArray(),
   ]).toArray();
 }

@@ -30,7 +30,7 @@ use crate::values::value::{FromPython, IntoPython};
 use crate::values::walk::{Options, Walker};
 
 /// The integers that a tape of JavaScript's begins with: how much is in each lane, and what it is for.
-pub const HEADER: usize = 6;
+pub const HEADER: usize = 8;
 
 /// The tapes that a thread may have: as many messages can be within one another.
 const MAX_TAPES: usize = 1 << 16;
@@ -261,6 +261,15 @@ impl Lanes {
         ])
     }
 
+    /// Return whether the tape has a text, and objects: asking JavaScript's values costs more.
+    fn has_more(&self) -> [bool; 2] {
+        if self.integers.1 < HEADER {
+            return [false; 2];
+        }
+        // SAFETY: the lane is as long.
+        unsafe { [*self.integers.0.add(6) != 0, *self.integers.0.add(7) != 0] }
+    }
+
     /// What is written in each lane.
     ///
     /// # Safety
@@ -296,7 +305,12 @@ impl Env {
             let lanes = TAPES.with_borrow(|tapes| tapes.get(number).copied().flatten());
             let lanes = lanes.ok_or(Status::Invalid)?;
             lanes.lengths().ok_or(Status::Invalid)?;
-            let count = self.array_length(objects);
+            let [has_text, has_objects] = lanes.has_more();
+            let count = if has_objects {
+                self.array_length(objects)
+            } else {
+                0
+            };
             let mut all = fallible::vec_with_capacity(count as usize)?;
             for index in 0..count {
                 all.push(self.argument(self.element(objects, index), conversion)?);
@@ -315,7 +329,10 @@ impl Env {
             Ok(Input {
                 lanes,
                 owned,
-                text: self.tape_text(text)?,
+                text: match has_text {
+                    true => self.tape_text(text)?,
+                    false => OwnedText::Latin1(Vec::new()),
+                },
                 objects: all,
             })
         }
