@@ -4,11 +4,12 @@ import { build } from "./build.ts";
 
 build();
 const { demonstrate } = await import("./demo/demonstration.ts");
+const { showDocument } = await import("./demo/document.ts");
 const { showFigures } = await import("./demo/figures.ts");
 const { python } = await import("../mod.ts");
 const { executableOf } = await import("../ffi/loading/find_python.ts");
 
-if (!demonstrate()) {
+if (!demonstrate() || !showDocument()) {
   console.error("The three languages don't agree: please report this.");
   Deno.exit(1);
 }

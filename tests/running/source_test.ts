@@ -160,3 +160,22 @@ Deno.test("code that raised once runs again", () => {
   python.run("later = 1", { scope });
   assertEquals(python.eval("later", { scope }), 1);
 });
+
+Deno.test("inspect finds the source of functions, before any traceback was shown", () => {
+  using scope = new PythonScope();
+  python.run(
+    `
+    def add(one, other):
+        return one + other
+    square = lambda number: number ** 2
+    `,
+    { scope },
+  );
+  const sourceOf = (name: string) =>
+    python.eval(`__import__('inspect').getsource(${name})`, { scope });
+  assertEquals(
+    sourceOf("add"),
+    "def add(one, other):\n    return one + other\n",
+  );
+  assertEquals(sourceOf("square"), "square = lambda number: number ** 2\n");
+});

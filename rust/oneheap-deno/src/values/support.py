@@ -62,7 +62,23 @@ def compile_source(source, mode, name):
     register_source(name, source)
     code = compile(source, name, "eval" if mode == "eval" else "exec", dont_inherit=True)
     makes_functions = any([isinstance(constant, type(code)) for constant in code.co_consts])
+    if makes_functions:
+        cache_lines(name, source)
     return code, makes_functions or bool(code.co_exceptiontable)
+
+
+def cache_lines(name, source):
+    """Has `inspect.getsource` find the functions and classes of a source, as long as that is kept."""
+    import linecache
+
+    linecache.cache[name] = len(source), None, source.splitlines(True), name
+
+
+def forget_lines(name):
+    """Drops what `cache_lines` has kept."""
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        linecache.cache.pop(name, None)
 
 
 def register_source(name, source):
@@ -76,6 +92,7 @@ def register_source(name, source):
             if compiled_characters - sources[oldest][1] < MAX_SOURCE_CHARACTERS:
                 return
             del sources[oldest]
+            forget_lines(oldest)
         except (RuntimeError, KeyError):
             # Another call came first.
             continue
