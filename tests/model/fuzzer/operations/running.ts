@@ -174,7 +174,10 @@ function isPythonError(error: unknown): boolean {
 
 /** A scope whose variables can't be told any more is disposed. */
 function forget(world: World, scope: ScopeHandle): void {
+  // A finaliser that it runs may use the scope.
+  scope.ending++;
   scope.scope[Symbol.dispose]();
+  scope.ending--;
   if (!scope.isDisposed) scope.end();
   remove(world.scopes, scope);
 }
