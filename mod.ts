@@ -61,7 +61,7 @@ export {
 export type { ToJs } from "./ffi/values/read.ts";
 export { type Raw, raw } from "./ffi/memory/raw.ts";
 export type { RunOptions } from "./ffi/running/options.ts";
-export { PythonScope } from "./ffi/running/scope.ts";
+export { PythonScope, type ScopeOptions } from "./ffi/running/scope.ts";
 export { type Stats, stats } from "./ffi/memory/stats.ts";
 export type {
   Element,

@@ -275,7 +275,7 @@ let stackAccessor: PropertyDescriptor;
 export class PythonError extends Error {
   /** The name of the class. */
   override readonly name = "PythonError";
-  /** The name of the exception's type; with its module, unless that is `builtins` or `__main__`. */
+  /** The name of the exception's type; with its module, unless that is `builtins`, `__main__` or a scope that was given no name. */
   readonly type: string;
   /** The traceback, or what formats it. */
   #traceback: string | LazyTraceback;

@@ -86,11 +86,11 @@ export interface NodeApi {
   takeResult(queue: number): NativeResult;
   /** Have a run raise `KeyboardInterrupt`. */
   interruptRun(queue: number, run: number): void;
-  /** Return a reference to a new scope's dictionary. */
-  newScope(): NativeResult;
+  /** Return a reference to a new scope's module; undefined if Python has one of that name. */
+  newScope(name: string | undefined): NativeResult | undefined;
   /** Return the value of a scope's variable; undefined if there is none. */
   getItem(scope: ArrayBuffer, name: string): NativeResult | undefined;
-  /** Clear a scope, and decref its dictionary. */
+  /** Take a scope's module out of `sys.modules`, clear its variables, and decref it. */
   disposeScope(scope: ArrayBuffer): void;
   /** Return a reference that takes ownership of one to the object at an address. */
   fromOwnedPointer(address: number): ArrayBuffer;

@@ -18,7 +18,7 @@ import {
   readScope,
   type RunOptions,
 } from "./options.ts";
-import { dictionaryOf } from "./scope.ts";
+import { moduleOf } from "./scope.ts";
 
 /**
  * Options of {@linkcode Python.borrow}.
@@ -69,7 +69,7 @@ export function borrow<A extends TypedArray>(
   const entries = readNames(names);
   const readFrom = readScope(scope);
   const encoded = encodeSource(source);
-  const dictionary = readFrom && dictionaryOf(readFrom);
+  const dictionary = readFrom && moduleOf(readFrom);
   const borrowed = crossWithNames(
     entries,
     false,

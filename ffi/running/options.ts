@@ -10,12 +10,10 @@ import {
   entriesOf,
   isAbortSignal,
   isProxy,
-  normalize,
   PlainArray,
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
-import { MAX_KEPT_NAME_UNITS, MAX_KEPT_NAMES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
 import type { PyArg } from "../objects/py_object_ref.ts";
 import { crossesAlone, toNative } from "../values/conversions.ts";
@@ -25,6 +23,7 @@ import {
   type ToJs,
 } from "../values/read.ts";
 import { crossWith, type Nested, writeNested } from "../values/write.ts";
+import { normalIdentifier } from "./identifier.ts";
 import { isScope, type PythonScope } from "./scope.ts";
 
 /**
@@ -86,9 +85,6 @@ export function readScope(scope: unknown): PythonScope | undefined {
   );
 }
 
-/** What Python takes for a name: `identifier` of its language reference, "Lexical analysis". */
-const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
-
 /** Read names and values, each once. Python normalises names to NFKC, so that form is set. */
 export function readNames(names: unknown): Names | undefined {
   if (names === undefined) return undefined;
@@ -102,31 +98,9 @@ export function readNames(names: unknown): Names | undefined {
   const entries = entriesOf(names) as Names;
   for (let index = 0; index < entries.length; index++) {
     const entry = entries[index];
-    entry[0] = normalForm(entry[0]);
+    entry[0] = normalIdentifier("names", entry[0]);
   }
   return entries;
-}
-
-/** The normal forms of names that were used before, so that they needn't be checked again. */
-const normalForms = new Map<string, string>();
-
-/** Return the form in which Python has a name; throw a `RangeError` for what is no identifier. */
-function normalForm(name: string): string {
-  const known = normalForms.get(name);
-  if (known !== undefined) return known;
-  // V8 compiles the expression when it is used, and throws something else than a `RangeError` where that has too little stack.
-  napi.ensureStack();
-  const normal = normalize(name, "NFKC");
-  if (!IDENTIFIER.test(normal)) {
-    throw new RangeError(
-      `The names must be Python identifiers; ${describe(name)} was given`,
-    );
-  }
-  if (name.length <= MAX_KEPT_NAME_UNITS) {
-    if (normalForms.size >= MAX_KEPT_NAMES) normalForms.clear();
-    normalForms.set(name, normal);
-  }
-  return normal;
 }
 
 /** Return a signal; throw a `TypeError` for another value. */

@@ -36,7 +36,7 @@ import {
   type RunOptions,
   throwIfAborted,
 } from "./options.ts";
-import { dictionaryOf } from "./scope.ts";
+import { moduleOf } from "./scope.ts";
 
 /** Run code and wait for its result. */
 export function runCode(
@@ -53,7 +53,7 @@ export function runCode(
   }
   const { scope, names, signal, toJs } = readOptions(options);
   throwIfAborted(signal);
-  const dictionary = scope && dictionaryOf(scope);
+  const dictionary = scope && moduleOf(scope);
   if (toJs !== undefined && mode === MODE.eval) prepareToRead();
   const number = mode === MODE.eval ? toJs?.number : undefined;
   if (number === undefined && (names === undefined || areAlone(names))) {
@@ -113,7 +113,7 @@ function launch(
   const abort = () => napi.interruptRun(queue, number);
   if (signal !== undefined) addEventListener(signal, "abort", abort);
   try {
-    const dictionary = scope && dictionaryOf(scope);
+    const dictionary = scope && moduleOf(scope);
     const options = mode === MODE.eval ? toJs : undefined;
     if (options !== undefined) prepareToRead();
     let value: Promise<PythonValue | undefined>;

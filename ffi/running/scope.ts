@@ -1,23 +1,49 @@
 /** Scopes: the variables of Python code, kept between runs. */
 
 import { unwrapResult } from "../boundary/result.ts";
-import { requireString } from "../checks.ts";
+import { describe, requireOptions, requireString } from "../checks.ts";
 import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
 import { fromNative } from "../values/conversions.ts";
+import { normalIdentifier } from "./identifier.ts";
 
 /** The buffer of a scope's reference; a `FreedError` if it was disposed. */
-export let dictionaryOf: (scope: PythonScope) => ArrayBuffer;
+export let moduleOf: (scope: PythonScope) => ArrayBuffer;
 
 /** Return whether a value is a scope, whatever its prototype says. */
 export let isScope: (value: unknown) => value is PythonScope;
 
 /**
- * A scope to run Python code in: what one run defines, the next one finds, as in one module.
+ * Options of {@linkcode PythonScope}.
  *
- * Disposing it clears all its variables at once; functions of it that live on don't find them any more.
+ * @example
+ * ```ts
+ * import { python, PythonScope, type ScopeOptions } from "@oneheap/oneheap";
+ *
+ * const options: ScopeOptions = { name: "settings" };
+ * using scope = new PythonScope(options);
+ * python.run("depth = 3", { scope });
+ * console.log(python.eval("__import__('settings').depth")); // 3
+ * ```
+ */
+export interface ScopeOptions {
+  /**
+   * The name of the scope's module: code imports it by that name, and finds it in `__name__`. A Python identifier that no other module
+   * has. Without it, `oneheap_scope_` and a number.
+   */
+  name?: string;
+}
+
+/**
+ * A scope to run Python code in: what one run defines, the next one finds.
+ *
+ * It is a module in Python's `sys.modules`, so what is defined in it can be pickled, and `inspect` and `typing` find its source and its
+ * names. Its `__name__` is the module's name, not `__main__`: code below `if __name__ == "__main__":` doesn't run.
+ *
+ * Disposing it takes the module away and clears all its variables at once; functions of it that live on don't find them any more. A
+ * scope that JavaScript has lost is taken away too, but functions of it keep its variables.
  *
  * @example
  * ```ts
@@ -29,22 +55,38 @@ export let isScope: (value: unknown) => value is PythonScope;
  * ```
  */
 export class PythonScope implements Disposable {
-  #dictionary: ArrayBuffer | undefined;
+  #module: ArrayBuffer | undefined;
 
   static {
-    dictionaryOf = (scope) => scope.#live();
+    moduleOf = (scope) => scope.#live();
     isScope = (value): value is PythonScope =>
-      typeof value === "object" && value !== null && #dictionary in value;
+      typeof value === "object" && value !== null && #module in value;
   }
 
-  /** Make an empty scope. */
-  constructor() {
-    this.#dictionary = unwrapResult(napi.newScope()) as ArrayBuffer;
+  /**
+   * Make an empty scope.
+   *
+   * @throws {RangeError} If there is a module of that name, or Python would find one to import; or if the name is no identifier.
+   */
+  constructor(options: ScopeOptions = {}) {
+    const { name } = requireOptions(options);
+    const normal = name === undefined
+      ? undefined
+      : normalIdentifier("name", requireString("name", name));
+    const made = napi.newScope(normal);
+    if (made === undefined) {
+      throw new RangeError(
+        `Python has a module of the name ${
+          describe(name)
+        } already. Give another one, or dispose the scope that has it`,
+      );
+    }
+    this.#module = unwrapResult(made) as ArrayBuffer;
   }
 
   /** Whether the scope was disposed. */
   get disposed(): boolean {
-    return this.#dictionary === undefined;
+    return this.#module === undefined;
   }
 
   /**
@@ -58,22 +100,22 @@ export class PythonScope implements Disposable {
     return found === undefined ? undefined : fromNative(found) as PythonValue;
   }
 
-  /** Release all variables. Disposing twice does nothing. */
+  /** Take the module away, and release all variables. Disposing twice does nothing. */
   [Symbol.dispose](): void {
-    const dictionary = this.#dictionary;
-    if (dictionary === undefined) return;
+    const module = this.#module;
+    if (module === undefined) return;
     // First, for releasing variables may run a finaliser that comes here again.
-    this.#dictionary = undefined;
+    this.#module = undefined;
     try {
-      napi.disposeScope(dictionary);
+      napi.disposeScope(module);
     } catch (error) {
-      this.#dictionary = dictionary;
+      this.#module = module;
       throw error;
     }
   }
 
   #live(): ArrayBuffer {
-    if (this.#dictionary !== undefined) return this.#dictionary;
+    if (this.#module !== undefined) return this.#module;
     throw new FreedError("This scope was disposed. Make a new one");
   }
 }

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3_ffi::{
-    PyErr_Clear, PyErr_ExceptionMatches, PyExc_KeyError, PyObject_Call, PyObject_CallNoArgs,
-    PyObject_GetItem, PyObject_Str, PyTuple_New, PyTuple_SetItem,
-};
+use pyo3_ffi::{PyObject_Call, PyObject_CallNoArgs, PyObject_Str, PyTuple_New, PyTuple_SetItem};
 
 use crate::memory::external_memory::ExternalMemory;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
-use crate::values::text::{Text, text};
+use crate::values::text::Text;
 use crate::values::value::{FromPython, IntoPython};
 
 /// A reference of JavaScript to a Python object: what the buffer of a `PyObjectRef` refers to.
@@ -76,24 +73,5 @@ pub unsafe fn string(object: &Py) -> Result<FromPython, Failure> {
         let string = Bound::from_owned(PyObject_Str(object.as_ptr()));
         let string = string.ok_or_else(|| Failure::fetch())?;
         Text::of(string.as_ptr()).map(FromPython::Text)
-    }
-}
-
-/// What a scope has by a name; none if nothing.
-///
-/// # Safety
-/// The thread is attached, no exception is set, and the object is a `dict`.
-pub unsafe fn variable(scope: &Py, name: &[u16]) -> Result<Option<FromPython>, Failure> {
-    // SAFETY: attached; both are live, and results are owned.
-    unsafe {
-        let name = text(name)?;
-        if let Some(value) = Bound::from_owned(PyObject_GetItem(scope.as_ptr(), name.as_ptr())) {
-            return FromPython::extract(value).map(Some);
-        }
-        if PyErr_ExceptionMatches(PyExc_KeyError) == 0 {
-            return Err(Failure::fetch());
-        }
-        PyErr_Clear();
-        Ok(None)
     }
 }

@@ -31,6 +31,8 @@ pub struct CompiledCode {
     pub object: Bound,
     /// Whether it makes functions, or handles exceptions: these, and frames, refer to the scope.
     pub may_keep_scope: bool,
+    /// Whether it makes classes.
+    pub makes_classes: bool,
 }
 
 struct Entry {
@@ -38,6 +40,7 @@ struct Entry {
     source: Vec<u16>,
     code: Py,
     may_keep_scope: bool,
+    makes_classes: bool,
 }
 
 static TABLE: Mutex<[Option<Entry>; MAX_COMPILED_SOURCES]> =
@@ -75,6 +78,7 @@ pub unsafe fn compiled(
             source,
             code: object.into(),
             may_keep_scope: code.may_keep_scope,
+            makes_classes: code.makes_classes,
         };
         let replaced = TABLE
             .lock()
@@ -107,6 +111,7 @@ unsafe fn find(place: usize, mode: Mode, source: &[u16]) -> Option<CompiledCode>
     Some(CompiledCode {
         object,
         may_keep_scope: entry.may_keep_scope,
+        makes_classes: entry.makes_classes,
     })
 }
 
@@ -122,7 +127,7 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Compi
         Mode::Run => c"run",
         Mode::Eval => c"eval",
     };
-    // SAFETY: attached; arguments are live, and the result is a tuple of two.
+    // SAFETY: attached; arguments are live, and the result is a tuple of three.
     unsafe {
         let source = text(source)?;
         let name = format!(
@@ -146,6 +151,7 @@ unsafe fn compile(mode: Mode, source: &[u16], support: &Support) -> Result<Compi
             Some(CompiledCode {
                 object: Bound::from_borrowed(PyTuple_GetItem(compiled.as_ptr(), 0))?,
                 may_keep_scope: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 1)) == 1,
+                makes_classes: PyObject_IsTrue(PyTuple_GetItem(compiled.as_ptr(), 2)) == 1,
             })
         };
         call().ok_or_else(|| Failure::fetch())

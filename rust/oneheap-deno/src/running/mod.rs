@@ -7,3 +7,4 @@ pub mod fresh_scope;
 pub mod interruptible_run;
 pub mod pool;
 pub mod run;
+pub mod scope;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use pyo3_ffi::{
     PyDict_DelItem, PyDict_GetItemWithError, PyDict_New, PyDict_SetItem, PyErr_Fetch,
-    PyErr_Occurred, PyErr_Restore, PyEval_EvalCode,
+    PyErr_Occurred, PyErr_Restore, PyEval_EvalCode, PyObject, PyObject_CallFunctionObjArgs,
 };
 
-use crate::running::compiled::{Mode, compiled};
+use crate::boundary::status::Status;
+use crate::running::compiled::{CompiledCode, Mode, compiled};
 use crate::running::fresh_scope;
+use crate::running::scope;
 use crate::values::build::{Builder, CACHE, Cache};
 use crate::values::failure::Failure;
 use crate::values::handle::{Bound, Py};
@@ -22,7 +24,7 @@ pub struct Program {
     pub mode: Mode,
     /// UTF-16, as JavaScript has it.
     pub source: Vec<u16>,
-    /// The dictionary to run in; without one, a fresh one.
+    /// The scope to run in, as [`scope`] makes it; without one, a fresh dictionary.
     pub scope: Option<Arc<Py>>,
     /// What is set in the dictionary before.
     pub names: Vec<(Vec<u16>, IntoPython)>,
@@ -66,18 +68,21 @@ impl Program {
         unsafe {
             let code = compiled(mode, &source, support)?;
             let names = converted(names, tape)?;
-            let globals = match scope {
-                Some(scope) => Bound::from_borrowed(scope.as_ptr()),
-                None => new_scope(support),
+            let globals = match &scope {
+                Some(scope) => scope::variables(scope).ok_or(Status::Invalid)?,
+                None => fresh_globals(support).ok_or_else(|| Failure::fetch())?,
             };
-            let globals = globals.ok_or_else(|| Failure::fetch())?;
             let mut arguments = [null_mut(); crate::limits::MAX_SCOPE_ARGUMENTS];
             for (argument, (_, value)) in arguments.iter_mut().zip(&names) {
                 *argument = value.as_ref().map_or(null_mut(), Bound::as_ptr);
             }
             set_variables(&globals, names)?;
-            let (run, scope) = (code.object.as_ptr(), globals.as_ptr());
-            let result = run_code(&|| Bound::from_owned(PyEval_EvalCode(run, scope, scope)));
+            if code.makes_classes && !is_fresh {
+                set_file(&globals, &code, support)?;
+            }
+            let (run, variables) = (code.object.as_ptr(), globals.as_ptr());
+            let result =
+                run_code(&|| Bound::from_owned(PyEval_EvalCode(run, variables, variables)));
             let result = result.ok_or_else(|| Failure::fetch());
             let may_keep = code.may_keep_scope || result.is_err();
             if is_fresh && (may_keep || gives_objects) {
@@ -162,11 +167,29 @@ unsafe fn restore(globals: &Bound, variables: &[Variable]) {
     }
 }
 
+/// Have `inspect` find the source of the classes that code makes in a scope.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn set_file(globals: &Bound, code: &CompiledCode, support: &Support) -> Result<(), Failure> {
+    // SAFETY: attached; the arguments are live.
+    let set = unsafe {
+        Bound::from_owned(PyObject_CallFunctionObjArgs(
+            support.set_file,
+            globals.as_ptr(),
+            code.object.as_ptr(),
+            null_mut::<PyObject>(),
+        ))
+    };
+    // SAFETY: attached, and the call set an exception.
+    set.map(drop).ok_or_else(|| unsafe { Failure::fetch() })
+}
+
 /// A dictionary in which code finds what it does in a script.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
-pub unsafe fn new_scope(support: &Support) -> Option<Bound> {
+unsafe fn fresh_globals(support: &Support) -> Option<Bound> {
     // SAFETY: attached; what the dictionary gets is kept for the lifetime of the process.
     unsafe {
         let scope = Bound::from_owned(PyDict_New())?;

@@ -248,13 +248,14 @@ def compare(one, other):
 
 
 def type_of(value):
-    """The name of an object's class, with its module unless that is builtins."""
+    """The name of an object's class, as `support.py` has it of exceptions."""
     return name_of(type(value))
 
 
 def name_of(kind):
     module, name = module_of(kind), qualname_of(kind)
-    return name if module in ("builtins", "__main__") or not isinstance(module, str) else f"{module}.{name}"
+    is_left_out = not isinstance(module, str) or module in ("builtins", "__main__")
+    return name if is_left_out or module.startswith("oneheap_scope_") else f"{module}.{name}"
 
 
 # What a class itself says of these, whatever its metaclass returns.

@@ -15,7 +15,7 @@ use crate::values::support::support;
 /// What a Python exception becomes: a `PythonError` in TypeScript. Nothing of the exception itself is kept: its traceback would keep the frames, and with
 /// them every local variable, alive.
 pub struct Exception {
-    /// The name of its type, with its module unless that is `builtins` or `__main__`.
+    /// The name of its type, with its module unless that is `builtins`, `__main__` or a scope without a name.
     pub kind: String,
     /// `str()` of it.
     pub message: String,

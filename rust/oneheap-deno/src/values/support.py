@@ -29,6 +29,9 @@ MAX_REPETITIONS_SHOWN = 3
 # Python shows so many members of an exception group.
 MAX_GROUP_WIDTH = 15
 
+# The flag of the code of functions, as `inspect` has it.
+CO_OPTIMIZED = 1
+
 # How many bits an int has.
 bit_length = int.bit_length
 
@@ -51,7 +54,7 @@ context_of = BaseException.__context__.__get__
 def compile_source(source, mode, name):
     """
     Compiles source for "run" or "eval" under a file name that no other has. Also whether what the code does can leave a reference to its
-    scope that isn't in there: it makes functions, or handles exceptions, which refer to frames.
+    scope that isn't in there: it makes functions, or handles exceptions, which refer to frames. And whether it makes classes.
     """
     if mode == "eval":
         source = source.strip()
@@ -64,14 +67,49 @@ def compile_source(source, mode, name):
     makes_functions = any([isinstance(constant, type(code)) for constant in code.co_consts])
     if makes_functions:
         cache_lines(name, source)
-    return code, makes_functions or bool(code.co_exceptiontable)
+    return code, makes_functions or bool(code.co_exceptiontable), makes_functions and makes_classes(code)
+
+
+def makes_classes(code):
+    """Whether code, or that of a function in it, makes classes: their bodies have no fast locals."""
+    waiting = [code]
+    while waiting:
+        inner = [constant for constant in waiting.pop().co_consts if isinstance(constant, type(code))]
+        if not all([function.co_flags & CO_OPTIMIZED for function in inner]):
+            return True
+        waiting += inner
+    return False
+
+
+def has_module(name):
+    """Whether there is a module of a name, or Python would find one."""
+    from importlib.util import find_spec
+
+    return name in sys.modules or find_spec(name) is not None
+
+
+def set_file(variables, code):
+    """
+    Has `inspect.getsource` find the classes that code makes in a scope: it looks for them in the file of their module. A scope has many
+    sources, so this is the last one that makes classes. A `__file__` of the program's own stays.
+    """
+    file = variables.get("__file__")
+    if file is None or (type(file) is str and file.startswith("<python.")):
+        variables["__file__"] = code.co_filename
 
 
 def cache_lines(name, source):
     """Has `inspect.getsource` find the functions and classes of a source, as long as that is kept."""
     import linecache
 
-    linecache.cache[name] = len(source), None, source.splitlines(True), name
+    linecache.cache[name] = len(source), None, lines_of(source), name
+
+
+def lines_of(source):
+    """The lines of a source, as Python counts them; each ends as that of a file does."""
+    from io import StringIO
+
+    return StringIO(source if source.endswith(("\n", "\r")) else source + "\n", None).readlines()
 
 
 def forget_lines(name):
@@ -125,7 +163,12 @@ def names_of(kind):
 
 def type_name(qualname, module):
     """A class's name as tracebacks show it."""
-    return qualname if module in ("builtins", "__main__") else f"{module}.{qualname}"
+    return qualname if is_left_out(module) else f"{module}.{qualname}"
+
+
+def is_left_out(module):
+    """Whether a module's name says nothing to a reader: a scope that got no name has a number."""
+    return module in ("builtins", "__main__") or module.startswith("oneheap_scope_")
 
 
 def replace_surrogates(text):
@@ -334,7 +377,7 @@ class Steps:
             if source is None:
                 linecache.checkcache(name)
         summary = traceback.StackSummary()
-        lines = {name: source.splitlines() for name, source in self.sources.items() if source is not None}
+        lines = {name: lines_of(source) for name, source in self.sources.items() if source is not None}
         if self.left_out:
             yield f"  [{self.left_out} earlier entries are not shown]\n"
         for code, instruction, line, repetitions in self.entries:

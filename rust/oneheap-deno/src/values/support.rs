@@ -87,6 +87,10 @@ pub unsafe fn conversions() -> Result<&'static Conversions, Status> {
 pub struct Support {
     /// `compile_source(source, mode, name)`
     pub compile: *mut PyObject,
+    /// `has_module(name)`
+    pub has_module: *mut PyObject,
+    /// `set_file(variables, code)`
+    pub set_file: *mut PyObject,
     /// `describe_exception(exception)`
     pub describe_exception: *mut PyObject,
     /// `bit_length(integer)`
@@ -139,6 +143,8 @@ unsafe fn load() -> Option<Support> {
         let name = |name: &CStr| Bound::from_owned(PyUnicode_InternFromString(name.as_ptr()));
         Some(Support {
             compile: function(c"compile_source")?.into_ptr(),
+            has_module: function(c"has_module")?.into_ptr(),
+            set_file: function(c"set_file")?.into_ptr(),
             describe_exception: function(c"describe_exception")?.into_ptr(),
             bit_length: function(c"bit_length")?.into_ptr(),
             python_get_buffer: PyType_GetSlot(function(c"Buffer")?.as_ptr().cast(), BF_GETBUFFER),

@@ -1,37 +1,49 @@
-//! `PythonScope`: dictionaries to run code in.
+//! `PythonScope`: modules to run code in.
 
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-use napi_sys::{napi_callback_info, napi_env, napi_value};
-use pyo3_ffi::PyDict_Clear;
+use napi_sys::{ValueType, napi_callback_info, napi_env, napi_value};
 
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::status::Status;
-use crate::objects::reference::{self, Reference};
-use crate::running::run;
+use crate::objects::reference::Reference;
+use crate::running::scope;
 use crate::runtime::attach::with_python;
 use crate::values::failure::Failure;
 use crate::values::support::support;
 use crate::values::value::FromPython;
 
-/// `newScope()`: return a reference to a new dictionary to run code in, or why there is none.
+/// `newScope(name)`: return a reference to a new module to run code in, or why there is none; undefined if there is a module of that
+/// name. Without a name (undefined) it gets one.
 ///
 /// # Safety
 /// Called by Node-API.
-pub unsafe extern "C" fn new_scope(env: napi_env, _info: napi_callback_info) -> napi_value {
+pub unsafe extern "C" fn new_scope(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
     // SAFETY: Node-API's own environment.
     if !unsafe { env.has_stack() } {
         return null_mut();
     }
-    // SAFETY: Node-API's own handles; the dictionary is made attached.
+    // SAFETY: Node-API's own handles; the module is made attached.
     unsafe {
-        env.result(python(|| {
-            let scope = run::new_scope(support()?).ok_or_else(|| Failure::fetch())?;
-            Ok(FromPython::Object(scope.into(), 0))
-        }))
+        let [name] = env.arguments::<1>(info);
+        let name = match env.kind(name) {
+            ValueType::napi_undefined => Ok(None),
+            _ => env.utf16(name).map(Some),
+        };
+        let made = name.and_then(|name| {
+            python(|| {
+                let scope = scope::new_scope(support()?, name.as_deref())?;
+                Ok(scope.map(|scope| FromPython::Object(scope, 0)))
+            })
+        });
+        match made {
+            Ok(None) => null_mut(),
+            Ok(Some(scope)) => env.result(Ok(scope)),
+            Err(failure) => env.failure(failure),
+        }
     }
 }
 
@@ -53,7 +65,7 @@ pub unsafe extern "C" fn get_item(env: napi_env, info: napi_callback_info) -> na
             .ok_or_else(|| Failure::from(Status::Invalid))
             .and_then(|scope| {
                 let name = env.utf16(name)?;
-                python(|| reference::variable(&scope, &name))
+                python(|| scope::variable(&scope, &name))
             });
         match found {
             Ok(None) => null_mut(),
@@ -63,18 +75,18 @@ pub unsafe extern "C" fn get_item(env: napi_env, info: napi_callback_info) -> na
     }
 }
 
-/// `disposeScope(scope)`: clear a scope, and decref its dictionary.
+/// `disposeScope(scope)`: take a scope's module out of `sys.modules`, clear its variables, and decref it.
 ///
 /// # Safety
 /// Called by Node-API.
 pub unsafe extern "C" fn dispose_scope(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own handles, of which nobody else uses this one now; cleared attached, and a scope is a dictionary.
+    // SAFETY: Node-API's own handles, of which nobody else uses this one now; cleared attached.
     unsafe {
         let reference = env.reference(env.arguments::<1>(info)[0]);
         if let Some(scope) = reference.and_then(Reference::release) {
             let _ = with_python(move || {
-                PyDict_Clear(scope.as_ptr());
+                scope::clear(&scope);
                 // Code that runs on another thread may have it too.
                 drop(Arc::into_inner(scope).map(|scope| scope.into_bound()));
             });
