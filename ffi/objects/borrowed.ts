@@ -128,11 +128,30 @@ function bufferErrorOf(
     extents.join(", ")
   }]`;
   return new BufferError(
-    `${what} ${EXPLANATIONS[reason](type?.name)}`,
+    `${what} ${EXPLANATIONS[reason](type?.name, format)}`,
     reason,
     format,
     extents,
   );
+}
+
+/** What to do with elements of a format that no typed array can show. */
+function wayAround(format: string): string {
+  if (/^T\{/.test(format)) {
+    return "Borrow its fields one by one (numpy: array['field']), made contiguous or with { copy: true }";
+  }
+  if (/^[<>@=!]?Z[fd]$/.test(format)) {
+    return `Borrow its view('${
+      format.endsWith("f") ? "f4" : "f8"
+    }'), where each element is two: the real part, then the imaginary part`;
+  }
+  if (/^[>!<][?a-zA-Z]$/.test(format)) {
+    return "Convert it to this machine's byte order (numpy: array.astype(array.dtype.newbyteorder('=')))";
+  }
+  if (/^\d*[swO]$/.test(format)) {
+    return "Take its elements as values, by toJs: eval(…, { toJs: true })";
+  }
+  return "Convert it in Python (numpy: astype)";
 }
 
 /** The reasons by their numbers in Rust. */
@@ -143,10 +162,13 @@ const REASONS = Object.fromEntries(
 ) as Record<number, BufferErrorReason>;
 
 /** What is in the way, and what to do. */
-const EXPLANATIONS: Record<BufferErrorReason, (type?: string) => string> = {
-  format: () =>
+const EXPLANATIONS: Record<
+  BufferErrorReason,
+  (type: string | undefined, format: string) => string
+> = {
+  format: (_, format) =>
     "has elements that no typed array can show: they must be plain numbers of up to 8 bytes in this machine's byte order. " +
-    "Convert it in Python (numpy: astype)",
+    wayAround(format),
   element: (type) =>
     `can't be shown as a ${type}. Ask for the type that its format says, or for none`,
   strides: () =>

@@ -1,6 +1,11 @@
 /** Arrays of NumPy borrowed. Run by `deno task test:pythons`, in the virtual environment that it makes. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   alloc,
   AllocationError,
@@ -102,19 +107,50 @@ for (const order of ["rows", "columns"]) {
 }
 
 /** Arrays of elements that no typed array shows, and their format. */
-const NOT_SHOWN: [make: string, format: RegExp][] = [
-  ["numpy.arange(3, dtype='>i4')", /^>i$/],
-  ["numpy.arange(3, dtype='>f8')", /^>d$/],
-  ["numpy.zeros(3, dtype='complex64')", /^Zf$/],
-  ["numpy.zeros(3, dtype='complex128')", /^Zd$/],
-  ["numpy.zeros(3, dtype=[('a', 'i4'), ('b', 'f8')])", /^T\{/],
-  ["numpy.zeros(3, dtype='S5')", /^5s$/],
-  ["numpy.zeros(3, dtype='U5')", /^5w$/],
-  ["numpy.zeros(3, dtype=object)", /^O$/],
-  ["numpy.zeros(3, dtype='longdouble')", /^g$/],
+/** What no typed array shows, its format, and the way around that the error says; what is to be borrowed by it. */
+const NOT_SHOWN: [
+  make: string,
+  format: RegExp,
+  way: string,
+  instead?: string,
+][] = [
+  [
+    "numpy.arange(3, dtype='>i4')",
+    /^>i$/,
+    "newbyteorder",
+    "array.astype(array.dtype.newbyteorder('='))",
+  ],
+  [
+    "numpy.arange(3, dtype='>f8')",
+    /^>d$/,
+    "newbyteorder",
+    "array.astype(array.dtype.newbyteorder('='))",
+  ],
+  [
+    "numpy.zeros(3, dtype='complex64')",
+    /^Zf$/,
+    "view('f4')",
+    "array.view('f4')",
+  ],
+  [
+    "numpy.zeros(3, dtype='complex128')",
+    /^Zd$/,
+    "view('f8')",
+    "array.view('f8')",
+  ],
+  [
+    "numpy.zeros(3, dtype=[('a', 'i4'), ('b', 'f8')])",
+    /^T\{/,
+    "array['field']",
+    "numpy.ascontiguousarray(array['a'])",
+  ],
+  ["numpy.zeros(3, dtype='S5')", /^5s$/, "toJs"],
+  ["numpy.zeros(3, dtype='U5')", /^5w$/, "toJs"],
+  ["numpy.zeros(3, dtype=object)", /^O$/, "toJs"],
+  ["numpy.zeros(3, dtype='longdouble')", /^g$/, "astype", "array.astype('f8')"],
 ];
 
-for (const [make, format] of NOT_SHOWN) {
+for (const [make, format, way, instead] of NOT_SHOWN) {
   numpyTest(`${make} has elements that no typed array shows`, () => {
     using scope = numpyScope();
     python.run(`array = ${make}`, { scope });
@@ -126,18 +162,41 @@ for (const [make, format] of NOT_SHOWN) {
       assertEquals(error.reason, "format");
       assert(format.test(error.format), error.format);
       assertEquals(error.shape, [3]);
+      assertStringIncludes(error.message, way);
     }
+    if (instead === undefined) {
+      const elements = python.eval("array", { scope, toJs: true }) as unknown[];
+      assertEquals(elements.length, 3);
+      return;
+    }
+    using borrowed = python.borrow(instead, { scope });
+    assert(borrowed.view.length >= 3);
   });
 }
 
-numpyTest("arrays of dates have no buffer, and Python says so", () => {
-  using scope = numpyScope();
-  const error = assertThrows(
-    () => python.borrow("numpy.zeros(3, dtype='M8[s]')", { scope }),
-    PythonError,
+/** Arrays that have no buffer, and the way around that the error says. */
+const WITHOUT_BUFFER: [make: string, way: string, instead: string][] = [
+  ["numpy.zeros(3, dtype='M8[s]')", "view('i8')", "array.view('i8')"],
+  ["numpy.zeros(3, dtype='m8[ms]')", "view('i8')", "array.view('i8')"],
+];
+
+for (const [make, way, instead] of WITHOUT_BUFFER) {
+  numpyTest(
+    `${make} has no buffer, and Python's error says what to borrow`,
+    () => {
+      using scope = numpyScope();
+      python.run(`array = ${make}`, { scope });
+      const error = assertThrows(
+        () => python.borrow("array", { scope }),
+        PythonError,
+      );
+      assertEquals(error.type, "ValueError");
+      assertStringIncludes(error.message, way);
+      using borrowed = python.borrow(instead, BigInt64Array, { scope });
+      assertEquals(borrowed.view.length, 3);
+    },
   );
-  assertEquals(error.type, "ValueError");
-});
+}
 
 numpyTest("booleans are borrowed as bytes", () => {
   using scope = numpyScope();

@@ -1,13 +1,18 @@
 //! Buffers of Python objects, for views of JavaScript's: any memory that a Python object exports, where it is.
 
 use std::ffi::{CStr, c_char};
+use std::ptr::null_mut;
 
 use pyo3_ffi::{
     Py_buffer, PyBUF_FORMAT, PyBUF_INDIRECT, PyBuffer_IsContiguous, PyBuffer_Release,
-    PyBuffer_ToContiguous, PyObject_GetBuffer,
+    PyBuffer_ToContiguous, PyDict_GetItemString, PyErr_Clear, PyErr_Fetch,
+    PyErr_NormalizeException, PyErr_Restore, PyObject, PyObject_CallFunctionObjArgs,
+    PyObject_GetBuffer,
 };
 
 use crate::memory::element::Element;
+use crate::runtime::once_box::OnceBox;
+use crate::runtime::own_code;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, BufferGuard};
@@ -81,7 +86,10 @@ pub unsafe fn borrow(
         unsafe { PyObject_GetBuffer(object.as_ptr(), &mut *buffer, PyBUF_INDIRECT | PyBUF_FORMAT) };
     if got != 0 {
         // SAFETY: attached, and the call set an exception.
-        return Err(unsafe { Failure::fetch() });
+        return Err(unsafe {
+            add_hint(object);
+            Failure::fetch()
+        });
     }
     // SAFETY: filled in by Python just now.
     let (description, element) = unsafe { (description_of(&buffer), element(&buffer)) };
@@ -113,6 +121,51 @@ pub unsafe fn borrow(
     // SAFETY: attached; released once, and nobody has it any more.
     unsafe { PyBuffer_Release(&mut *buffer) };
     result
+}
+
+/// What is said of objects without a buffer.
+const HINT_SOURCE: &CStr =
+    match CStr::from_bytes_with_nul(concat!(include_str!("borrow_hint.py"), "\0").as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("borrow_hint.py has a NUL"),
+    };
+
+/// `add_hint(value, exception)` of `borrow_hint.py`, kept for the lifetime of the process.
+struct AddHint(*mut PyObject);
+
+// SAFETY: the object is never freed, and only attached threads do something with it.
+unsafe impl Send for AddHint {}
+// SAFETY: as above.
+unsafe impl Sync for AddHint {}
+
+static ADD_HINT: OnceBox<AddHint> = OnceBox::new();
+
+/// Have the exception that is set say what to borrow in the place of the object. What goes wrong leaves it as it is.
+///
+/// # Safety
+/// The thread is attached, and an exception is set.
+unsafe fn add_hint(object: &Bound) {
+    let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: as the caller vouches; each result is checked, and the exception is set again.
+    unsafe {
+        PyErr_Fetch(&mut kind, &mut value, &mut traceback);
+        PyErr_NormalizeException(&mut kind, &mut value, &mut traceback);
+        let add = ADD_HINT.get_or_try_init(|| {
+            let globals = Bound::from_owned(own_code::execute(HINT_SOURCE));
+            let add = globals.and_then(|globals| {
+                let function = PyDict_GetItemString(globals.as_ptr(), c"add_hint".as_ptr());
+                Bound::from_borrowed(function)
+            });
+            add.map(|add| AddHint(add.into_ptr())).ok_or(())
+        });
+        if let (Ok(add), false) = (add, value.is_null()) {
+            let (add, end) = (add.0, null_mut::<PyObject>());
+            let added = PyObject_CallFunctionObjArgs(add, object.as_ptr(), value, end);
+            drop(Bound::from_owned(added));
+        }
+        PyErr_Clear();
+        PyErr_Restore(kind, value, traceback);
+    }
 }
 
 /// Why the buffer can't be shown in place, if it can't.
