@@ -188,7 +188,9 @@ fn a_tape_that_is_cut_back_is_as_it_was() {
 #[test]
 fn two_byte_strings_begin_at_even_places_of_what_v8_reads() {
     let mut writer = Writer::default();
-    for length in 1..200 {
+    let lengths = if cfg!(miri) { 1..8 } else { 1..200 };
+    let most = lengths.len();
+    for length in lengths {
         let _ = writer.latin1(&vec![b'a'; 1_200 + length]);
         let _ = writer.utf16(&vec![0x65e5; length]);
     }
@@ -210,5 +212,5 @@ fn two_byte_strings_begin_at_even_places_of_what_v8_reads() {
         }
         at += 1;
     }
-    assert!(count >= 190, "{count} strings were found");
+    assert!(count + 9 >= most, "{count} strings were found");
 }
