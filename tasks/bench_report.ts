@@ -8,6 +8,10 @@ import { memoryFigures } from "../bench/report/memory_figures.ts";
 import { pythonFigures } from "../bench/report/python_figures.ts";
 import { runBenchmarks } from "../bench/report/results.ts";
 import { measureSteadyState } from "../bench/report/steady_state.ts";
+import {
+  measureBesideJson,
+  valuesFigures,
+} from "../bench/report/values_figures.ts";
 import { build } from "./build.ts";
 
 /** How often the benchmarks are run, for the middle one of their ratios. */
@@ -25,6 +29,8 @@ console.log("A million pairs beside 4,096 blocks");
 const steadyState = measureSteadyState();
 console.log("Import to first allocation");
 const importTime = measureImport();
+console.log("Documents beside JSON text");
+const besideJson = measureBesideJson(RUNS);
 const runs = [];
 for (let run = 1; run <= RUNS; run++) {
   console.log(`Benchmarks, run ${run} of ${RUNS}`);
@@ -51,6 +57,13 @@ const sections: Section[] = [
       countCopies(),
       numpyVersion === null ? "memoryview" : "NumPy",
     ),
+  },
+  {
+    title: "Values",
+    note:
+      "Documents of the shapes and sizes of orjson's fixtures, generated from a seed, and others. All ways of a document take turns in " +
+      "random order, and of each the first decile counts; of what reads text in Python, the better of a string and of bytes.",
+    figures: valuesFigures(besideJson),
   },
 ];
 Deno.writeTextFileSync(

@@ -23,8 +23,8 @@ export function markdown(
   const reached = figures.filter((figure) => figure.reached).length;
   return `# Benchmarks
 
-Written by \`deno task bench:report\`. Every ratio is of two average times of one and the same run of \`deno bench\`, and
-every difference of the fastest ones; of ${runs} runs, the middle one is shown. ${reached} of ${figures.length} goals are reached.
+Written by \`deno task bench:report\`. Unless a section says otherwise, every ratio is of two average times of one and the same run
+of \`deno bench\`, and every difference of the fastest ones; of ${runs} runs, the middle one is shown. ${reached} of ${figures.length} goals are reached.
 
 ${circumstances.map(([what, value]) => `- ${what}: ${value}`).join("\n")}
 
