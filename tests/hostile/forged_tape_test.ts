@@ -1,6 +1,7 @@
 /** Tapes that no encoder wrote: Rust builds of them what they say, or refuses them. It reads nothing beyond them, and leaves nothing. */
 
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { ALLOCATORS } from "../support/build.ts";
 import { run } from "../support/process.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -95,7 +96,7 @@ for (let time = 0; time < passes; time++) pass();
 console.log(JSON.stringify({ ...counts, left: blocks() - before }));
 `;
 
-for (const allocator of ["debug", "malloc", "pymalloc"]) {
+for (const allocator of ALLOCATORS) {
   Deno.test(`tapes that no encoder wrote are built or refused, and leave nothing (PYTHONMALLOC=${allocator})`, async () => {
     const seed = Number(Deno.env.get("ONEHEAP_TEST_SEED") ?? 1);
     const passes = Number(

@@ -4,18 +4,19 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { ALLOCATORS } from "../support/build.ts";
 import { failuresOf } from "../support/case_programs/processes.ts";
 import { GROUPS } from "./properties/groups.ts";
 
 const PROGRAM = new URL("properties/program.ts", import.meta.url);
 
 /** Allocators that notice, or that crash, where freed memory is used. */
-const ALLOCATORS = ["debug", "malloc"];
+const WATCHFUL = ALLOCATORS.slice(0, 2);
 
 for (const [group, cases] of Object.entries(GROUPS)) {
   Deno.test(`user code ${group} reaches no freed memory and no other's`, async () => {
     const names = cases.map(({ name }) => name);
-    const failures = await Promise.all(ALLOCATORS.map(async (allocator) => {
+    const failures = await Promise.all(WATCHFUL.map(async (allocator) => {
       const program = {
         url: PROGRAM,
         args: [group],

@@ -6,3 +6,8 @@ import { python } from "../../mod.ts";
 export const HAS_GIL = python.eval(
   "getattr(__import__('sys'), '_is_gil_enabled', lambda: True)()",
 ) === true;
+
+/** The allocators that `PYTHONMALLOC` names in this build, the debug hooks first. */
+export const ALLOCATORS: readonly string[] = HAS_GIL
+  ? ["debug", "malloc", "pymalloc"]
+  : ["debug", "mimalloc"];
