@@ -14,7 +14,6 @@ import {
   signalAborted,
   signalReason,
 } from "../intrinsics.ts";
-import { napi } from "../loading/native.ts";
 import type { PyArg } from "../objects/py_object_ref.ts";
 import { crossesAlone, toNative } from "../values/conversions.ts";
 import {
