@@ -100,7 +100,8 @@ export class Outcome {
   }
 }
 
-const LIBRARY_ERRORS = [
+/** The library's error classes, whose names an operation may allow. A `ConversionError` is a `TypeError`. */
+export const LIBRARY_ERRORS = [
   AllocationError,
   BlockInUseError,
   BufferError,
