@@ -130,7 +130,7 @@ function writeNestedValues(names: Names): void {
  * Return alternating names and native values, undefined for those that cross on a tape. What runs of a program's code while these are written
  * may have freed a block, so the others are made native afterwards.
  */
-export function encodeNames(names: Names): NativeNames {
+function encodeNames(names: Names): NativeNames {
   const pairs = new PlainArray<NativeValue | undefined>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
@@ -141,13 +141,18 @@ export function encodeNames(names: Names): NativeNames {
   return pairs;
 }
 
-/** Return whether all values cross by themselves. */
-export function areAlone(names: Names): boolean {
+/** Return alternating names and native values if all of these cross by themselves; undefined if one crosses on a tape. */
+export function encodeAlone(names: Names): NativeNames | undefined {
+  const pairs = new PlainArray<NativeValue>();
   for (let index = 0; index < names.length; index++) {
-    const value = names[index][1];
-    if (value !== undefined && !crossesAlone(value)) return false;
+    const entry = names[index];
+    if (entry[1] === undefined) continue;
+    const native = toNative(entry[1]);
+    if (native === undefined) return undefined;
+    pairs[pairs.length] = entry[0];
+    pairs[pairs.length] = native;
   }
-  return true;
+  return pairs;
 }
 
 /** Cross with names and their values. */
@@ -159,8 +164,9 @@ export function crossWithNames(
     ...nested: Parameters<Nested>
   ) => NativeResult | undefined,
 ): NativeResult | undefined {
-  if (names === undefined || areAlone(names)) {
-    return cross(names && encodeNames(names), undefined, undefined, undefined);
+  const pairs = names && encodeAlone(names);
+  if (names === undefined || pairs !== undefined) {
+    return cross(pairs, undefined, undefined, undefined);
   }
   return crossWith(
     isDetached,

@@ -28,9 +28,8 @@ import {
   startPump,
 } from "./completions.ts";
 import {
-  areAlone,
   crossWithNames,
-  encodeNames,
+  encodeAlone,
   type ReadOptions,
   readOptions,
   type RunOptions,
@@ -56,9 +55,10 @@ export function runCode(
   const dictionary = scope && moduleOf(scope);
   if (toJs !== undefined && mode === MODE.eval) prepareToRead();
   const number = mode === MODE.eval ? toJs?.number : undefined;
-  if (number === undefined && (names === undefined || areAlone(names))) {
+  const pairs = names && encodeAlone(names);
+  if (number === undefined && (names === undefined || pairs !== undefined)) {
     return fromNative(
-      napi.run(mode, source, dictionary, names && encodeNames(names)),
+      napi.run(mode, source, dictionary, pairs),
     ) as PythonValue;
   }
   const result = crossWithNames(
