@@ -56,8 +56,8 @@ export interface NodeApi {
   run(
     mode: Mode,
     source: string,
-    scope: ArrayBuffer | undefined,
-    names: NativeNames | undefined,
+    scope?: ArrayBuffer,
+    names?: NativeNames,
     tape?: number,
     text?: string,
     objects?: readonly NativeValue[],

@@ -46,20 +46,23 @@ export function runCode(
   requireString("source", source);
   if (reportDue[0] !== 0) reportExternalMemory();
   if (options === undefined) {
-    return fromNative(
-      napi.run(mode, source, undefined, undefined),
-    ) as PythonValue;
+    return fromNative(napi.run(mode, source)) as PythonValue;
   }
   const { scope, names, signal, toJs } = readOptions(options);
   throwIfAborted(signal);
   const dictionary = scope && moduleOf(scope);
   if (toJs !== undefined && mode === MODE.eval) prepareToRead();
   const number = mode === MODE.eval ? toJs?.number : undefined;
-  const pairs = names && encodeAlone(names);
-  if (number === undefined && (names === undefined || pairs !== undefined)) {
-    return fromNative(
-      napi.run(mode, source, dictionary, pairs),
-    ) as PythonValue;
+  if (number === undefined) {
+    if (names === undefined) {
+      return fromNative(napi.run(mode, source, dictionary)) as PythonValue;
+    }
+    const pairs = encodeAlone(names);
+    if (pairs !== undefined) {
+      return fromNative(
+        napi.run(mode, source, dictionary, pairs),
+      ) as PythonValue;
+    }
   }
   const result = crossWithNames(
     names,
