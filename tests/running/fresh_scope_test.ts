@@ -9,7 +9,7 @@ import {
   PythonScope,
   type PythonValue,
 } from "../../mod.ts";
-import { HAS_GIL } from "../support/build.ts";
+import { FREES_FUNCTIONS, HAS_GIL } from "../support/build.ts";
 import { run } from "../support/process.ts";
 
 /** Runs code with a block, which can be resized afterwards if nothing of the code holds it. */
@@ -154,20 +154,30 @@ const HOLDING: Record<string, string> = {
 /** What can't be found without a GIL, where reference counts can't be relied on. */
 const ONLY_WITH_GIL = { ignore: !HAS_GIL };
 
+/** What needs functions to be freed. */
+const testFreeing: typeof Deno.test = FREES_FUNCTIONS
+  ? Deno.test
+  : Deno.test.ignore as typeof Deno.test;
+
 for (const [name, source] of Object.entries(HOLDING)) {
-  Deno.test(`a fresh scope holds nothing after a run that left ${name}`, () =>
-    leavesBlockFree(source));
+  testFreeing(
+    `a fresh scope holds nothing after a run that left ${name}`,
+    () => leavesBlockFree(source),
+  );
   Deno.test({
     name: `a fresh scope holds nothing after a long run that left ${name}`,
     ...ONLY_WITH_GIL,
     fn: () => leavesBlockFree(`${dedented(source)}\n${LONG}`),
   });
-  Deno.test(`a fresh scope holds nothing after a run that left ${name}, and raised`, () =>
-    leavesBlockFree(
-      `${
-        dedented(source)
-      }\nclass ExpectedError(Exception):\n    def method(self): return block\nraise ExpectedError(memoryview(block))`,
-    ));
+  testFreeing(
+    `a fresh scope holds nothing after a run that left ${name}, and raised`,
+    () =>
+      leavesBlockFree(
+        `${
+          dedented(source)
+        }\nclass ExpectedError(Exception):\n    def method(self): return block\nraise ExpectedError(memoryview(block))`,
+      ),
+  );
 }
 
 /** Source without its indentation, so that more can follow. */
@@ -178,7 +188,7 @@ function dedented(source: string): string {
   ).join("\n");
 }
 
-Deno.test("an expression in a fresh scope leaves a block free", () => {
+testFreeing("an expression in a fresh scope leaves a block free", () => {
   using block = alloc(Uint8Array, [1, 2, 3]);
   const options = { names: { block } };
   assertEquals(python.eval("sum(memoryview(block))", options), 6);
@@ -197,7 +207,7 @@ Deno.test("an expression in a fresh scope leaves a block free", () => {
   block.realloc(6);
 });
 
-Deno.test("finalisers of what a fresh scope held find its variables", () => {
+testFreeing("finalisers of what a fresh scope held find its variables", () => {
   using scope = new PythonScope();
   python.run("said = []", { scope });
   using said = scope.get("said") as PyObjectRef;

@@ -1,7 +1,13 @@
 /** What the end of the process does about files of Python's that nobody closed: what `python3` does. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { python } from "../../mod.ts";
+import { HAS_GIL } from "../support/build.ts";
 import { inFolder, run } from "../support/process.ts";
 
 /** Longer than the two seconds that the end may take, and much less than for ever. */
@@ -198,6 +204,17 @@ Deno.test("a failed flush is reported where python3 reports it", () =>
     },
   ));
 
+Deno.test("output that can't be flushed is reported, as python3 reports it", () =>
+  atTheEnd(
+    `import sys\nsys.stdout = open("/dev/full", "w")\nprint("lost")`,
+    (_, stderr) => {
+      assertMatch(
+        stderr,
+        /^Exception ignored .*\/dev\/full.*\nOSError: \[Errno 28\] .*\n$/,
+      );
+    },
+  ));
+
 Deno.test("a pipe that is full holds neither files up nor the end, beyond its deadline", () =>
   atTheEnd(
     `
@@ -296,14 +313,15 @@ async function runPython(folder: string, code: string): Promise<void> {
   assert(success, new TextDecoder().decode(stderr));
 }
 
-/** From 3.14 on, `python3` itself may not write the end of a gzip file that is open when it ends. */
+/** From 3.14 on, `python3` itself may not write the end of a gzip file that is open when it ends; without a GIL, of none. */
 const LEAVES_GZIP_INCOMPLETE = python.eval(
   "__import__('sys').version_info >= (3, 14)",
 ) === true;
 
 for (const [name, { write, read }] of Object.entries(WRITERS)) {
   Deno.test(`a ${name} is complete at the end, as python3 leaves it`, async () => {
-    if (!name.startsWith("gzip") || !LEAVES_GZIP_INCOMPLETE) {
+    const isComplete = !name.startsWith("gzip") || !LEAVES_GZIP_INCOMPLETE;
+    if (isComplete && HAS_GIL) {
       await inFolder(async (folder) => {
         await runPython(folder, write);
         await runPython(folder, read);

@@ -1,6 +1,6 @@
 /** What the cases ask Python for, and what they look at there. */
 
-import { HAS_GIL } from "../../support/build.ts";
+import { FREES_FUNCTIONS } from "../../support/build.ts";
 import { type PyObjectRef, python, PythonScope, raw } from "../../../mod.ts";
 
 const SOURCE = `
@@ -82,12 +82,9 @@ export function functionOf(name: string): PyObjectRef {
 /** Frees that wait for an attached thread are done in portions, so many of them at most. */
 const MAX_PORTIONS = 100;
 
-/**
- * How many blocks of memory Python has; 0 where its allocator doesn't count, and without a GIL: Python 3.13 then keeps the memory of each
- * module that is freed while another thread has nothing to do, also where Python code alone makes modules and threads.
- */
+/** How many blocks of memory Python has; 0 where its allocator doesn't count, or where Python keeps functions and modules for good. */
 export function blocksInPython(): number {
-  if (!HAS_GIL) return 0;
+  if (!FREES_FUNCTIONS) return 0;
   for (let portion = 0; portion < MAX_PORTIONS; portion++) {
     raw.free(raw.malloc(16));
   }

@@ -63,10 +63,37 @@ def skip_buffer(text):
         pass
 
 
-def report(found, error):
+class Raises:
+    def __del__(self):
+        raise self
+
+
+def unraisable_type():
+    """The class of what `sys.unraisablehook` takes, which no module has: an exception of a finaliser shows it."""
+    found = []
+    hook = sys.unraisablehook
+
+    def take(details):
+        if type(details.exc_value) is TypeError and details.object is Raises.__del__:
+            found.append(type(details))
+        else:
+            # Of another thread.
+            hook(details)
+
+    sys.unraisablehook = take
     try:
-        details = type(error), error, error.__traceback__, None, found
-        sys.unraisablehook(sys.UnraisableHookArgs(details))
+        Raises()
+    finally:
+        sys.unraisablehook = hook
+    return found[0]
+
+
+def report(found, error):
+    """Reports an exception as Python does where it finds none to raise it to."""
+    try:
+        # Without a traceback, which has only this library's own frames.
+        details = type(error), error.with_traceback(None), None, None, found
+        sys.unraisablehook(unraisable_type()(details))
     except BaseException:
         pass
 
@@ -159,10 +186,12 @@ def close(writers):
 def write_files():
     """Writes what is to be written to regular files and to Python's output, and returns the other files."""
     text, buffers, writers = find_files()
+    identities = set(map(id, writers))
     regular, others = [], []
     # Text before the buffers that it is written to, and both before what is closed, which may be under them.
     for file in text + buffers:
-        (regular if is_regular(file) else others).append(file)
+        comes_first = is_regular(file) or beneath(file, identities)
+        (regular if comes_first else others).append(file)
     flush(regular)
     flush(output())
     close(writers)
