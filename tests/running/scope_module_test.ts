@@ -9,6 +9,7 @@ import {
   PythonScope,
 } from "../../mod.ts";
 import { collectGarbage, until } from "../support/collection.ts";
+import { run } from "../support/process.ts";
 import { evaluate } from "./evaluating.ts";
 
 /** Return whether there is a module of a name. */
@@ -242,4 +243,22 @@ Deno.test("a scope that is lost while code runs in it stays a module until that 
   })();
   collectGarbage();
   assertEquals(await run, true);
+});
+
+Deno.test("the module of a scope goes with the Worker that it is of", async () => {
+  const { code, stdout, stderr } = await run(`
+    import { python } from "@oneheap/oneheap";
+    const worker = new Worker("data:text/javascript," + encodeURIComponent(\`
+      import { PythonScope } from "@oneheap/oneheap";
+      globalThis.scope = new PythonScope({ name: "of_a_worker" });
+      postMessage("there");
+    \`), { type: "module" });
+    await new Promise((resolve) => worker.onmessage = resolve);
+    const isModule = () => python.eval("'of_a_worker' in __import__('sys').modules");
+    const before = isModule();
+    worker.terminate();
+    while (isModule()) await new Promise((resolve) => setTimeout(resolve, 5));
+    console.log(before, isModule());
+  `);
+  assertEquals([code, stdout], [0, "true false\n"], stderr);
 });
