@@ -12,7 +12,7 @@ pub const RESERVED_STACK_BYTES: usize = 64 * 1024;
 
 /// The bytes of deferred frees at which the maintenance thread is woken. Large enough that a loop which allocates and frees, and so
 /// empties the list itself, wakes no thread.
-pub const MAX_DEFERRED_BYTES: usize = 16 * 1024 * 1024;
+pub const DEFERRED_WAKE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The time after which, or at most twice that, the maintenance thread frees what was deferred.
 pub const DEFERRED_PERIOD: Duration = Duration::from_millis(100);

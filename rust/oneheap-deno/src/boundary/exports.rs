@@ -1,4 +1,4 @@
-//! Every function that TypeScript calls, as `ffi/boundary/symbols.ts` declares it; a test compares the two lists.
+//! Every function that TypeScript calls by FFI, as `ffi/boundary/symbols.ts` declares it; a test compares the two lists.
 //!
 //! Numbers cross as doubles: TypeScript has checked them to be safe integers, and the functions here don't trust that.
 //! None of them unwinds: the library is built with `panic = "abort"`. A *slot* is the address that `slot(token)` returned.

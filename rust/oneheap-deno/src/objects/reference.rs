@@ -17,7 +17,7 @@ pub struct Reference {
     pub held: Option<Arc<Py>>,
     /// How many bytes were reported to V8 for the object.
     pub retained: usize,
-    /// The count of the isolate that the reference belongs to.
+    /// Where the isolate counts the bytes that are reported to V8.
     pub external: Option<Arc<ExternalMemory>>,
 }
 

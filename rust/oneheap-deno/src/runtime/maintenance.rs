@@ -10,7 +10,7 @@ use std::time::Instant;
 use oneheap::{Counters, PyMemAllocator};
 
 use crate::boundary::status::Status;
-use crate::limits::{DEFERRED_PERIOD, MAX_DEFERRED_BYTES};
+use crate::limits::{DEFERRED_PERIOD, DEFERRED_WAKE_BYTES};
 use crate::runtime::attach::AttachGuard;
 use crate::runtime::maintenance_thread::{self, RUNS_FINALIZERS, wake};
 use crate::runtime::pending_decrefs::{drain_pending_decrefs, has_pending_decrefs};
@@ -51,7 +51,7 @@ const FREE: u8 = 2;
 /// A block was put on the deferred list, where `bytes` bytes wait now. Wakes the maintenance thread if it isn't to do so already, and says what
 /// there is to do. May be called in any state of the thread: it takes no lock and allocates nothing.
 fn on_deferred(bytes: usize) {
-    let wanted = if bytes < MAX_DEFERRED_BYTES {
+    let wanted = if bytes < DEFERRED_WAKE_BYTES {
         WATCH
     } else {
         FREE
