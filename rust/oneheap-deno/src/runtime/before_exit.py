@@ -64,17 +64,23 @@ def skip_buffer(text):
 
 
 class Raises:
+    """Raises an exception when it is freed."""
+
+    def __init__(self, error):
+        self.error = error
+
     def __del__(self):
-        raise self
+        raise self.error
 
 
 def unraisable_type():
     """The class of what `sys.unraisablehook` takes, which no module has: an exception of a finaliser shows it."""
     found = []
     hook = sys.unraisablehook
+    sent = Exception()
 
     def take(details):
-        if type(details.exc_value) is TypeError and details.object is Raises.__del__:
+        if details.exc_value is sent:
             found.append(type(details))
         else:
             # Of another thread.
@@ -82,7 +88,7 @@ def unraisable_type():
 
     sys.unraisablehook = take
     try:
-        Raises()
+        Raises(sent)
     finally:
         sys.unraisablehook = hook
     return found[0]
