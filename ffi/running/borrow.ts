@@ -69,7 +69,7 @@ export function borrow<A extends TypedArray>(
   const entries = readNames(names);
   const readFrom = readScope(scope);
   const encoded = encodeSource(source);
-  const dictionary = readFrom && moduleOf(readFrom);
+  const module = readFrom && moduleOf(readFrom);
   const borrowed = crossWithNames(
     entries,
     false,
@@ -78,7 +78,7 @@ export function borrow<A extends TypedArray>(
         element,
         copy ? 1 : 0,
         encoded,
-        dictionary,
+        module,
         pairs,
         tape,
         text,

@@ -11,19 +11,15 @@ const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 /** The normal forms of names that were used before, so that they needn't be checked again. */
 const normalForms = new Map<string, string>();
 
-/** Return the form in which Python has a name, which is NFKC; throw a `RangeError` that says `what` for what is no identifier. */
-export function normalIdentifier(what: string, name: string): string {
+/** Return the form in which Python has a name, which is NFKC; throw a `RangeError` that begins with the `rule` for what is no identifier. */
+export function normalIdentifier(rule: string, name: string): string {
   const known = normalForms.get(name);
   if (known !== undefined) return known;
   // V8 compiles the expression when it is used, and throws something else than a `RangeError` where that has too little stack.
   napi.ensureStack();
   const normal = normalize(name, "NFKC");
   if (!IDENTIFIER.test(normal)) {
-    throw new RangeError(
-      `The ${what} must be ${
-        what === "names" ? "Python identifiers" : "a Python identifier"
-      }; ${describe(name)} was given`,
-    );
+    throw new RangeError(`${rule}; ${describe(name)} was given`);
   }
   if (name.length <= MAX_KEPT_NAME_UNITS) {
     if (normalForms.size >= MAX_KEPT_NAMES) normalForms.clear();

@@ -97,7 +97,10 @@ export function readNames(names: unknown): Names | undefined {
   const entries = entriesOf(names) as Names;
   for (let index = 0; index < entries.length; index++) {
     const entry = entries[index];
-    entry[0] = normalIdentifier("names", entry[0]);
+    entry[0] = normalIdentifier(
+      "The names must be Python identifiers",
+      entry[0],
+    );
   }
   return entries;
 }
@@ -127,28 +130,19 @@ function writeNestedValues(names: Names): void {
 }
 
 /**
- * Return alternating names and native values, undefined for those that cross on a tape. What runs of a program's code while these are written
- * may have freed a block, so the others are made native afterwards.
+ * Return alternating names and native values, undefined for those that cross on the tape; without a tape, undefined if there is such a
+ * one. What runs of a program's code while the tape is written may have freed a block, so this comes after it.
  */
-function encodeNames(names: Names): NativeNames {
+export function encodeNames(
+  names: Names,
+  hasTape: boolean,
+): NativeNames | undefined {
   const pairs = new PlainArray<NativeValue | undefined>();
   for (let index = 0; index < names.length; index++) {
     const entry = names[index];
     if (entry[1] === undefined) continue;
-    pairs[pairs.length] = entry[0];
-    pairs[pairs.length] = toNative(entry[1]);
-  }
-  return pairs;
-}
-
-/** Return alternating names and native values if all of these cross by themselves; undefined if one crosses on a tape. */
-export function encodeAlone(names: Names): NativeNames | undefined {
-  const pairs = new PlainArray<NativeValue>();
-  for (let index = 0; index < names.length; index++) {
-    const entry = names[index];
-    if (entry[1] === undefined) continue;
     const native = toNative(entry[1]);
-    if (native === undefined) return undefined;
+    if (native === undefined && !hasTape) return undefined;
     pairs[pairs.length] = entry[0];
     pairs[pairs.length] = native;
   }
@@ -164,13 +158,14 @@ export function crossWithNames(
     ...nested: Parameters<Nested>
   ) => NativeResult | undefined,
 ): NativeResult | undefined {
-  const pairs = names && encodeAlone(names);
+  const pairs = names && encodeNames(names, false);
   if (names === undefined || pairs !== undefined) {
     return cross(pairs, undefined, undefined, undefined);
   }
   return crossWith(
     isDetached,
     () => writeNestedValues(names),
-    (tape, text, objects) => cross(encodeNames(names), tape, text, objects),
+    (tape, text, objects) =>
+      cross(encodeNames(names, true), tape, text, objects),
   );
 }

@@ -29,7 +29,7 @@ import {
 } from "./completions.ts";
 import {
   crossWithNames,
-  encodeAlone,
+  encodeNames,
   type ReadOptions,
   readOptions,
   type RunOptions,
@@ -50,17 +50,17 @@ export function runCode(
   }
   const { scope, names, signal, toJs } = readOptions(options);
   throwIfAborted(signal);
-  const dictionary = scope && moduleOf(scope);
+  const module = scope && moduleOf(scope);
   if (toJs !== undefined && mode === MODE.eval) prepareToRead();
   const number = mode === MODE.eval ? toJs?.number : undefined;
   if (number === undefined) {
     if (names === undefined) {
-      return fromNative(napi.run(mode, source, dictionary)) as PythonValue;
+      return fromNative(napi.run(mode, source, module)) as PythonValue;
     }
-    const pairs = encodeAlone(names);
+    const pairs = encodeNames(names, false);
     if (pairs !== undefined) {
       return fromNative(
-        napi.run(mode, source, dictionary, pairs),
+        napi.run(mode, source, module, pairs),
       ) as PythonValue;
     }
   }
@@ -68,7 +68,7 @@ export function runCode(
     names,
     false,
     (pairs, tape, text, objects) =>
-      napi.run(mode, source, dictionary, pairs, tape, text, objects, number),
+      napi.run(mode, source, module, pairs, tape, text, objects, number),
   );
   return valueOfResult(mode, result!, toJs, undefined) as PythonValue;
 }
@@ -116,7 +116,7 @@ function launch(
   const abort = () => napi.interruptRun(queue, number);
   if (signal !== undefined) addEventListener(signal, "abort", abort);
   try {
-    const dictionary = scope && moduleOf(scope);
+    const module = scope && moduleOf(scope);
     const options = mode === MODE.eval ? toJs : undefined;
     if (options !== undefined) prepareToRead();
     let value: Promise<PythonValue | undefined>;
@@ -132,7 +132,7 @@ function launch(
           number,
           mode,
           source,
-          dictionary,
+          module,
           pairs,
           tape,
           text,

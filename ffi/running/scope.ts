@@ -70,9 +70,10 @@ export class PythonScope implements Disposable {
    */
   constructor(options: ScopeOptions = {}) {
     const { name } = requireOptions(options);
-    const normal = name === undefined
-      ? undefined
-      : normalIdentifier("name", requireString("name", name));
+    const normal = name === undefined ? undefined : normalIdentifier(
+      "The name must be a Python identifier",
+      requireString("name", name),
+    );
     const made = napi.newScope(normal);
     if (made === undefined) {
       throw new RangeError(

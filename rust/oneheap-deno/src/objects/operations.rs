@@ -12,7 +12,7 @@ use pyo3_ffi::{
 
 use crate::boundary::status::Status;
 use crate::values::build::Builder;
-use crate::values::failure::Failure;
+use crate::values::failure::{Failure, owned};
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
 use crate::values::support::conversions;
@@ -76,15 +76,6 @@ impl Operation {
         ];
         ALL.get(usize::try_from(number).ok()?).copied()
     }
-}
-
-/// A new object; null is an exception.
-///
-/// # Safety
-/// The thread is attached, and the caller owns the reference.
-unsafe fn owned(object: *mut PyObject) -> Result<Bound, Failure> {
-    // SAFETY: as the caller vouches.
-    unsafe { Bound::from_owned(object).ok_or_else(|| Failure::fetch()) }
 }
 
 /// What a function of Python's returns that says -1 where it raises.

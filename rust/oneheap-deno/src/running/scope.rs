@@ -17,7 +17,7 @@ use pyo3_ffi::{
 };
 
 use crate::boundary::status::Status;
-use crate::values::failure::Failure;
+use crate::values::failure::{Failure, owned};
 use crate::values::handle::{Bound, Py};
 use crate::values::support::Support;
 use crate::values::text::text;
@@ -58,30 +58,33 @@ pub unsafe fn new_scope(support: &Support, name: Option<&[u16]>) -> Result<Optio
         if PyDict_SetItem(PyModule_GetDict(module.as_ptr()), builtins_name, builtins) != 0 {
             return Err(Failure::fetch());
         }
+        let scope = ScopeModule { name, module };
+        let (name, module) = (scope.name.as_ptr(), scope.module.as_ptr());
+        // From here on, whatever goes wrong, its destructor takes out what was put in.
+        let capsule = capsule_of(scope)?;
         // The one call that looks and sets at once, without a GIL too.
         let method = owned(PyUnicode_InternFromString(c"setdefault".as_ptr()))?;
         let found = owned(PyObject_CallMethodObjArgs(
             PyImport_GetModuleDict(),
             method.as_ptr(),
-            name.as_ptr(),
-            module.as_ptr(),
+            name,
+            module,
             null_mut::<PyObject>(),
         ))?;
-        if found.as_ptr() != module.as_ptr() {
-            return Ok(None);
-        }
-        drop(found);
-        let scope = Box::into_raw(Box::new(ScopeModule { name, module }));
+        Ok((found.as_ptr() == module).then(|| capsule.into()))
+    }
+}
+
+/// A capsule that refers to the module of a scope.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn capsule_of(scope: ScopeModule) -> Result<Bound, Failure> {
+    let scope = Box::into_raw(Box::new(scope));
+    // SAFETY: as the caller vouches; the capsule takes over the box, unless there is none.
+    unsafe {
         let capsule = PyCapsule_New(scope.cast(), CAPSULE.as_ptr(), Some(free_scope));
-        match Bound::from_owned(capsule) {
-            Some(capsule) => Ok(Some(capsule.into())),
-            None => {
-                let failure = Failure::fetch();
-                remove_module(&*scope);
-                drop(Box::from_raw(scope));
-                Err(failure)
-            }
-        }
+        owned(capsule).inspect_err(|_| drop(Box::from_raw(scope)))
     }
 }
 
@@ -107,22 +110,13 @@ unsafe fn has_module(name: &Bound, support: &Support) -> Result<bool, Failure> {
 /// The thread is attached, and no exception is set.
 unsafe fn next_name() -> Result<Bound, Failure> {
     let name = format!("oneheap_scope_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    // SAFETY: as the caller vouches; so many bytes are there.
+    // SAFETY: as the caller vouches; the pointer is valid for reads of as many bytes.
     unsafe {
         owned(PyUnicode_FromStringAndSize(
             name.as_ptr().cast(),
             name.len() as isize,
         ))
     }
-}
-
-/// A result of Python's, or the exception in its place.
-///
-/// # Safety
-/// The thread is attached, and the caller owns the reference.
-unsafe fn owned(object: *mut PyObject) -> Result<Bound, Failure> {
-    // SAFETY: as the caller vouches.
-    unsafe { Bound::from_owned(object).ok_or_else(|| Failure::fetch()) }
 }
 
 /// The variables of a scope. None if the object is no scope.
@@ -165,13 +159,14 @@ pub unsafe fn variable(scope: &Py, name: &[u16]) -> Result<Option<FromPython>, F
 pub unsafe fn clear(scope: &Py) {
     // SAFETY: as the caller vouches. What is cleared is kept meanwhile.
     unsafe {
-        let Some(variables) = variables(scope) else {
+        let Some(scope) = module_of(scope.as_ptr()) else {
             return;
         };
-        if let Some(scope) = module_of(scope.as_ptr()) {
-            remove_module(scope);
+        let variables = Bound::from_borrowed(PyModule_GetDict(scope.module.as_ptr()));
+        remove_module(scope);
+        if let Some(variables) = variables {
+            PyDict_Clear(variables.as_ptr());
         }
-        PyDict_Clear(variables.as_ptr());
     }
 }
 

@@ -69,6 +69,15 @@ impl From<Status> for Failure {
     }
 }
 
+/// A new object; null is an exception.
+///
+/// # Safety
+/// The thread is attached, and the caller owns the reference.
+pub unsafe fn owned(object: *mut PyObject) -> Result<Bound, Failure> {
+    // SAFETY: as the caller vouches.
+    unsafe { Bound::from_owned(object).ok_or_else(|| Failure::fetch()) }
+}
+
 impl Failure {
     /// Take the exception that is set. `SystemExit` is one like any other: nothing ends the process.
     ///
