@@ -17,6 +17,8 @@
  * @module
  */
 
+import { applyEnvironment } from "./ffi/debug/environment.ts";
+
 export { Arena, type ArenaOptions } from "./ffi/memory/arena.ts";
 export { attach, detach } from "./ffi/threads/attach.ts";
 export {
@@ -68,3 +70,5 @@ export type {
   TypedArray,
   TypedArrayConstructor,
 } from "./ffi/elements.ts";
+
+applyEnvironment();

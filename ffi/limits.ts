@@ -106,3 +106,23 @@ export const PUMP_RETRY_MILLISECONDS = 1;
 
 /** The UTF-16 units that a stack shows of a message. `support.py` shows as many characters in a traceback. */
 export const MAX_SHOWN_UNITS = 64 * 1024;
+
+// Debug
+
+/** The frames of a call that are recorded at most. */
+export const MAX_RECORDED_FRAMES = 128;
+
+/** The call stacks that are known to JavaScript by their places; then all are looked up anew. */
+export const MAX_CALL_STACKS = 1 << 17;
+
+/** The leaks whose places are looked up: each takes some 100 µs. */
+export const MAX_FORMATTED_LEAKS = 500;
+
+/** The frames of the library that may be between a leak and its place. */
+export const LEAK_LIBRARY_FRAMES = 6;
+
+/** The places that the message of a `LeakError` shows. */
+export const MAX_SHOWN_LEAKS = 20;
+
+/** The time after which a progress line is shown. */
+export const MIN_PROGRESS_MILLISECONDS = 300;

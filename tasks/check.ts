@@ -19,6 +19,7 @@ const checks: [name: string, command: string[], folder: URL][] = [
     "--lint",
     "--quiet",
     "mod.ts",
+    "ffi/debug/debug.ts",
     "ffi/doctor/doctor.ts",
   ], ROOT],
   [

@@ -24,6 +24,9 @@ export type KeyNodes = readonly (number | string)[];
 /** What comes back: a value, a reference to a Python object, or an array that begins with a `TAG`. */
 export type NativeResult = NativeValue | readonly unknown[];
 
+/** A function that is called within frames. */
+export type Work = (...args: never[]) => unknown;
+
 /**
  * The functions that come by Node-API: they make `ArrayBuffer`s with finalizers, take or return any value, or may run Python code.
  * A *reference* is a tiny buffer that owns a reference to a Python object. *Tapes* have nested values.
@@ -149,4 +152,27 @@ export interface NodeApi {
     text: string | undefined,
     objects: readonly NativeValue[] | undefined,
   ): NativeResult;
+  /** Return a tiny buffer that stands for the memory of a token's block; undefined if no Python object holds it, or memory is out. */
+  watchBlock(token: ArrayBuffer): ArrayBuffer | undefined;
+  /** Return whether a Python object holds the memory still. */
+  isHeldByPython(watch: ArrayBuffer): boolean;
+  /**
+   * Return the address of the call stack with those frames: for each, the innermost first, its file, its function and its line, each
+   * closed by a NUL.
+   */
+  callStack(text: string): NativeResult;
+  /** Return the text that a call stack was made of. */
+  callStackText(stack: number): string;
+  /** Call a function within the frames of a call stack, attached. Each allocation in there stands for `weight` of them. */
+  within(
+    stack: number,
+    weight: number,
+    receiver: unknown,
+    work: Work,
+    ...args: readonly unknown[]
+  ): unknown;
+  /** Begin (1) or end (0) to enter allocations in the ledger: all, or those within a call stack alone (1). */
+  setRecording(isSampling: number, begins: number): void;
+  /** Return what is alive and what was allocated, as the bytes of doubles. */
+  readLedger(): Uint8Array;
 }

@@ -6,7 +6,7 @@
  */
 
 /** The number of this boundary. A library of another number is not opened. */
-export const ABI = 5;
+export const ABI = 6;
 
 /** Of the whole table this alone is looked up before the library is known to speak this boundary. */
 export const ABI_SYMBOL = {
@@ -69,6 +69,10 @@ export const SYMBOLS = {
     parameters: [/* wait_handle */ "f64"],
     result: "void",
     nonblocking: true,
+  },
+  oneheap_setting: {
+    parameters: [/* setting */ "u32", /* value */ "f64"],
+    result: "f64",
   },
   oneheap_stats: { parameters: [/* counts */ "buffer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;

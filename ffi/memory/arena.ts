@@ -9,6 +9,7 @@ import {
 import { FreedError } from "../errors.ts";
 import { FIRST_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../limits.ts";
 import { napi } from "../loading/native.ts";
+import { tracker } from "../tracker.ts";
 import { alloc, type Block } from "./block.ts";
 
 /** What an arena has before its first chunk. */
@@ -139,6 +140,7 @@ export class Arena implements Disposable {
     this.#used = this.#usedBefore = 0;
     let chunk = this.#chunks;
     this.#chunks = undefined;
+    if (tracker !== undefined) tracker.ended(this);
     for (; chunk !== undefined; chunk = chunk.next) {
       chunk.block[Symbol.dispose]();
     }
@@ -176,6 +178,9 @@ export class Arena implements Disposable {
   ): Block<A> {
     const block = alloc(type, length);
     this.#chunks = { block, next: this.#chunks };
+    if (tracker !== undefined) {
+      tracker.joined(block, this, "arena", block.byteLength);
+    }
     return block;
   }
 }

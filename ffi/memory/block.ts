@@ -13,6 +13,7 @@ import {
 import { BlockInUseError, FreedError } from "../errors.ts";
 import { bufferDetached, setElements } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
+import { tracker } from "../tracker.ts";
 import { byteLengthOf, requireAlign, requireShape } from "./block_arguments.ts";
 import { ExportedBlocks } from "./exported_blocks.ts";
 import { reportDue, reportExternalMemory } from "./external_memory.ts";
@@ -73,6 +74,9 @@ let create: <A extends TypedArray>(
 
 /** Return the buffer that stands for a block in native code; a `FreedError` if the block is freed. */
 export let tokenOf: (block: Block<TypedArray>) => ArrayBuffer;
+
+/** Return how many Python objects hold a block's memory. */
+export let exportersOf: (block: Block<TypedArray>) => number;
 
 /** Return the number by which a block is recognised when it returns from Python; 0 if it has none. */
 let identityOf: (block: Block<TypedArray>) => number;
@@ -155,8 +159,9 @@ export class Block<A extends TypedArray> implements Disposable {
         returnToken(token);
         throw errorForStatus(address, bytes);
       }
-      // Nothing is called from here on, so nothing throws now that there is memory.
+      // Nothing is called from here on that throws, now that there is memory.
       block.#address = address;
+      if (tracker !== undefined) tracker.began(block, "block", bytes);
       return block;
     };
     tokenOf = (block) => {
@@ -168,6 +173,10 @@ export class Block<A extends TypedArray> implements Disposable {
       }
       return buffer;
     };
+    exportersOf = (block) =>
+      block.#isFreed()
+        ? 0
+        : symbols.oneheap_block_exporters(block.#token!.slot);
     identityOf = (block) => block.#isFreed() ? 0 : block.#identity;
     isBlock = (value): value is Block<TypedArray> =>
       typeof value === "object" && value !== null && #token in value;
@@ -284,6 +293,7 @@ export class Block<A extends TypedArray> implements Disposable {
       // Where nobody in Python holds the memory, nothing can return.
       this.#identity = 0;
       this.#view = this.#buffer = undefined;
+      if (tracker !== undefined) tracker.resized(this, bytes);
       return this;
     }
     if (address === STATUS.outOfMemory || address === STATUS.misaligned) {
@@ -300,6 +310,7 @@ export class Block<A extends TypedArray> implements Disposable {
   /** Free the block, as {@linkcode free} does. */
   free(): void {
     const token = this.#live();
+    if (tracker !== undefined) tracker.ended(this, token.buffer);
     const status = this.#buffer === undefined
       ? symbols.oneheap_block_free(token.slot)
       : napi.freeBlock(token.buffer, this.#buffer);
@@ -342,6 +353,7 @@ export class Block<A extends TypedArray> implements Disposable {
     const token = this.#token!;
     // Another operation on the block, within which this runs, has the slot and returns the token.
     if (symbols.oneheap_block_clear(token.slot) !== 1) return;
+    if (tracker !== undefined) tracker.ended(this);
     this.#token = this.#view = this.#buffer = undefined;
     this.#identity = 0;
     try {

@@ -26,12 +26,18 @@ export interface Stats {
   deferred: number;
   /** Allocations of the Rust library that came from the system, since the thread was not attached, ever. */
   system: number;
+  /** References to Python objects alive: every `PyObjectRef` that wasn't disposed, nor collected. */
+  references: number;
+  /** Buffers of Python objects that JavaScript holds: each `Borrowed` without a copy, as long as its memory is used. */
+  borrows: number;
+  /** Scopes alive: every `PythonScope` that wasn't disposed, nor collected. */
+  scopes: number;
 }
 
-const COUNTS = new Float64Array(6);
+const COUNTS = new Float64Array(9);
 
 /**
- * Count the blocks in this process, and how often the allocator took a slow path.
+ * Count the blocks in this process, what JavaScript has of Python's objects, and how often the allocator took a slow path.
  *
  * @example
  * ```ts
@@ -51,5 +57,8 @@ export function stats(): Stats {
     reclaimed: COUNTS[3],
     deferred: COUNTS[4],
     system: COUNTS[5],
+    references: COUNTS[6],
+    borrows: COUNTS[7],
+    scopes: COUNTS[8],
   };
 }

@@ -11,6 +11,7 @@ import {
 import { BufferError, type BufferErrorReason, FreedError } from "../errors.ts";
 import { freeze } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
+import { tracker } from "../tracker.ts";
 
 /** The key of the constructor: `private` is TypeScript's alone. */
 const CONSTRUCTOR_KEY = Symbol();
@@ -51,8 +52,19 @@ export class Borrowed<A extends TypedArray> implements Disposable {
   #view: A | undefined;
 
   static {
-    create = (view, shape, format, copied) =>
-      new Borrowed(view, shape, format, copied, CONSTRUCTOR_KEY);
+    create = (view, shape, format, copied) => {
+      const borrowed = new Borrowed(
+        view,
+        shape,
+        format,
+        copied,
+        CONSTRUCTOR_KEY,
+      );
+      if (tracker !== undefined) {
+        tracker.began(borrowed, "borrowed", view.byteLength);
+      }
+      return borrowed;
+    };
   }
 
   private constructor(
@@ -88,6 +100,7 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     if (view === undefined) return;
     napi.releaseBuffer(view);
     this.#view = undefined;
+    if (tracker !== undefined) tracker.ended(this);
   }
 }
 

@@ -9,6 +9,7 @@ import { FreedError } from "../errors.ts";
 import { apply, isArray, isStackEnd, PlainArray } from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import type { Block } from "../memory/block.ts";
+import { tracker } from "../tracker.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import { crossesAlone, fromNative, toNative } from "../values/conversions.ts";
 import { defineHandles, makeHandle } from "../values/handle.ts";
@@ -141,6 +142,9 @@ export class PyObjectRef implements Disposable {
     this.#reference = kind === REFERENCE
       ? pointer as ArrayBuffer
       : unwrapResult(napi.fromOwnedPointer(addressOf(pointer))) as ArrayBuffer;
+    if (tracker !== undefined) {
+      tracker.began(this, "reference", 0, PyObjectRef);
+    }
   }
 
   /**
@@ -517,6 +521,7 @@ export class PyObjectRef implements Disposable {
       this.#reference = reference;
       throw error;
     }
+    if (tracker !== undefined) tracker.ended(this);
   }
 
   #live(): ArrayBuffer {

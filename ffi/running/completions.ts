@@ -8,6 +8,7 @@ import {
 } from "../intrinsics.ts";
 import { PUMP_RETRY_MILLISECONDS } from "../limits.ts";
 import { napi, symbols } from "../loading/native.ts";
+import { tracker } from "../tracker.ts";
 
 /** A run on a thread of its own. */
 export interface Run {
@@ -62,6 +63,7 @@ export function newRun(): Run {
 export function add(run: Run): void {
   runs[run.number] = run;
   pending++;
+  if (tracker !== undefined) tracker.began(run, "run", 0);
 }
 
 /** Remove a run from those that are waited for, if it is one. */
@@ -69,6 +71,7 @@ export function remove(run: Run): void {
   if (runs[run.number] !== run) return;
   delete runs[run.number];
   pending--;
+  if (tracker !== undefined) tracker.ended(run);
 }
 
 /**

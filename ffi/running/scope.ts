@@ -6,6 +6,7 @@ import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
+import { tracker } from "../tracker.ts";
 import { fromNative } from "../values/conversions.ts";
 import { normalIdentifier } from "./identifier.ts";
 
@@ -83,6 +84,9 @@ export class PythonScope implements Disposable {
       );
     }
     this.#module = unwrapResult(made) as ArrayBuffer;
+    if (tracker !== undefined) {
+      tracker.began(this, "scope", 0, PythonScope);
+    }
   }
 
   /** Whether the scope was disposed. */
@@ -113,6 +117,7 @@ export class PythonScope implements Disposable {
       this.#module = module;
       throw error;
     }
+    if (tracker !== undefined) tracker.ended(this);
   }
 
   #live(): ArrayBuffer {

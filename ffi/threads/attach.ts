@@ -3,6 +3,7 @@
 import { errorForStatus } from "../boundary/result.ts";
 import { STATUS } from "../boundary/status.ts";
 import { napi, symbols } from "../loading/native.ts";
+import { tracker } from "../tracker.ts";
 
 /** Set the number that disposing an attachment ends; throw the error for a status in its place. */
 let begin: (attachment: Attachment, number: number) => Disposable;
@@ -15,6 +16,7 @@ class Attachment implements Disposable {
     begin = (attachment, number) => {
       if (number <= 0) throw errorForStatus(number, 0);
       attachment.#number = number;
+      if (tracker !== undefined) tracker.began(attachment, "attachment", 0);
       return attachment;
     };
   }
@@ -24,6 +26,7 @@ class Attachment implements Disposable {
     if (number === 0) return;
     const status = symbols.oneheap_end_attachment(number);
     this.#number = 0;
+    if (tracker !== undefined) tracker.ended(this);
     if (status !== 1) throw errorForStatus(status, 0);
   }
 }

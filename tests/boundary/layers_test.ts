@@ -21,6 +21,7 @@ const TYPESCRIPT_LAYERS: readonly Layer[] = [
     "ffi/errors.ts",
     "ffi/elements.ts",
     "ffi/checks.ts",
+    "ffi/tracker.ts",
   ],
   ["ffi/boundary/"],
   ["ffi/loading/"],
@@ -30,6 +31,7 @@ const TYPESCRIPT_LAYERS: readonly Layer[] = [
   ["ffi/objects/"],
   ["ffi/running/"],
   ["ffi/python.ts"],
+  ["ffi/debug/"],
   ["mod.ts"],
 ];
 
@@ -48,6 +50,7 @@ const RUST_LAYERS: readonly Layer[] = [
   ["memory/"],
   ["values/"],
   ["objects/"],
+  ["debug/"],
   ["running/"],
   ["boundary/"],
   ["lib.rs"],

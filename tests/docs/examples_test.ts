@@ -13,6 +13,7 @@ import { numpyTest } from "../support/numpy.ts";
 import { inFolder, run } from "../support/process.ts";
 
 const MODULE = import.meta.resolve("../../mod.ts");
+const DEBUG = import.meta.resolve("../../ffi/debug/debug.ts");
 
 /** Between what two examples print. */
 const SEPARATOR = "---- the next example ----";
@@ -49,7 +50,8 @@ async function runExamples(
     for (const { file, source } of files) {
       await Deno.writeTextFile(
         `${folder}/${file}`,
-        source.replaceAll("@oneheap/oneheap", MODULE),
+        source.replaceAll("@oneheap/oneheap/debug", DEBUG)
+          .replaceAll("@oneheap/oneheap", MODULE),
       );
     }
     const program = started.map(({ file }) =>

@@ -38,6 +38,10 @@ export async function run(
     await Deno.writeTextFile(
       file,
       source
+        .replaceAll(
+          "@oneheap/oneheap/debug",
+          new URL("ffi/debug/debug.ts", ROOT).href,
+        )
         .replaceAll("@oneheap/oneheap", new URL("mod.ts", ROOT).href)
         .replaceAll(
           "@oneheap/c_api",

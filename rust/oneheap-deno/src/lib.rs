@@ -5,6 +5,7 @@
 //! those in `ffi/`; `boundary/exports.rs` has the functions that TypeScript calls.
 
 mod boundary;
+mod debug;
 mod limits;
 mod memory;
 mod objects;

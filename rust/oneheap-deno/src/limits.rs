@@ -59,6 +59,24 @@ pub const MAX_SLAB_CHUNKS: usize = 32;
 /// The entries of the first address table that is allocated; a power of two.
 pub const MIN_TABLE_CAPACITY: usize = 64;
 
+/// The least that Python is asked for, in bytes: every allocator behind `PyMem` aligns so much to 16, and a freed block has space for a list's link.
+pub const MIN_PYTHON_BYTES: usize = 16;
+
+/// The pieces of freed memory that are kept where the debug hooks are on and call sites are recorded.
+pub const MAX_QUARANTINED: usize = 1024;
+
+/// The bytes of all of them.
+pub const MAX_QUARANTINED_BYTES: usize = 16 * 1024 * 1024;
+
+/// The moments of the timeline of a heap report. A power of two.
+pub const MAX_MOMENTS: usize = 4096;
+
+/// The length of its first moments, in milliseconds.
+pub const FIRST_MOMENT_MILLISECONDS: f64 = 1.0;
+
+/// The time between two moments in which nothing is allocated.
+pub const MOMENT_PERIOD: Duration = Duration::from_millis(20);
+
 /// The growth, in bytes, that is reported to V8.
 pub const REPORT_STEP_BYTES: i64 = 32 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-//! The table of sizes by address, against the standard library's map.
+//! The table of values by address, against the standard library's map.
 
 #[path = "../src/memory/address_table.rs"]
 #[allow(missing_docs)]
@@ -30,7 +30,7 @@ impl Random {
 
 #[test]
 fn an_empty_table_has_no_address() {
-    let mut table = AddressTable::new();
+    let mut table = AddressTable::<usize>::new();
     assert_eq!(table.remove(16), None);
     assert_eq!(table.len(), 0);
 }

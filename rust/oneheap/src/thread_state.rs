@@ -107,6 +107,8 @@ fn read(_address: usize) -> Option<Beginning> {
 
 /// Return whether an address is on the calling thread's stack, above this call.
 #[cfg(target_os = "linux")]
+// In a frame of its own, below the caller's: inlined, what it compares with could lie above the caller's variables.
+#[inline(never)]
 fn is_on_stack(address: usize) -> bool {
     use std::mem::MaybeUninit;
 

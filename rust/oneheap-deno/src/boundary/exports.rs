@@ -7,13 +7,14 @@ use std::ffi::c_void;
 
 use crate::boundary::napi::completions;
 use crate::boundary::status::{Status, address_or_status, safe_integer};
+use crate::debug::settings;
 use crate::memory::block::{FinalizerToken, pointer, token};
 use crate::memory::element::Element;
 use crate::memory::{raw, stats};
 use crate::runtime::{attach, stack, start};
 
 /// The number of this boundary. Any change to a function of this file, or to what one means, gets a new number.
-const ABI: u32 = 5;
+const ABI: u32 = 6;
 
 /// Return the number of this boundary.
 #[unsafe(no_mangle)]
@@ -246,10 +247,17 @@ pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
     unsafe { completions::wait(wait_handle) };
 }
 
+/// Set one of the whole program's settings, unless `value` is negative, and return it: 0 until it is set. A Worker asks here, for reading
+/// the environment isn't safe while Python code may change it.
+#[unsafe(no_mangle)]
+pub extern "C" fn oneheap_setting(setting: u32, value: f64) -> f64 {
+    settings::exchange(setting, value)
+}
+
 /// Write the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.
 ///
 /// # Safety
-/// `counts` is writable for six doubles.
+/// `counts` is writable for nine doubles.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn oneheap_stats(counts: *mut f64) {
     if !counts.is_null() {

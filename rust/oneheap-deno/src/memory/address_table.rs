@@ -1,24 +1,25 @@
-//! A table of sizes by address.
+//! A table of values by address.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 use crate::limits::MIN_TABLE_CAPACITY;
 
-/// An address and its size in bytes; address 0 marks an unused place.
+/// An address and its value; address 0 marks an unused place, which has none.
 #[derive(Clone, Copy)]
-struct Entry {
+struct Entry<V: Copy> {
     address: usize,
-    bytes: usize,
+    value: MaybeUninit<V>,
 }
 
-/// Sizes in bytes by address, by open addressing with linear probing.
+/// Values by address, by open addressing with linear probing.
 ///
 /// Its memory is the system's, whatever the global allocator is, so that it can grow under a lock: an attached thread that asks
 /// Python for memory may let the GIL go to a thread that waits for that lock.
-pub struct AddressTable {
+pub struct AddressTable<V: Copy> {
     /// `capacity` entries; null while the capacity is 0.
-    entries: *mut Entry,
+    entries: *mut Entry<V>,
     /// 0 or a power of two, and at least twice `length`, so that each search meets an unused place.
     capacity: usize,
     length: usize,
@@ -33,14 +34,14 @@ unsafe fn allocate_zeroed(layout: Layout) -> *mut u8 {
     unsafe { System.alloc_zeroed(layout) }
 }
 
-// SAFETY: the table owns its entries, which are plain numbers.
-unsafe impl Send for AddressTable {}
+// SAFETY: the table owns its entries, which are plain numbers and values that may be sent.
+unsafe impl<V: Copy + Send> Send for AddressTable<V> {}
 
 /// The table can't grow, for memory is out. It is as it was.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
-impl AddressTable {
+impl<V: Copy> AddressTable<V> {
     /// An empty table, without memory.
     pub const fn new() -> Self {
         Self::with_allocator(allocate_zeroed)
@@ -61,8 +62,8 @@ impl AddressTable {
         self.length
     }
 
-    /// Set the size at an address, which is not 0.
-    pub fn insert(&mut self, address: usize, bytes: usize) -> Result<(), OutOfMemory> {
+    /// Set the value at an address, which is not 0.
+    pub fn insert(&mut self, address: usize, value: V) -> Result<(), OutOfMemory> {
         if (self.length + 1) * 2 > self.capacity {
             self.grow()?;
         }
@@ -70,12 +71,13 @@ impl AddressTable {
         if self.get(place).address == 0 {
             self.length += 1;
         }
-        self.set(place, Entry { address, bytes });
+        let value = MaybeUninit::new(value);
+        self.set(place, Entry { address, value });
         Ok(())
     }
 
-    /// Remove an address, and return its size; none if it is not in the table.
-    pub fn remove(&mut self, address: usize) -> Option<usize> {
+    /// Remove an address, and return its value; none if it is not in the table.
+    pub fn remove(&mut self, address: usize) -> Option<V> {
         if self.length == 0 {
             return None;
         }
@@ -86,7 +88,8 @@ impl AddressTable {
         }
         self.length -= 1;
         self.close_gap(place);
-        Some(removed.bytes)
+        // SAFETY: a used place has a value.
+        Some(unsafe { removed.value.assume_init() })
     }
 
     /// Move entries behind a place that is to be unused to where a search still finds them.
@@ -108,7 +111,7 @@ impl AddressTable {
         }
         let unused = Entry {
             address: 0,
-            bytes: 0,
+            value: MaybeUninit::uninit(),
         };
         self.set(gap, unused);
     }
@@ -132,13 +135,13 @@ impl AddressTable {
         (hash >> 32) as usize & (self.capacity - 1)
     }
 
-    fn get(&self, place: usize) -> Entry {
+    fn get(&self, place: usize) -> Entry<V> {
         assert!(place < self.capacity);
         // SAFETY: within the entries, which were allocated as zeroes.
         unsafe { self.entries.add(place).read() }
     }
 
-    fn set(&mut self, place: usize, entry: Entry) {
+    fn set(&mut self, place: usize, entry: Entry<V>) {
         assert!(place < self.capacity);
         // SAFETY: within the entries, which are the table's own.
         unsafe { self.entries.add(place).write(entry) }
@@ -147,9 +150,9 @@ impl AddressTable {
     /// Doubles the capacity.
     fn grow(&mut self) -> Result<(), OutOfMemory> {
         let capacity = (self.capacity * 2).max(MIN_TABLE_CAPACITY);
-        let layout = Layout::array::<Entry>(capacity).map_err(|_| OutOfMemory)?;
+        let layout = Layout::array::<Entry<V>>(capacity).map_err(|_| OutOfMemory)?;
         // SAFETY: the capacity is not 0, and an entry neither.
-        let entries: *mut Entry = unsafe { (self.allocate)(layout) }.cast();
+        let entries: *mut Entry<V> = unsafe { (self.allocate)(layout) }.cast();
         if entries.is_null() {
             return Err(OutOfMemory);
         }
@@ -171,9 +174,9 @@ impl AddressTable {
     }
 }
 
-impl Drop for AddressTable {
+impl<V: Copy> Drop for AddressTable<V> {
     fn drop(&mut self) {
-        if let Ok(layout) = Layout::array::<Entry>(self.capacity)
+        if let Ok(layout) = Layout::array::<Entry<V>>(self.capacity)
             && self.capacity > 0
         {
             // SAFETY: allocated by `grow` with this layout.

@@ -17,6 +17,8 @@ use crate::memory::stats;
 use crate::memory::storage::shared_memory::{self, Backing};
 use crate::memory::storage::slab::Slab;
 use crate::memory::storage::slot::{self, NoMemory};
+use crate::memory::tracking::duties::has_duties;
+use crate::memory::tracking::{observer, quarantine};
 use crate::runtime::attach::AttachGuard;
 
 /// The memory of a block.
@@ -90,6 +92,7 @@ impl Memory {
         };
         let pointer = NonNull::new(pointer).ok_or(Status::OutOfMemory)?;
         if pointer.addr().get().is_multiple_of(align) {
+            observer::began(pointer.as_ptr(), bytes);
             return Ok(Self {
                 pointer,
                 bytes,
@@ -110,10 +113,15 @@ impl Memory {
         Self::layout(bytes, self.align)?;
         let layout = Self::layout(self.bytes, self.align)?;
         let _attached = AttachGuard::enter()?;
+        let tracked = observer::moving(self.pointer.as_ptr());
         // SAFETY: live, allocated with this layout; the new size was checked against the same alignment just now.
         let pointer =
             unsafe { PyMemAllocator.realloc(self.pointer.as_ptr(), layout, bytes.max(1)) };
-        let pointer = NonNull::new(pointer).ok_or(Status::OutOfMemory)?;
+        let Some(pointer) = NonNull::new(pointer) else {
+            observer::stayed(self.pointer.as_ptr(), tracked);
+            return Err(Status::OutOfMemory);
+        };
+        observer::began(pointer.as_ptr(), bytes);
         let resized = Self {
             pointer,
             bytes,
@@ -158,12 +166,41 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Free the memory at once, on any thread that can attach.
+    ///
+    /// # Safety
+    /// The memory is live, and its last holder gives it up here.
+    #[cold]
+    unsafe fn free_tracked(self) {
+        let attached = AttachGuard::enter();
+        // A pointer with a header in front of it isn't where Python's memory begins.
+        if attached.is_ok()
+            && self.align <= DEFAULT_ALIGN_BYTES
+            && let Ok(layout) = Self::layout(self.bytes, self.align)
+            // SAFETY: attached, allocated with this layout, and as the caller vouches.
+            && unsafe {
+                observer::keep_freed(
+                    self.pointer.as_ptr(),
+                    quarantine::Origin::Allocator(layout),
+                )
+            }
+        {
+            stats::ended(self.bytes);
+            return;
+        }
+        // SAFETY: as the caller vouches.
+        unsafe { self.free_without_waiting(true) };
+    }
+}
+
 impl Backing for Memory {
     unsafe fn free_without_waiting(self, is_explicit: bool) {
         if !is_explicit {
             stats::reclaimed();
         }
         stats::ended(self.bytes);
+        observer::ended(self.pointer.as_ptr());
         let Ok(layout) = Self::layout(self.bytes, self.align) else {
             return;
         };
@@ -172,6 +209,10 @@ impl Backing for Memory {
     }
 
     unsafe fn free(self) {
+        if has_duties() {
+            // SAFETY: as the caller vouches.
+            return unsafe { self.free_tracked() };
+        }
         let _attached = (self.bytes > MAX_DEFERRED_BLOCK_BYTES).then(AttachGuard::enter);
         // SAFETY: as the caller vouches.
         unsafe { self.free_without_waiting(true) };

@@ -7,3 +7,4 @@ pub mod external_memory;
 pub mod raw;
 pub mod stats;
 pub mod storage;
+pub mod tracking;

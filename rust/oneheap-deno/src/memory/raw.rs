@@ -9,18 +9,17 @@ use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 
 use crate::boundary::status::Status;
-use crate::limits::MAX_DEFERRED_BLOCK_BYTES;
+use crate::limits::{MAX_DEFERRED_BLOCK_BYTES, MIN_PYTHON_BYTES};
 use crate::memory::address_table::{AddressTable, OutOfMemory};
+use crate::memory::tracking::duties::has_duties;
+use crate::memory::tracking::{observer, quarantine};
 use crate::runtime::attach::AttachGuard;
-
-/// From this size on, every allocator behind `PyMem` aligns to 16, and a freed block has space for a list's link.
-const MIN_TABLE_BYTES: usize = 16;
 
 /// The sizes of all memory from here that is larger than [`MAX_DEFERRED_BLOCK_BYTES`], so that `free` knows to free it at once. C code
 /// that frees memory from here leaves its entry behind, which does no harm: at most a small `free` attaches.
 ///
 /// No call into Python is made while this is locked.
-static LARGE: Mutex<AddressTable> = Mutex::new(AddressTable::new());
+static LARGE: Mutex<AddressTable<usize>> = Mutex::new(AddressTable::new());
 
 /// What a block that is freed or resized may be.
 static LARGE_STATE: AtomicU8 = AtomicU8::new(SMALL);
@@ -57,8 +56,9 @@ fn malloc_detached(bytes: usize) -> Result<*mut u8, Status> {
 #[inline]
 unsafe fn malloc_attached(bytes: usize) -> Result<*mut u8, Status> {
     // SAFETY: as the caller vouches.
-    let pointer = checked(unsafe { PyMem_Malloc(bytes.max(MIN_TABLE_BYTES)) }.cast())?;
+    let pointer = checked(unsafe { PyMem_Malloc(bytes.max(MIN_PYTHON_BYTES)) }.cast())?;
     insert_size(pointer, bytes);
+    observer::began(pointer, bytes);
     Ok(pointer)
 }
 
@@ -67,8 +67,9 @@ pub fn calloc(count: usize, size: usize) -> Result<*mut u8, Status> {
     let bytes = count.checked_mul(size).ok_or(Status::OutOfMemory)?;
     let _attached = AttachGuard::enter()?;
     // SAFETY: the thread is attached.
-    let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(MIN_TABLE_BYTES)) }.cast())?;
+    let pointer = checked(unsafe { PyMem_Calloc(1, bytes.max(MIN_PYTHON_BYTES)) }.cast())?;
     insert_size(pointer, bytes);
+    observer::began(pointer, bytes);
     Ok(pointer)
 }
 
@@ -80,14 +81,17 @@ pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> Result<*mut u8, Status>
     let _attached = AttachGuard::enter()?;
     // Before: once the block has moved, another thread's may be at its address.
     let known = remove_size(pointer);
+    let tracked = observer::moving(pointer);
     // SAFETY: the thread is attached and the caller vouches for the pointer.
     let moved: *mut u8 =
-        unsafe { PyMem_Realloc(pointer.cast(), bytes.max(MIN_TABLE_BYTES)) }.cast();
+        unsafe { PyMem_Realloc(pointer.cast(), bytes.max(MIN_PYTHON_BYTES)) }.cast();
     if moved.is_null() {
         insert_size(pointer, known.unwrap_or(0));
+        observer::stayed(pointer, tracked);
         return Err(Status::OutOfMemory);
     }
     insert_size(moved, bytes);
+    observer::began(moved, bytes);
     // The old block is gone, so a misaligned answer is returned: its caller owns it and can still free it.
     Ok(moved)
 }
@@ -101,6 +105,10 @@ pub unsafe fn free(pointer: *mut u8) {
     if pointer.is_null() {
         return;
     }
+    if has_duties() {
+        // SAFETY: as the caller vouches.
+        return unsafe { free_tracked(pointer) };
+    }
     if is_any_large() {
         // SAFETY: as the caller vouches.
         return unsafe { free_by_size(pointer) };
@@ -111,6 +119,28 @@ pub unsafe fn free(pointer: *mut u8) {
     }
     // SAFETY: as the caller vouches.
     unsafe { PyMemAllocator::defer(pointer, MAX_DEFERRED_BLOCK_BYTES) };
+}
+
+/// Free a block at once, on any thread that can attach.
+///
+/// # Safety
+/// As for [`free`], and not null.
+#[cold]
+unsafe fn free_tracked(pointer: *mut u8) {
+    let known = remove_size(pointer);
+    let Ok(_attached) = AttachGuard::enter() else {
+        observer::ended(pointer);
+        // SAFETY: as the caller vouches.
+        return unsafe {
+            PyMemAllocator::defer(pointer, known.unwrap_or(MAX_DEFERRED_BLOCK_BYTES))
+        };
+    };
+    // SAFETY: the thread is attached and the caller vouches for the pointer.
+    unsafe {
+        if !observer::keep_freed(pointer, quarantine::Origin::Raw) {
+            PyMem_Free(pointer.cast());
+        }
+    }
 }
 
 /// Free a block that may be large.
@@ -183,6 +213,6 @@ fn remove_size(pointer: *mut u8) -> Option<usize> {
     bytes
 }
 
-fn lock() -> MutexGuard<'static, AddressTable> {
+fn lock() -> MutexGuard<'static, AddressTable<usize>> {
     LARGE.lock().unwrap_or_else(PoisonError::into_inner)
 }

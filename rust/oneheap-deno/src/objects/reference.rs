@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3_ffi::{PyObject_Call, PyObject_CallNoArgs, PyObject_Str, PyTuple_New, PyTuple_SetItem};
 
 use crate::memory::external_memory::ExternalMemory;
+use crate::memory::stats::Counted;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
@@ -19,6 +20,8 @@ pub struct Reference {
     pub retained: usize,
     /// Where the isolate counts the bytes that are reported to V8.
     pub external: Option<Arc<ExternalMemory>>,
+    /// Its part in the statistics, as long as JavaScript has the object.
+    pub counted: Option<Counted>,
 }
 
 impl Reference {
@@ -29,6 +32,7 @@ impl Reference {
             external.track_freed(bytes);
             external.untrack(bytes);
         }
+        self.counted = None;
         self.held.take()
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 use std::ptr::null_mut;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock};
 
 use oneheap::{AttachState, PyMemAllocator};
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread, PyGC_Disable, PyThreadState};
@@ -32,6 +32,14 @@ static IS_ENDING: AtomicBool = AtomicBool::new(false);
 /// Set by the thread that runs [`BEFORE_EXIT`].
 static IS_FINISHING: AtomicBool = AtomicBool::new(false);
 
+/// Work of a higher layer that is done when Python's exit functions have run.
+static LAST_WORK: OnceLock<unsafe fn()> = OnceLock::new();
+
+/// Set what is done last, attached, unless it is set.
+pub fn set_last_work(work: unsafe fn()) {
+    let _ = LAST_WORK.set(work);
+}
+
 /// Return whether the process is ending.
 pub fn is_ending() -> bool {
     IS_ENDING.load(Ordering::Acquire)
@@ -48,6 +56,9 @@ pub fn finish() {
             PyGC_Disable();
             run(BEFORE_EXIT);
             drain_pending_decrefs();
+            if let Some(work) = LAST_WORK.get() {
+                work();
+            }
         }
     }
     // Dropping the sender wakes the thread that ends the process.

@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod backing_store;
 pub mod buffers;
+pub mod call_stacks;
 pub mod completions;
 pub mod env;
 pub mod external_memory;
@@ -18,3 +19,4 @@ pub mod running;
 pub mod scopes;
 pub mod stack;
 pub mod tapes;
+pub mod watches;

@@ -9,6 +9,7 @@ use napi_sys::{napi_env, napi_value};
 use crate::boundary::napi::env::Env;
 use crate::limits::MIN_REPORTED_BYTES;
 use crate::memory::external_memory::ExternalMemory;
+use crate::memory::stats::Counted;
 use crate::memory::storage::slab::Slab;
 use crate::objects::reference::Reference;
 use crate::values::handle::Py;
@@ -45,11 +46,16 @@ impl Env {
     }
 
     /// Return a buffer that owns a reference to an object, which is decref'ed after the buffer is collected; none if memory is out. The
-    /// object exports `bytes` bytes, which are reported to V8 if they are many.
+    /// object exports `bytes` bytes, which are reported to V8 if they are many. The reference is `counted` as long as JavaScript has it.
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn new_reference(self, held: Py, bytes: usize) -> Option<napi_value> {
+    pub unsafe fn new_reference(
+        self,
+        held: Py,
+        bytes: usize,
+        counted: Option<Counted>,
+    ) -> Option<napi_value> {
         let external = ExternalMemory::of_isolate();
         let retained = if bytes >= MIN_REPORTED_BYTES {
             bytes
@@ -64,6 +70,7 @@ impl Env {
             held: Some(Arc::new(held)),
             retained,
             external,
+            counted,
         };
         let Ok(record) = REFERENCES.insert(record) else {
             return None;

@@ -10,9 +10,11 @@ use napi_sys::{
 };
 
 use crate::boundary::napi::{
-    backing_store, buffers, completions, external_memory, references, running, scopes, stack, tapes,
+    backing_store, buffers, call_stacks, completions, external_memory, references, running, scopes,
+    stack, tapes, watches,
 };
 use crate::memory::external_memory::ExternalMemory;
+use crate::memory::tracking::debug_hooks;
 use crate::runtime::stack as stack_limit;
 
 /// Node-API's entry.
@@ -25,6 +27,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
     ExternalMemory::begin_isolate();
     stack_limit::begin_isolate();
     tapes::begin_isolate();
+    debug_hooks::detect();
     // SAFETY: the host process has Node-API's functions; `Once` keeps a second thread from writing their table again.
     SYMBOLS.call_once(|| unsafe {
         napi_sys::setup();
@@ -70,6 +73,13 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"releaseBuffer", buffers::release_buffer),
         (c"toPython", buffers::to_python),
         (c"borrow", buffers::borrow),
+        (c"watchBlock", watches::watch_block),
+        (c"isHeldByPython", watches::is_held_by_python),
+        (c"callStack", call_stacks::call_stack),
+        (c"callStackText", call_stacks::call_stack_text),
+        (c"within", call_stacks::within),
+        (c"setRecording", call_stacks::set_recording),
+        (c"readLedger", call_stacks::read_ledger),
     ] {
         // SAFETY: env and exports are live for the length of this call.
         unsafe { export(env, exports, name, Some(callback)) };

@@ -14,6 +14,7 @@ use napi_sys::{
 use crate::boundary::napi::env::{Env, drop_boxed};
 use crate::boundary::status::{MAX_SAFE_INTEGER, Status};
 use crate::memory::external_memory::ExternalMemory;
+use crate::memory::stats::Counted;
 use crate::objects::borrow::{self, Borrowing, Description, Source};
 use crate::values::failure::{Exception, Failure};
 use crate::values::fallible;
@@ -121,7 +122,7 @@ impl Env {
                     report,
                 }) => {
                     let report =
-                        report.map_or_else(|| self.null(), |held| self.owned_reference(held, 0));
+                        report.map_or_else(|| self.null(), |held| self.internal_reference(held));
                     let parts = [self.string(&kind), self.message(&message), report];
                     self.tagged(Tag::Exception, &parts)
                 }
@@ -263,13 +264,13 @@ impl Env {
         track_buffer(length);
         // V8 doesn't call the finaliser of a buffer at null.
         let data = NonNull::new(buffer.buf).unwrap_or(NonNull::<u64>::dangling().cast());
-        let owner = Box::into_raw(Box::new(guard));
+        let owner = Box::into_raw(Box::new((guard, Counted::borrow())));
         // SAFETY: as the caller vouches; the exporter keeps the memory until the guard is dropped.
         unsafe {
             self.external(
                 data.as_ptr(),
                 length,
-                drop_boxed::<BufferGuard>,
+                drop_boxed::<(BufferGuard, Counted)>,
                 owner.cast(),
             )
         }
@@ -282,7 +283,19 @@ impl Env {
     pub unsafe fn owned_reference(self, held: Py, bytes: usize) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            self.new_reference(held, bytes)
+            self.new_reference(held, bytes, Some(Counted::reference()))
+                .unwrap_or_else(|| self.failure(Status::OutOfMemory.into()))
+        }
+    }
+
+    /// Return a reference that is no `PyObjectRef` of JavaScript's.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn internal_reference(self, held: Py) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            self.new_reference(held, 0, None)
                 .unwrap_or_else(|| self.failure(Status::OutOfMemory.into()))
         }
     }

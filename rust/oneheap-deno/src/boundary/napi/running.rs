@@ -10,6 +10,8 @@ use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::napi::tapes;
 use crate::boundary::status::Status;
+use crate::debug::call_stack;
+use crate::memory::tracking;
 use crate::running::async_exception;
 use crate::running::compiled::Mode;
 use crate::running::completion_queue::Entry;
@@ -84,17 +86,20 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
             queue.expect(Entry::new(run, interruptible.clone()));
             let receiver = queue.clone();
             let leaves_objects = program.scope.is_some();
+            let current = tracking::call_stack::current();
             let submitted = pool::submit(move || {
                 let run_attached = || {
                     let _attached = AttachGuard::enter_in_turn()?;
                     python(|| {
                         // What somebody else has set for this thread is not for this code.
                         async_exception::discard();
-                        let object = program.run(|code| interruptible.take(code))?;
-                        match options {
-                            Some(options) => tapes::convert_detached(&object, options),
-                            None => FromPython::extract(object),
-                        }
+                        call_stack::within(current, || {
+                            let object = program.run(|code| interruptible.take(code))?;
+                            match options {
+                                Some(options) => tapes::convert_detached(&object, options),
+                                None => FromPython::extract(object),
+                            }
+                        })
                     })
                 };
                 let result = run_attached();

@@ -8,12 +8,12 @@ use napi_sys::{ValueType, napi_callback_info, napi_env, napi_value};
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::status::Status;
+use crate::memory::stats::Counted;
 use crate::objects::reference::Reference;
 use crate::running::scope;
 use crate::runtime::attach::with_python;
 use crate::values::failure::Failure;
 use crate::values::support::support;
-use crate::values::value::FromPython;
 
 /// `newScope(name)`: return a reference to a new module to run code in, or why there is none; undefined if there is a module of that
 /// name. Without a name (undefined) it gets one.
@@ -33,15 +33,12 @@ pub unsafe extern "C" fn new_scope(env: napi_env, info: napi_callback_info) -> n
             ValueType::napi_undefined => Ok(None),
             _ => env.utf16(name).map(Some),
         };
-        let made = name.and_then(|name| {
-            python(|| {
-                let scope = scope::new_scope(support()?, name.as_deref())?;
-                Ok(scope.map(|scope| FromPython::Object(scope, 0)))
-            })
-        });
+        let made = name.and_then(|name| python(|| scope::new_scope(support()?, name.as_deref())));
         match made {
             Ok(None) => null_mut(),
-            Ok(Some(scope)) => env.result(Ok(scope)),
+            Ok(Some(scope)) => env
+                .new_reference(scope, 0, Some(Counted::scope()))
+                .unwrap_or_else(|| env.failure(Status::OutOfMemory.into())),
             Err(failure) => env.failure(failure),
         }
     }

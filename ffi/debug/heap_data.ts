@@ -1,0 +1,84 @@
+/** The data of a heap report: what its formats are written from, and what the page shows. */
+
+/** The language of a place: that of its innermost frame. */
+export type Language = "typescript" | "python" | "rust";
+
+/** How much memory: bytes, and in how many allocations. */
+export interface Amount {
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/** A frame of a stack. */
+export interface Frame {
+  /** The function; `<anonymous>` or `<module>` where it has no name. */
+  readonly name: string;
+  /** A path or URL. */
+  readonly file: string;
+  /** From 1 on; 0 where it isn't known. */
+  readonly line: number;
+  readonly language: Language;
+}
+
+/** What was allocated from one stack. */
+export interface StackEntry {
+  /** Indices into `frames`, outermost first. */
+  readonly frames: readonly number[];
+  readonly language: Language;
+  /** What is alive. */
+  readonly live: Amount;
+  /** What was alive at the peak; undefined where that isn't known. */
+  readonly peak?: Amount;
+  /** All that was ever allocated here while call sites were recorded; undefined where that isn't known. */
+  readonly allocated?: Amount;
+  /** How `live` changed since the earlier report (negative numbers too); only in a report of a difference. */
+  readonly change?: Amount;
+}
+
+/** A moment of the timeline. */
+export interface Moment {
+  /** Since recording began. */
+  readonly milliseconds: number;
+  /** Of oneheap's blocks and raw memory. */
+  readonly bytes: number;
+  /** The process's resident set; 0 where the system doesn't tell. */
+  readonly residentBytes: number;
+}
+
+/** How much memory of a language. */
+export interface HeapTotal {
+  readonly language: Language;
+  /** What is alive. */
+  readonly live: Amount;
+  /** What was alive at the peak; undefined where that isn't known. */
+  readonly peak?: Amount;
+  /** How `live` changed since the earlier report, in a report of a difference. */
+  readonly change?: Amount;
+}
+
+/** When the most of oneheap's memory was alive, and how much. */
+export interface Peak {
+  /** Since recording began. */
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
+
+/** The data of a report. */
+export interface HeapData {
+  readonly version: 1;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** For example `oneheap 0.1.0, Python 3.13.0, Deno 2.9.6`. */
+  readonly program: string;
+  /** The sum by language. */
+  readonly totals: readonly HeapTotal[];
+  readonly frames: readonly Frame[];
+  readonly stacks: readonly StackEntry[];
+  readonly timeline: readonly Moment[];
+  /** When the most was alive, and how much: of oneheap's memory. */
+  readonly peak?: Peak;
+  /** One allocation is sampled about every so many bytes; 0: all are recorded. */
+  readonly everyBytes: number;
+  /** What a reader has to know: what isn't in the report, and what to do. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,5 @@
+//! Seeing memory: call stacks of JavaScript as frames of Python.
+
+pub mod call_stack;
+pub mod recording;
+pub mod settings;
