@@ -1,8 +1,9 @@
 /**
- * `deno task package [--all] [folder]`: puts the Rust library into the package, as modules under `ffi/prebuilt/`.
+ * `deno task package [--all] [folder]`: puts the Rust library into the package, and the page of heap reports, as modules under
+ * `ffi/prebuilt/`.
  *
  * The host's is built. Other targets' are taken from `<folder>/<target>/`, and the host's too if it is there. With
- * `--all` there must be one for every target that oneheap is released for.
+ * `--all` there must be one for every target that oneheap is released for. With `--keep-viewer` the page that is there is taken.
  */
 
 import { createHash } from "node:crypto";
@@ -13,6 +14,7 @@ import { ABI, SYMBOLS } from "../ffi/boundary/symbols.ts";
 import { libraryName, type Target, TARGETS } from "../ffi/loading/target.ts";
 import { targetOf } from "./package/binary.ts";
 import { cargo } from "./build.ts";
+import { VIEWER_FILES, writeViewer } from "./build_viewer.ts";
 import { publishedFiles } from "./package/publish_files.ts";
 import { releaseVersion } from "./release_version.ts";
 
@@ -41,7 +43,7 @@ export function packageLibraries(folder?: string): readonly Library[] {
   const folderUrl = new URL(PREBUILT, ROOT);
   Deno.mkdirSync(folderUrl, { recursive: true });
   for (const { name } of Deno.readDirSync(folderUrl)) {
-    Deno.removeSync(new URL(name, folderUrl));
+    if (!VIEWER_FILES.includes(name)) Deno.removeSync(new URL(name, folderUrl));
   }
   const modules = new Map(
     libraries.map((library) => [`${library.target}.ts`, moduleOf(library)]),
@@ -50,7 +52,7 @@ export function packageLibraries(folder?: string): readonly Library[] {
   for (const [name, text] of modules) {
     Deno.writeTextFileSync(new URL(name, folderUrl), text);
   }
-  demandPublished([...modules.keys()]);
+  demandPublished([...modules.keys(), ...VIEWER_FILES]);
   return libraries;
 }
 
@@ -139,6 +141,7 @@ function kibibytes(bytes: Uint8Array): string {
 
 if (import.meta.main) {
   const folder = Deno.args.find((argument) => !argument.startsWith("--"));
+  if (!Deno.args.includes("--keep-viewer")) writeViewer();
   const libraries = packageLibraries(folder);
   for (const { target, contents, compressed } of libraries) {
     console.log(

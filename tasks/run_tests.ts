@@ -5,6 +5,7 @@
 
 import { assertionFlags } from "./lib/assertions.ts";
 import { cargo } from "./build.ts";
+import { writeViewer } from "./build_viewer.ts";
 import { WITHOUT_LONG_TESTS } from "./lib/long_tests.ts";
 import { testPackage } from "./test_package.ts";
 
@@ -17,6 +18,7 @@ const WORKSPACE = Deno.build.os === "windows"
 
 cargo("build", "--release", "--quiet", ...WORKSPACE);
 cargo("test", "--quiet", ...WORKSPACE);
+writeViewer();
 const flags = assertionFlags();
 testDeno(flags, {});
 console.log("Once more, under Python's debug allocator:");

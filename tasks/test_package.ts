@@ -6,6 +6,7 @@
  */
 
 import { assertionFlags } from "./lib/assertions.ts";
+import { writeViewer } from "./build_viewer.ts";
 import { packageLibraries } from "./package.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -15,6 +16,7 @@ const TESTS = "tests/package";
 
 /** Run the tests, with further arguments of `deno test`. Ends the process if one fails. */
 export function testPackage(args: string[] = []): void {
+  writeViewer();
   packageLibraries(Deno.env.get("ONEHEAP_LIBRARIES"));
   const { code } = new Deno.Command(Deno.execPath(), {
     args: [

@@ -175,4 +175,6 @@ export interface NodeApi {
   setRecording(isSampling: number, begins: number): void;
   /** Return what is alive and what was allocated, as the bytes of doubles. */
   readLedger(): Uint8Array;
+  /** Return a reference to what `tracemalloc` has, added up; null where it isn't started. */
+  readTraces(): NativeResult;
 }

@@ -13,5 +13,19 @@ export {
   LeakError,
   withoutLeaks,
 } from "./leaks.ts";
+export type {
+  Amount,
+  Frame,
+  HeapTotal,
+  Language,
+  Moment,
+  Peak,
+} from "./heap_data.ts";
+export {
+  type HeapPlace,
+  HeapReport,
+  heapReport,
+  type HeapReportFile,
+} from "./heap_report.ts";
 export type { LeakKind } from "../tracker.ts";
 export { within } from "./within.ts";

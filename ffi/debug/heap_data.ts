@@ -5,7 +5,9 @@ export type Language = "typescript" | "python" | "rust";
 
 /** How much memory: bytes, and in how many allocations. */
 export interface Amount {
+  /** Bytes, as they were requested. */
   readonly bytes: number;
+  /** Allocations. */
   readonly count: number;
 }
 
@@ -17,6 +19,7 @@ export interface Frame {
   readonly file: string;
   /** From 1 on; 0 where it isn't known. */
   readonly line: number;
+  /** The language of its code. */
   readonly language: Language;
 }
 
@@ -47,6 +50,7 @@ export interface Moment {
 
 /** How much memory of a language. */
 export interface HeapTotal {
+  /** The language of the places. */
   readonly language: Language;
   /** What is alive. */
   readonly live: Amount;
@@ -60,6 +64,7 @@ export interface HeapTotal {
 export interface Peak {
   /** Since recording began. */
   readonly milliseconds: number;
+  /** Of blocks and raw memory. */
   readonly bytes: number;
 }
 

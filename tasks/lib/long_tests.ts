@@ -5,6 +5,7 @@
 
 /** Their files, as paths in the checkout. */
 const LONG_TESTS = [
+  "tests/debug/report_page_test.ts",
   "tests/hostile/stack_end_test.ts",
   "tests/hostile/properties_test.ts",
   "tests/memory/memory_out_test.ts",

@@ -325,6 +325,7 @@ Deno.test("each native function is traced, or is known to allocate nothing that 
     "newFinalizerToken",
     "nextCompletion",
     "readLedger",
+    "readTraces",
     "registerOutput",
     "registerTape",
     "reportDue",

@@ -13,6 +13,9 @@ const TASKS = new URL("../../tasks/", import.meta.url);
 /** No registry: nothing is fetched here. */
 const NOWHERE = "http://127.0.0.1:9/";
 
+/** The page of heap reports, which is built of libraries of npm. */
+const VIEWER = ["viewer-licenses.txt", "viewer.ts"];
+
 /** How a library's file begins, and where its header tells which machine it is for. */
 const HEADERS: Record<
   Target,
@@ -53,6 +56,9 @@ class Workshop implements Disposable {
     this.#addFolder("/tasks/", TASKS);
     this.#add("/rust/Cargo.toml", Deno.readFileSync(CARGO));
     for (const target of TARGETS) this.give(target, imitation(target));
+    for (const name of VIEWER) {
+      this.#add(`/ffi/prebuilt/${name}`, new Uint8Array());
+    }
   }
 
   /** Puts a library into a target's folder. */
@@ -74,7 +80,14 @@ class Workshop implements Disposable {
   /** Runs `deno task package --all` with the folder. */
   package(): Promise<Outcome> {
     const task = `${this.#checkout}/tasks/package.ts`;
-    return this.#user.deno(["run", "-A", task, "--all", this.#libraries]);
+    return this.#user.deno([
+      "run",
+      "-A",
+      task,
+      "--all",
+      "--keep-viewer",
+      this.#libraries,
+    ]);
   }
 
   /** What it wrote. */
@@ -113,7 +126,10 @@ Deno.test("libraries for all targets come from a folder", async () => {
   const { code, stderr } = await workshop.package();
   assertEquals(code, 0, stderr);
   const modules = TARGETS.map((target) => `${target}.ts`);
-  assertEquals(workshop.prebuilt(), [...modules, "libraries.json"].sort());
+  assertEquals(
+    workshop.prebuilt(),
+    [...modules, "libraries.json", ...VIEWER].sort(),
+  );
 });
 
 /** Any target but this one, whose library could be built. */

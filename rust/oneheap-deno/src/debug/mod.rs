@@ -3,3 +3,4 @@
 pub mod call_stack;
 pub mod recording;
 pub mod settings;
+pub mod traced_memory;

@@ -7,7 +7,7 @@ use napi_sys::{napi_call_function, napi_callback_info, napi_env, napi_value};
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::status::{Status, safe_integer};
-use crate::debug::{call_stack, recording};
+use crate::debug::{call_stack, recording, traced_memory};
 use crate::memory::tracking::call_stack::{CallStack, Current};
 use crate::memory::tracking::ledger;
 use crate::values::failure::Failure;
@@ -126,6 +126,26 @@ pub unsafe extern "C" fn read_ledger(env: napi_env, _info: napi_callback_info) -
         .collect();
     // SAFETY: Node-API's own environment.
     unsafe { Env(env).result(Ok(FromPython::Bytes(bytes))) }
+}
+
+/// `readTraces()`: return a reference to what `tracemalloc` has, added up; null where it isn't started.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn read_traces(env: napi_env, _info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: read attached; the object is used there too.
+    unsafe {
+        let read = python(|| {
+            let traces = traced_memory::read_traces()?;
+            FromPython::extract(traces.into_bound())
+        });
+        env.result(read)
+    }
 }
 
 /// The call stack that a number of JavaScript's is the address of.

@@ -80,6 +80,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"within", call_stacks::within),
         (c"setRecording", call_stacks::set_recording),
         (c"readLedger", call_stacks::read_ledger),
+        (c"readTraces", call_stacks::read_traces),
     ] {
         // SAFETY: env and exports are live for the length of this call.
         unsafe { export(env, exports, name, Some(callback)) };
