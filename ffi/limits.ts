@@ -126,3 +126,9 @@ export const MAX_SHOWN_LEAKS = 20;
 
 /** The time after which a progress line is shown. */
 export const MIN_PROGRESS_MILLISECONDS = 300;
+
+/** The time that the doctor waits for a program to say what holds its memory. That program waits 3 seconds for Python. */
+export const SUMMARY_TIMEOUT_MILLISECONDS = 10_000;
+
+/** What the last so many programs said of their memory when they ended is kept. */
+export const MAX_KEPT_SUMMARIES = 10;

@@ -74,5 +74,13 @@ export const SYMBOLS = {
     parameters: [/* setting */ "u32", /* value */ "f64"],
     result: "f64",
   },
+  oneheap_memory_summary: {
+    parameters: [
+      /* texts */ "buffer",
+      /* length */ "u32",
+      /* on signal */ "u8",
+    ],
+    result: "i32",
+  },
   oneheap_stats: { parameters: [/* counts */ "buffer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;

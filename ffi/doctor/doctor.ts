@@ -5,6 +5,9 @@
  * deno run --allow-all jsr:@oneheap/oneheap/doctor
  * ```
  *
+ * With `--memory` it shows in a dozen lines what holds the memory of a running program that imported `@oneheap/oneheap/debug`, the largest
+ * first, or what it held when it ended; a process number behind it says of which program.
+ *
  * With `--json` it prints the same for tools. The exit status is 1 when the library wouldn't work. It needs the
  * permissions that oneheap needs, and says which of them are missing.
  *
@@ -20,6 +23,7 @@
  */
 
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
+import { printMemory } from "./memory.ts";
 
 export type { Attempt } from "../errors.ts";
 export type { EmbeddedPython } from "../loading/native.ts";
@@ -98,7 +102,15 @@ function nullForNone(_key: string, value: unknown): unknown {
   return value === undefined ? null : value;
 }
 
-if (import.meta.main) {
+/** The process number behind `--memory`, if there is one. */
+function askedProcess(): number | undefined {
+  const number = Number(Deno.args[Deno.args.indexOf("--memory") + 1]);
+  return Number.isInteger(number) && number > 0 ? number : undefined;
+}
+
+if (import.meta.main && Deno.args.includes("--memory")) {
+  Deno.exit(await printMemory(askedProcess()));
+} else if (import.meta.main) {
   const diagnosis = await diagnose();
   if (Deno.args.includes("--json")) {
     console.log(JSON.stringify(diagnosis, nullForNone, 2));

@@ -301,6 +301,7 @@ Deno.test("each native function is traced, or is known to allocate nothing that 
     "oneheap_block_identity",
     "oneheap_detach",
     "oneheap_end_attachment",
+    "oneheap_memory_summary",
     "oneheap_pointer",
     "oneheap_python",
     "oneheap_setting",

@@ -74,6 +74,12 @@ pub const MAX_MOMENTS: usize = 4096;
 /// The length of its first moments, in milliseconds.
 pub const FIRST_MOMENT_MILLISECONDS: f64 = 1.0;
 
+/// The lines of a memory summary that say what holds memory.
+pub const MAX_SUMMARY_HOLDERS: usize = 8;
+
+/// The time that a memory summary waits for the GIL, and for what Python has to say.
+pub const SUMMARY_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The time between two moments in which nothing is allocated.
 pub const MOMENT_PERIOD: Duration = Duration::from_millis(20);
 

@@ -8,6 +8,7 @@ use std::ffi::c_void;
 use crate::boundary::napi::completions;
 use crate::boundary::status::{Status, address_or_status, safe_integer};
 use crate::debug::settings;
+use crate::debug::signal::{self, Answering};
 use crate::memory::block::{FinalizerToken, pointer, token};
 use crate::memory::element::Element;
 use crate::memory::{raw, stats};
@@ -252,6 +253,39 @@ pub unsafe extern "C" fn oneheap_wait(wait_handle: f64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn oneheap_setting(setting: u32, value: f64) -> f64 {
     settings::exchange(setting, value)
+}
+
+/// Write what holds memory to a file, now, or each time that SIGUSR2 comes. `texts` is the file and what the program is called, each closed
+/// by a NUL, UTF-8. Return 1, or 0 if that isn't possible.
+///
+/// # Safety
+/// `texts` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn oneheap_memory_summary(
+    texts: *const u8,
+    length: u32,
+    on_signal: u8,
+) -> i32 {
+    if texts.is_null() {
+        return 0;
+    }
+    // SAFETY: as the caller vouches.
+    let texts = unsafe { std::slice::from_raw_parts(texts, length as usize) };
+    let texts = String::from_utf8_lossy(texts);
+    let mut parts = texts.split('\0');
+    let (Some(file), Some(program)) = (parts.next(), parts.next()) else {
+        return 0;
+    };
+    let answering = Answering {
+        file: file.into(),
+        program: program.into(),
+    };
+    let is_done = if on_signal != 0 {
+        signal::answer(answering)
+    } else {
+        answering.write().is_ok()
+    };
+    is_done.into()
 }
 
 /// Write the process-wide counts as doubles, in the order of `ffi/memory/stats.ts`.

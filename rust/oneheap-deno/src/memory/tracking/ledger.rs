@@ -137,6 +137,27 @@ impl Ledger {
     }
 }
 
+/// What is alive of each call stack.
+pub fn live() -> Vec<(&'static CallStack, Amount)> {
+    let mut live = Vec::new();
+    loop {
+        // Not under the lock, for this allocates.
+        live.reserve(CallStack::count());
+        let _ledger = lock();
+        live.clear();
+        for stack in CallStack::all() {
+            if live.len() == live.capacity() {
+                break;
+            }
+            // SAFETY: the lock is held.
+            live.push((stack, unsafe { &*stack.amounts.get() }.live()));
+        }
+        if CallStack::count() <= live.capacity() {
+            return live;
+        }
+    }
+}
+
 /// How many numbers [`read`] begins with, and how many each moment and each call stack take there.
 const HEADER: usize = 12;
 const MOMENT: usize = 3;
