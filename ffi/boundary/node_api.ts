@@ -1,6 +1,6 @@
 /** The functions of the Rust library that come by Node-API, and the values that cross there; a test compares them with those in Rust. */
 
-import type { Mode } from "./status.ts";
+import type { MemoryFunction, Mode } from "./status.ts";
 
 /**
  * What crosses by Node-API as the argument of Python code: a value, or the buffer of a block (its token's) or
@@ -171,6 +171,13 @@ export interface NodeApi {
     work: Work,
     ...args: readonly unknown[]
   ): unknown;
+  /** Call one of `MEMORY_FUNCTION` within the frames of a call stack, attached, with no frame of JavaScript in between. */
+  callWithin(
+    stack: number,
+    weight: number,
+    memoryFunction: MemoryFunction,
+    ...args: readonly number[]
+  ): number;
   /** Begin (1) or end (0) to enter allocations in the ledger: all, or those within a call stack alone (1). */
   setRecording(isSampling: number, begins: number): void;
   /** Return what is alive and what was allocated, as the bytes of doubles. */

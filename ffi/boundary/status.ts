@@ -58,3 +58,18 @@ export const MODE = { run: 0, eval: 1 } as const;
 
 /** A kind of Python code. */
 export type Mode = typeof MODE[keyof typeof MODE];
+
+/** The functions of FFI that `callWithin` calls, by number. */
+export const MEMORY_FUNCTION = {
+  rawMalloc: 0,
+  rawCalloc: 1,
+  rawRealloc: 2,
+  rawFree: 3,
+  blockAlloc: 4,
+  blockRealloc: 5,
+  blockFree: 6,
+} as const;
+
+/** The number of one of them. */
+export type MemoryFunction =
+  typeof MEMORY_FUNCTION[keyof typeof MEMORY_FUNCTION];

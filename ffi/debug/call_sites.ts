@@ -160,23 +160,19 @@ function traceCall(original: Caller, traced: Traced) {
 function traceMemory(original: Caller, traced: Traced) {
   return function (this: unknown, ...args: never[]): unknown {
     const { frames, everyBytes } = recordings.at(-1)!;
-    if (everyBytes === 0) {
-      return napi.within(
-        captureCallStack(frames, traced),
-        1,
-        this,
-        original,
-        ...args,
-      );
+    let weight = 1;
+    if (everyBytes > 0) {
+      const size = traced.bytes?.(args) ?? 0;
+      untilSample -= size;
+      if (untilSample > 0 || size === 0) return apply(original, this, args);
+      untilSample = nextSample(everyBytes);
+      // It stands for as many as there are to each that is sampled.
+      weight = 1 / -Math.expm1(-size / everyBytes);
     }
-    const size = traced.bytes?.(args) ?? 0;
-    untilSample -= size;
-    if (untilSample > 0 || size === 0) return apply(original, this, args);
-    untilSample = nextSample(everyBytes);
-    // It stands for as many as there are to each that is sampled.
-    const weight = 1 / -Math.expm1(-size / everyBytes);
     const stack = captureCallStack(frames, traced);
-    return napi.within(stack, weight, this, original, ...args);
+    return traced.function === undefined
+      ? napi.within(stack, weight, this, original, ...args)
+      : napi.callWithin(stack, weight, traced.function, ...args);
   };
 }
 

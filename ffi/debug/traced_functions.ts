@@ -4,6 +4,7 @@
  */
 
 import type { NodeApi } from "../boundary/node_api.ts";
+import { MEMORY_FUNCTION, type MemoryFunction } from "../boundary/status.ts";
 import type { Symbols } from "../loading/native.ts";
 import { alloc, Block } from "../memory/block.ts";
 import { raw } from "../memory/raw.ts";
@@ -19,6 +20,8 @@ import type { Below, Caller } from "./capture.ts";
 export interface Traced extends Below {
   /** How many bytes it allocates, of its arguments; without it, it allocates what isn't known before. */
   readonly bytes?: (args: readonly number[]) => number;
+  /** Its number for `callWithin`, if it goes by FFI. */
+  readonly function?: MemoryFunction;
   /** Whether it frees: where only some allocations are recorded, it isn't traced. */
   readonly frees?: true;
 }
@@ -29,20 +32,45 @@ const scope = PythonScope.prototype;
 // deno-lint-ignore no-explicit-any -- A class is no function to TypeScript that could be a caller.
 const scopeConstructor = PythonScope as any as Caller;
 
-/** The functions that go by FFI, and may not run Python code: while they are traced, they are called within one that may. */
+/** The functions that go by FFI, and may not run Python code: while they are traced, they are called by one of Node-API, which may. */
 export const TRACED_SYMBOLS: {
   readonly [Name in keyof Symbols]?: Traced;
 } = {
-  oneheap_raw_malloc: { above: raw.malloc, bytes: ([size]) => size },
+  oneheap_raw_malloc: {
+    above: raw.malloc,
+    bytes: ([size]) => size,
+    function: MEMORY_FUNCTION.rawMalloc,
+  },
   oneheap_raw_calloc: {
     above: raw.calloc,
     bytes: ([count, size]) => count * size,
+    function: MEMORY_FUNCTION.rawCalloc,
   },
-  oneheap_raw_realloc: { above: raw.realloc, bytes: ([, size]) => size },
-  oneheap_raw_free: { above: raw.free, frees: true },
-  oneheap_block_alloc: { above: alloc, bytes: ([, size]) => size },
-  oneheap_block_realloc: { above: block.realloc, bytes: ([, size]) => size },
-  oneheap_block_free: { above: block.free, frees: true },
+  oneheap_raw_realloc: {
+    above: raw.realloc,
+    bytes: ([, size]) => size,
+    function: MEMORY_FUNCTION.rawRealloc,
+  },
+  oneheap_raw_free: {
+    above: raw.free,
+    frees: true,
+    function: MEMORY_FUNCTION.rawFree,
+  },
+  oneheap_block_alloc: {
+    above: alloc,
+    bytes: ([, size]) => size,
+    function: MEMORY_FUNCTION.blockAlloc,
+  },
+  oneheap_block_realloc: {
+    above: block.realloc,
+    bytes: ([, size]) => size,
+    function: MEMORY_FUNCTION.blockRealloc,
+  },
+  oneheap_block_free: {
+    above: block.free,
+    frees: true,
+    function: MEMORY_FUNCTION.blockFree,
+  },
 };
 
 /** The functions that go by Node-API. */

@@ -1,4 +1,4 @@
-/** A virtual environment with NumPy from PyPI in it, and orjson where it has a build, kept for the next time. */
+/** A virtual environment with NumPy from PyPI in it, and orjson and the profilers where they have a build, kept for the next time. */
 
 import { PLATFORM } from "../../ffi/loading/platform/host.ts";
 import type { FoundPython } from "../../ffi/loading/find_python.ts";
@@ -58,6 +58,13 @@ async function install(executable: string, folder: string): Promise<string> {
   await attempt("orjson can't be installed", [...pip, "orjson"]).catch(
     (error) => console.log(error.message),
   );
+  // Tools that the tests of call sites use where they are there.
+  await attempt("memray, py-spy and pytest-memray can't be installed", [
+    ...pip,
+    "memray",
+    "py-spy",
+    "pytest-memray",
+  ]).catch((error) => console.log(error.message));
   return folder;
 }
 

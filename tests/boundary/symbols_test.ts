@@ -5,6 +5,7 @@ import { napi } from "../../ffi/loading/native.ts";
 import {
   BUFFER_ERROR_REASON,
   CONVERSION_REASON,
+  MEMORY_FUNCTION,
   MODE,
   STATUS,
   TAG,
@@ -111,6 +112,10 @@ Deno.test("both sides have the same tags, refusals and modes", () => {
     ...BUFFER_ERROR_REASON,
   });
   assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
+  assertEquals(
+    variantsInRust("boundary/napi/call_stacks.rs", "MemoryFunction"),
+    { ...MEMORY_FUNCTION },
+  );
 });
 
 Deno.test("both sides have the same tags of tapes, classes, operations and reasons", () => {

@@ -316,6 +316,7 @@ Deno.test("each native function is traced, or is known to allocate nothing that 
     "address",
     "callStack",
     "callStackText",
+    "callWithin",
     "clearKeys",
     "ensureStack",
     "fromOwnedPointer",

@@ -4,6 +4,7 @@ use std::ptr::{null, null_mut};
 
 use napi_sys::{napi_call_function, napi_callback_info, napi_env, napi_value};
 
+use crate::boundary::exports;
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
 use crate::boundary::status::{Status, safe_integer};
@@ -95,6 +96,98 @@ pub unsafe extern "C" fn within(env: napi_env, info: napi_callback_info) -> napi
         };
         let called = python(|| Ok(call_stack::within(current, call)));
         called.unwrap_or_else(|_: Failure| call())
+    }
+}
+
+/// The functions of Deno's FFI that are called within frames, by their numbers in `ffi/boundary/status.ts`.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum MemoryFunction {
+    RawMalloc = 0,
+    RawCalloc = 1,
+    RawRealloc = 2,
+    RawFree = 3,
+    BlockAlloc = 4,
+    BlockRealloc = 5,
+    BlockFree = 6,
+}
+
+impl MemoryFunction {
+    /// The function of a number; none for another one.
+    fn from_number(number: f64) -> Option<Self> {
+        const ALL: [MemoryFunction; 7] = [
+            MemoryFunction::RawMalloc,
+            MemoryFunction::RawCalloc,
+            MemoryFunction::RawRealloc,
+            MemoryFunction::RawFree,
+            MemoryFunction::BlockAlloc,
+            MemoryFunction::BlockRealloc,
+            MemoryFunction::BlockFree,
+        ];
+        ALL.into_iter()
+            .find(|function| f64::from(*function as u32) == number)
+    }
+
+    /// Call it.
+    ///
+    /// # Safety
+    /// The arguments are those of the function, as TypeScript passes them.
+    unsafe fn call(self, arguments: [f64; 5]) -> f64 {
+        let [first, second, third, fourth, fifth] = arguments;
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match self {
+                Self::RawMalloc => exports::oneheap_raw_malloc(first),
+                Self::RawCalloc => exports::oneheap_raw_calloc(first, second),
+                Self::RawRealloc => exports::oneheap_raw_realloc(first, second),
+                Self::RawFree => {
+                    exports::oneheap_raw_free(first);
+                    0.0
+                }
+                Self::BlockAlloc => {
+                    exports::oneheap_block_alloc(first, second, third, fourth as u8, fifth as u8)
+                }
+                Self::BlockRealloc => exports::oneheap_block_realloc(first, second, third as u8),
+                Self::BlockFree => f64::from(exports::oneheap_block_free(first)),
+            }
+        }
+    }
+}
+
+/// `callWithin(stack, weight, memoryFunction, ...args)`: call a function of Deno's FFI within the frames of a call stack, attached, and return its
+/// result. JavaScript isn't between the frames and the function, so what unwinds the stack of C finds its way.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn call_within(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the arguments are TypeScript's own.
+    unsafe {
+        let values = match env.all_arguments(info) {
+            Ok((_, values)) => values,
+            Err(failure) => return env.failure(failure),
+        };
+        let [stack, weight, function, rest @ ..] = &values[..] else {
+            return env.failure(Status::Invalid.into());
+        };
+        let Some(function) = env.number(*function).and_then(MemoryFunction::from_number) else {
+            return env.failure(Status::Invalid.into());
+        };
+        let current = Current {
+            stack: stack_at(env, *stack),
+            weight: env.number(*weight).unwrap_or(1.0),
+        };
+        let mut arguments = [0.0; 5];
+        for (argument, value) in arguments.iter_mut().zip(rest) {
+            *argument = env.number(*value).unwrap_or(0.0);
+        }
+        let call = || function.call(arguments);
+        let called = python(|| Ok(call_stack::within(current, call)));
+        env.double(called.unwrap_or_else(|_: Failure| call()))
     }
 }
 

@@ -78,6 +78,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: napi_env, exports: napi_va
         (c"callStack", call_stacks::call_stack),
         (c"callStackText", call_stacks::call_stack_text),
         (c"within", call_stacks::within),
+        (c"callWithin", call_stacks::call_within),
         (c"setRecording", call_stacks::set_recording),
         (c"readLedger", call_stacks::read_ledger),
         (c"readTraces", call_stacks::read_traces),
