@@ -28,6 +28,8 @@ const AT_ONCE = navigator.hardwareConcurrency + 1;
 
 const withSid = parseArguments(Deno.args);
 cargo("build", "--release", "--quiet", "--workspace");
+// For the test that has memray show the lines of Rust.
+cargo("build", "--profile=line-tables", "--quiet", "--package=oneheap-deno");
 const flags = assertionFlags();
 const pythons = findPythons();
 const newest = pythons.find(({ version }) => !version.endsWith("t"))!;

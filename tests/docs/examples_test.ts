@@ -112,7 +112,8 @@ async function checkTypes(page: Page): Promise<void> {
     for (const { file, source } of examples) {
       await Deno.writeTextFile(
         `${folder}/${file}`,
-        source.replaceAll("@oneheap/oneheap", MODULE),
+        source.replaceAll("@oneheap/oneheap/debug", DEBUG)
+          .replaceAll("@oneheap/oneheap", MODULE),
       );
     }
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
