@@ -54,7 +54,7 @@ export function collectHeap(): HeapData {
     progress.step(`${traced.stacks.length} places of Python's`);
     stacks.push(...entriesOfTraces(traced, ledger, table));
     notes.push(
-      `The most that tracemalloc has seen alive, blocks among it, is ${traced.peakBytes} bytes. Where Python's part of that was isn't known`,
+      `Python's places at the peak are of the moment when tracemalloc had ${traced.peakBytes} bytes, blocks among them: the most that was seen, by looking ten times a second`,
     );
   }
   if (ledger.isIncomplete) {
@@ -140,7 +140,7 @@ function entriesOfTraces(
   const frames = traced.frames.map(([file, line, name]): Frame => {
     const callSite = names.get(`${file}\0${line}`);
     return callSite === undefined
-      ? { file, line, name: name || "<module>", language: "python" }
+      ? { file, line, name, language: "python" }
       : { file, line, name: callSite, language: "typescript" };
   });
   const known = liveByFrames(ledger, traced.limit);
@@ -149,21 +149,27 @@ function entriesOfTraces(
   for (const [index, stack] of traced.stacks.entries()) {
     const innermost = frames[stack[0]];
     const own = known.get(keyOf(stack.map((frame) => frames[frame])));
+    const [bytes, count, peakBytes, peakCount] = traced.amounts[index];
     const live = without(
-      { bytes: traced.bytes[index], count: traced.counts[index] },
+      { bytes, count },
       stack[0] === unknown ? unrecorded(ledger) : own,
     );
-    const isSampledBlock = own !== undefined && sampledBytes() > 0;
-    if (live.bytes <= 0 || isSampledBlock) continue;
     const language: Language = innermost.file === UNKNOWN_FILE
       ? "rust"
       : "python";
+    // At the peak, blocks can't be told from what conversions made.
+    const hasPeak = innermost.language === "python" && language === "python";
+    const isSampledBlock = own !== undefined && sampledBytes() > 0;
+    if (isSampledBlock || (live.bytes <= 0 && !(hasPeak && peakBytes > 0))) {
+      continue;
+    }
     entries.push({
       frames: stack.map((frame) =>
         table.index(language === "rust" ? NO_FRAME : frames[frame])
       ).reverse(),
       language,
       live,
+      ...(hasPeak && { peak: { bytes: peakBytes, count: peakCount } }),
     });
   }
   return entries;

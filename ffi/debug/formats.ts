@@ -10,8 +10,9 @@ const atPeak: Measure = (stack) => stack.peak;
 
 /** Return how a frame is shown in one line. */
 function titleOf({ name, file, line }: Frame): string {
-  const base = file.split(/[/\\]/).at(-1);
-  return file === "" ? name : `${name} (${base}:${line})`;
+  if (file === "") return name;
+  const place = `${file.split(/[/\\]/).at(-1)}:${line}`;
+  return name === "" ? place : `${name} (${place})`;
 }
 
 /**
@@ -87,7 +88,7 @@ export function heapprofile({ stacks, frames }: HeapData): string {
   let lastId = 0;
   const nodeOf = (frame: Frame): ProfileNode => ({
     callFrame: {
-      functionName: frame.name,
+      functionName: frame.name || `${frame.file}:${frame.line}`,
       scriptId: "0",
       url: frame.file.startsWith("/") ? `file://${frame.file}` : frame.file,
       // Lines are counted from 0 there.

@@ -13,7 +13,7 @@ export interface Amount {
 
 /** A frame of a stack. */
 export interface Frame {
-  /** The function; `<anonymous>` or `<module>` where it has no name. */
+  /** The function; `<anonymous>` where it has no name, and empty where its name isn't known: at the top of a Python module, say. */
   readonly name: string;
   /** A path or URL. */
   readonly file: string;

@@ -39,7 +39,10 @@ export interface HeapPlace {
   readonly stack: readonly Frame[];
   /** What is alive. */
   readonly live: Amount;
-  /** What was alive at the peak; undefined for Python's and Rust's memory. */
+  /**
+   * What was alive at the peak: of oneheap's memory at its own, exactly; of Python's when `tracemalloc` had the most that was seen, by looking
+   * ten times a second while call sites are recorded. Undefined for Rust's, and for what conversions made.
+   */
   readonly peak?: Amount;
   /** All that was ever allocated while call sites were recorded; undefined for Python's and Rust's memory. */
   readonly allocated?: Amount;

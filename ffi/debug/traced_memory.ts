@@ -11,16 +11,19 @@ export type TracedFrame = readonly [file: string, line: number, name: string];
 export interface TracedMemory {
   /** How many frames it keeps of each stack. */
   readonly limit: number;
-  /** The most bytes that were ever alive, since it was started or its peak was reset. */
+  /** What was alive at the highest moment that was looked at, in bytes. */
   readonly peakBytes: number;
   /** Different frames. */
   readonly frames: readonly TracedFrame[];
   /** For each stack, the indices of its frames, the innermost first. Python's name for no frame is `<unknown>`, line 0. */
   readonly stacks: readonly (readonly number[])[];
-  /** Bytes by stack. */
-  readonly bytes: readonly number[];
-  /** How many allocations by stack. */
-  readonly counts: readonly number[];
+  /** For each stack, the bytes and the number of allocations now, and those at that moment. */
+  readonly amounts: readonly (readonly [
+    bytes: number,
+    count: number,
+    peakBytes: number,
+    peakCount: number,
+  ])[];
 }
 
 /** Read what is traced; undefined where `tracemalloc` isn't started. */

@@ -65,7 +65,8 @@ export function framesOf(stack: StackEntry): Frame[] {
 
 /** Return how a frame is shown in one line. */
 export function titleOf({ name, file, line }: Frame): string {
-  return file === "" ? name : `${name}  ${baseOf(file)}:${line}`;
+  if (file === "") return name;
+  return `${name}  ${baseOf(file)}:${line}`.trimStart();
 }
 
 /** Return the last part of a path. */

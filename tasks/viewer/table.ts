@@ -146,7 +146,11 @@ function rowOf(
       return;
     }
     const lines = frames.toReversed().map(({ name, file, line }) =>
-      element("li", {}, file === "" ? name : `${name} — ${file}:${line}`)
+      element(
+        "li",
+        {},
+        file === "" ? name : `${name || "at"} — ${file}:${line}`,
+      )
     );
     place.append(element("ol", { className: "stack" }, ...lines));
   };

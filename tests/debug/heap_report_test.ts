@@ -92,13 +92,36 @@ Deno.test("the sum of a report is what tracemalloc has", () => {
     "[bytes(100) for _ in range(10000)]",
   ) as PyObjectRef;
   const traced = readTracedMemory()!;
-  const sum = traced.bytes.reduce((sum, it) => sum + it, 0);
+  const sum = traced.amounts.reduce((sum, [bytes]) => sum + bytes, 0);
   const report = heapReport();
   const known = report.totals.reduce((sum, { live }) => sum + live.bytes, 0) -
     (before.totals[0].live.bytes);
   // What was allocated in between, for the reading itself, is little.
   assert(Math.abs(known / sum - 1) < 0.05, `${known} of ${sum}`);
   raw.free(address);
+});
+
+Deno.test("a report has what Python had at its peak, though it is gone", async () => {
+  using _tracemalloc = new Tracemalloc();
+  using _recording = recordCallSites({ frames: 1 });
+  await python.runAsync(
+    `
+import time
+def peaks():
+    kept = [bytes(1000) for _ in range(50_000)]
+    time.sleep(1)
+    return len(kept)
+peaks()
+`,
+  );
+  const place = heapReport().places.find(({ stack }) => {
+    const { file, line } = stack.at(-1)!;
+    return file.startsWith("<python.run") && line === 4;
+  })!;
+  assertGreater(place.peak!.bytes, 50_000_000);
+  assert(place.peak!.bytes < 55_000_000, `${place.peak!.bytes}`);
+  assert(place.live.bytes < 1_000_000, `${place.live.bytes}`);
+  assertEquals(place.language, "python");
 });
 
 Deno.test("a difference has what came and what went", () => {

@@ -74,6 +74,12 @@ pub const MAX_MOMENTS: usize = 4096;
 /// The length of its first moments, in milliseconds.
 pub const FIRST_MOMENT_MILLISECONDS: f64 = 1.0;
 
+/// The time between two looks whether Python has more memory than ever.
+pub const PEAK_PERIOD: Duration = Duration::from_millis(100);
+
+/// The pause after such a look, as a multiple of the time that it took: so looking takes 5 % of the time at most.
+pub const PEAK_PAUSE_FACTOR: u32 = 20;
+
 /// The lines of a memory summary that say what holds memory.
 pub const MAX_SUMMARY_HOLDERS: usize = 8;
 

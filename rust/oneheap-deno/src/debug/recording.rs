@@ -1,10 +1,14 @@
 //! Recording of call sites, for as long as somebody wants it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::limits::MOMENT_PERIOD;
+use crate::debug::traced_memory;
+use crate::limits::{MOMENT_PERIOD, PEAK_PAUSE_FACTOR, PEAK_PERIOD};
 use crate::memory::tracking::duties::{is_recording, set_recording};
 use crate::memory::tracking::ledger;
+use crate::runtime::attach::AttachGuard;
+use crate::runtime::maintenance_thread;
 
 /// Who records, by thread of JavaScript.
 struct Recorders {
@@ -42,14 +46,15 @@ pub fn change(is_sampling: bool, begins: bool) {
     drop(recorders);
     if needs_thread {
         // Without one, the timeline has moments of allocations alone.
-        let _ = std::thread::Builder::new()
+        let _ = maintenance_thread::builder()
             .name("oneheap-timeline".into())
             .spawn(note_moments);
     }
 }
 
-/// Note moments while somebody records: what Python allocates by itself makes the process grow too.
+/// Note moments while somebody records: what Python allocates by itself makes the process grow too. And look for Python's peak.
 fn note_moments() {
+    let mut next_look = Instant::now();
     loop {
         std::thread::sleep(MOMENT_PERIOD);
         let mut recorders = RECORDERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,5 +64,20 @@ fn note_moments() {
         }
         drop(recorders);
         ledger::note_moment();
+        if Instant::now() >= next_look {
+            next_look = Instant::now() + look_for_peak();
+        }
     }
+}
+
+/// Look whether Python has more memory than ever. Return how long to wait until the next look.
+fn look_for_peak() -> Duration {
+    let Ok(attached) = AttachGuard::enter() else {
+        return PEAK_PERIOD;
+    };
+    let start = Instant::now();
+    // SAFETY: attached, and no exception is set on a thread of our own.
+    unsafe { traced_memory::note_peak() };
+    drop(attached);
+    PEAK_PERIOD.max(start.elapsed() * PEAK_PAUSE_FACTOR)
 }

@@ -28,6 +28,8 @@ const SOURCE: &CStr =
 struct Functions {
     /// `read_traces(add_up)`
     read_traces: *mut PyObject,
+    /// `note_peak(add_up)`
+    note_peak: *mut PyObject,
     /// [`add_up`]
     add_up: *mut PyObject,
 }
@@ -44,12 +46,7 @@ static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
 pub unsafe fn read_traces() -> Result<Py, Failure> {
     // SAFETY: as the caller vouches.
     unsafe {
-        let functions = FUNCTIONS.get_or_try_init(|| {
-            load().ok_or_else(|| {
-                PyErr_Clear();
-                Status::OutOfMemory
-            })
-        })?;
+        let functions = functions()?;
         let traces = PyObject_CallFunctionObjArgs(
             functions.read_traces,
             functions.add_up,
@@ -57,6 +54,38 @@ pub unsafe fn read_traces() -> Result<Py, Failure> {
         );
         owned(traces).map(Py::from)
     }
+}
+
+/// Keep what is traced now, if it is more than ever before. What goes wrong with that is passed over.
+///
+/// # Safety
+/// The thread is attached, and no exception is set.
+pub unsafe fn note_peak() {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let Ok(functions) = functions() else { return };
+        let noted = Bound::from_owned(PyObject_CallFunctionObjArgs(
+            functions.note_peak,
+            functions.add_up,
+            null_mut::<PyObject>(),
+        ));
+        if noted.is_none() {
+            PyErr_Clear();
+        }
+    }
+}
+
+/// # Safety
+/// The thread is attached, and no exception is set.
+unsafe fn functions() -> Result<&'static Functions, Status> {
+    FUNCTIONS.get_or_try_init(|| {
+        // SAFETY: as the caller vouches.
+        unsafe { load() }.ok_or_else(|| {
+            // SAFETY: attached.
+            unsafe { PyErr_Clear() };
+            Status::OutOfMemory
+        })
+    })
 }
 
 /// Run `traced_memory.py`.
@@ -67,8 +96,10 @@ unsafe fn load() -> Option<Functions> {
     // SAFETY: attached; each result is checked before it is passed on. The definition lives as long as the process.
     unsafe {
         let globals = Bound::from_owned(own_code::execute(SOURCE))?;
-        let name = c"read_traces".as_ptr();
-        let read_traces = Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name))?;
+        let function = |name: &CStr| {
+            Bound::from_borrowed(PyDict_GetItemString(globals.as_ptr(), name.as_ptr()))
+        };
+        let (read_traces, note_peak) = (function(c"read_traces")?, function(c"note_peak")?);
         let definition = Box::leak(Box::new(PyMethodDef {
             ml_name: c"add_up".as_ptr(),
             ml_meth: PyMethodDefPointer {
@@ -80,6 +111,7 @@ unsafe fn load() -> Option<Functions> {
         let add_up = Bound::from_owned(PyCFunction_NewEx(definition, null_mut(), null_mut()))?;
         Some(Functions {
             read_traces: read_traces.into_ptr(),
+            note_peak: note_peak.into_ptr(),
             add_up: add_up.into_ptr(),
         })
     }
