@@ -124,9 +124,6 @@ export const LEAK_LIBRARY_FRAMES = 6;
 /** The places that the message of a `LeakError` shows. */
 export const MAX_SHOWN_LEAKS = 20;
 
-/** The time after which a progress line is shown. */
-export const MIN_PROGRESS_MILLISECONDS = 300;
-
 /** The time that the doctor waits for a program to say what holds its memory. That program waits 3 seconds for Python. */
 export const SUMMARY_TIMEOUT_MILLISECONDS = 10_000;
 

@@ -38,20 +38,20 @@ class FrameTable {
 /** Collect the data of a report. */
 export function collectHeap(): HeapData {
   using progress = new Progress("oneheap: heap report");
-  progress.step("the ledger of blocks");
+  progress.step("what oneheap has allocated");
   const ledger = readLedger();
   const table = new FrameTable();
   const stacks: StackEntry[] = entriesOfLedger(ledger, table);
   const notes: string[] = [];
   addUnrecorded(ledger, stacks, notes);
-  progress.step("Python's traces");
+  progress.step("what tracemalloc has");
   const traced = readTracedMemory();
   if (traced === undefined) {
     notes.push(
       "Python's own memory isn't in here, for tracemalloc isn't started. Start it with PYTHONTRACEMALLOC=8, or by tracemalloc.start(8)",
     );
   } else {
-    progress.step(`${traced.stacks.length} places of Python's`);
+    progress.step(`${traced.stacks.length} places in Python`);
     stacks.push(...entriesOfTraces(traced, ledger, table));
     notes.push(
       `Python's places at the peak are of the moment when tracemalloc had ${traced.peakBytes} bytes, blocks among them: the most that was seen, by looking ten times a second`,

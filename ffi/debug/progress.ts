@@ -1,15 +1,12 @@
 /** A line on standard error that says what takes long, where that is a terminal. */
 
-import { MIN_PROGRESS_MILLISECONDS } from "../limits.ts";
-
 /** Goes to the beginning of the line, and clears it. */
 const CLEAR = "\r\x1b[K";
 
-/** The progress of something that may take long. It is shown from the moment on that it does. */
+/** The progress of something that may take long. */
 export class Progress implements Disposable {
   #title: string;
   #start = performance.now();
-  #isShown = false;
 
   /** Begin something of that title. */
   constructor(title: string) {
@@ -18,22 +15,17 @@ export class Progress implements Disposable {
 
   /** Say what is done now. */
   step(what: string): void {
-    const elapsed = performance.now() - this.#start;
-    if (elapsed < MIN_PROGRESS_MILLISECONDS || !Deno.stderr.isTerminal()) {
-      return;
-    }
-    this.#write(
-      `${CLEAR}${this.#title}: ${what} (${(elapsed / 1_000).toFixed(1)} s)`,
-    );
-    this.#isShown = true;
+    const seconds = ((performance.now() - this.#start) / 1_000).toFixed(1);
+    this.#write(`${CLEAR}${this.#title}: ${what} (${seconds} s)`);
   }
 
   /** Remove the line. */
   [Symbol.dispose](): void {
-    if (this.#isShown) this.#write(CLEAR);
+    this.#write(CLEAR);
   }
 
   #write(text: string): void {
+    if (!Deno.stderr.isTerminal()) return;
     Deno.stderr.writeSync(new TextEncoder().encode(text));
   }
 }

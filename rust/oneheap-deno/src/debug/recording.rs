@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::debug::traced_memory;
 use crate::limits::{MOMENT_PERIOD, PEAK_PAUSE_FACTOR, PEAK_PERIOD};
-use crate::memory::tracking::duties::{is_recording, set_recording};
+use crate::memory::tracking::flags::{is_recording, set_recording};
 use crate::memory::tracking::ledger;
 use crate::runtime::attach::AttachGuard;
 use crate::runtime::maintenance_thread;

@@ -17,7 +17,7 @@ use crate::memory::stats;
 use crate::memory::storage::shared_memory::{self, Backing};
 use crate::memory::storage::slab::Slab;
 use crate::memory::storage::slot::{self, NoMemory};
-use crate::memory::tracking::duties::has_duties;
+use crate::memory::tracking::flags::is_instrumented;
 use crate::memory::tracking::{observer, quarantine};
 use crate::runtime::attach::AttachGuard;
 
@@ -209,7 +209,7 @@ impl Backing for Memory {
     }
 
     unsafe fn free(self) {
-        if has_duties() {
+        if is_instrumented() {
             // SAFETY: as the caller vouches.
             return unsafe { self.free_tracked() };
         }

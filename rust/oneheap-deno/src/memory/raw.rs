@@ -11,7 +11,7 @@ use pyo3_ffi::{PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc};
 use crate::boundary::status::Status;
 use crate::limits::{MAX_DEFERRED_BLOCK_BYTES, MIN_PYTHON_BYTES};
 use crate::memory::address_table::{AddressTable, OutOfMemory};
-use crate::memory::tracking::duties::has_duties;
+use crate::memory::tracking::flags::is_instrumented;
 use crate::memory::tracking::{observer, quarantine};
 use crate::runtime::attach::AttachGuard;
 
@@ -105,7 +105,7 @@ pub unsafe fn free(pointer: *mut u8) {
     if pointer.is_null() {
         return;
     }
-    if has_duties() {
+    if is_instrumented() {
         // SAFETY: as the caller vouches.
         return unsafe { free_tracked(pointer) };
     }

@@ -9,7 +9,7 @@ use oneheap::python_symbol;
 use pyo3_ffi::{PyMem_Free, PyMem_Malloc};
 
 use crate::memory::tracking::debug_bytes::{CLEAN, all_are};
-use crate::memory::tracking::duties::set_debug_hooks;
+use crate::memory::tracking::flags::set_debug_hooks;
 use crate::memory::tracking::quarantine;
 use crate::runtime::attach::AttachGuard;
 use crate::runtime::shutdown;

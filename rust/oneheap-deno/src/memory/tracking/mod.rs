@@ -4,7 +4,7 @@ pub mod amounts;
 pub mod call_stack;
 pub mod debug_bytes;
 pub mod debug_hooks;
-pub mod duties;
+pub mod flags;
 pub mod ledger;
 pub mod observer;
 pub mod quarantine;

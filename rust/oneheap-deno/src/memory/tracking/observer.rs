@@ -1,14 +1,14 @@
 //! What allocations and frees of this library report, and what becomes of it.
 
 use crate::memory::tracking::call_stack::current;
-use crate::memory::tracking::duties::{has_duties, is_quarantining, is_recording, is_sampling};
+use crate::memory::tracking::flags::{is_instrumented, is_quarantining, is_recording, is_sampling};
 use crate::memory::tracking::ledger::{self, Allocation};
 use crate::memory::tracking::quarantine::{self, Origin};
 
 /// Enter memory that was allocated just now, by the call stack that this thread is in.
 #[inline]
 pub fn began(pointer: *mut u8, bytes: usize) {
-    if has_duties() {
+    if is_instrumented() {
         enter(pointer, bytes);
     }
 }
@@ -25,7 +25,7 @@ fn enter(pointer: *mut u8, bytes: usize) {
 /// Remove memory that is about to be freed. Before, for another thread may be given the address at once.
 #[inline]
 pub fn ended(pointer: *mut u8) {
-    if has_duties() {
+    if is_instrumented() {
         ledger::remove(pointer.addr());
     }
 }
@@ -33,7 +33,7 @@ pub fn ended(pointer: *mut u8) {
 /// Remove memory that is about to be resized, and so may move.
 #[inline]
 pub fn moving(pointer: *mut u8) -> Option<Allocation> {
-    if has_duties() {
+    if is_instrumented() {
         check_freed_once(pointer);
         return ledger::remove(pointer.addr());
     }

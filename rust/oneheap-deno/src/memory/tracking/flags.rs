@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What is to be done at each allocation and each free, as bits.
-static DUTIES: AtomicU8 = AtomicU8::new(0);
+static FLAGS: AtomicU8 = AtomicU8::new(0);
 
 /// Python's debug hooks are on: nothing is deferred on a thread that may attach, so that they report a fault where it is made.
 const DEBUG_HOOKS: u8 = 1;
@@ -14,39 +14,39 @@ const SAMPLING: u8 = 4;
 
 /// Return whether allocations and frees have more to do than to allocate and to free.
 #[inline]
-pub fn has_duties() -> bool {
-    DUTIES.load(Ordering::Relaxed) != 0
+pub fn is_instrumented() -> bool {
+    FLAGS.load(Ordering::Relaxed) != 0
 }
 
 /// Return whether allocations are entered in the ledger.
 pub fn is_recording() -> bool {
-    DUTIES.load(Ordering::Relaxed) & RECORDING != 0
+    FLAGS.load(Ordering::Relaxed) & RECORDING != 0
 }
 
 /// Return whether what is freed is kept for a while: that takes Python's debug hooks, and to know where it was allocated.
 pub fn is_quarantining() -> bool {
     const EXACT: u8 = DEBUG_HOOKS | RECORDING;
-    DUTIES.load(Ordering::Relaxed) == EXACT
+    FLAGS.load(Ordering::Relaxed) == EXACT
 }
 
 /// Return whether an allocation outside of a call stack isn't entered.
 pub fn is_sampling() -> bool {
-    DUTIES.load(Ordering::Relaxed) & SAMPLING != 0
+    FLAGS.load(Ordering::Relaxed) & SAMPLING != 0
 }
 
 /// Begin or end to enter allocations: all, or those within a call stack alone.
 pub fn set_recording(is_recording: bool, is_sampling: bool) {
-    let mut duties = DUTIES.load(Ordering::Relaxed) & DEBUG_HOOKS;
+    let mut flags = FLAGS.load(Ordering::Relaxed) & DEBUG_HOOKS;
     if is_recording {
-        duties |= RECORDING;
+        flags |= RECORDING;
     }
     if is_recording && is_sampling {
-        duties |= SAMPLING;
+        flags |= SAMPLING;
     }
-    DUTIES.store(duties, Ordering::Relaxed);
+    FLAGS.store(flags, Ordering::Relaxed);
 }
 
 /// Note that Python's debug hooks are on.
 pub fn set_debug_hooks() {
-    DUTIES.fetch_or(DEBUG_HOOKS, Ordering::Relaxed);
+    FLAGS.fetch_or(DEBUG_HOOKS, Ordering::Relaxed);
 }
