@@ -118,6 +118,9 @@ export const MAX_CALL_STACKS = 1 << 17;
 /** The leaks whose places are looked up: each takes some 100 µs. */
 export const MAX_FORMATTED_LEAKS = 500;
 
+/** The places that are formatted while a check runs, of things that live longer than until the next one begins. */
+export const MAX_EAGERLY_FORMATTED = 10_000;
+
 /** The frames of the library that may be between a leak and its place. */
 export const LEAK_LIBRARY_FRAMES = 6;
 

@@ -26,22 +26,33 @@ export type LeakKind =
 /** Who is told. None of these throws. */
 export interface Tracker {
   /**
-   * Something began, which takes so many bytes of memory. In its own constructor, that says so: V8 keeps the receivers of the frames that it
-   * captures, and with it the thing would never be lost.
+   * Something began, which takes so many bytes of memory. Where one of its own methods, or its constructor, has made it, that is `above`:
+   * V8 keeps the receivers of the frames that it captures, and with it the thing would never be lost.
    */
   began(
     thing: object,
     kind: LeakKind,
     bytes: number,
-    constructor?: abstract new (...args: never[]) => object,
+    above?: OwnFunction,
   ): void;
   /** It has another size now. */
   resized(thing: object, bytes: number): void;
   /** It ended. Of a block, the token's buffer says what is left of it in Python. */
   ended(thing: object, token?: ArrayBuffer): void;
   /** A block belongs to something else, which frees it: it is no thing of its own any more. */
-  joined(block: object, whole: object, kind: LeakKind, bytes: number): void;
+  joined(
+    block: object,
+    whole: object,
+    kind: LeakKind,
+    bytes: number,
+    above: OwnFunction,
+  ): void;
 }
+
+/** A method or a constructor. */
+export type OwnFunction =
+  | ((...args: never[]) => unknown)
+  | (abstract new (...args: never[]) => object);
 
 /** Who is told now; undefined while nobody is. */
 export let tracker: Tracker | undefined;

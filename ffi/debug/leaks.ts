@@ -3,12 +3,19 @@
 import { requireOptions } from "../checks.ts";
 import {
   LEAK_LIBRARY_FRAMES,
+  MAX_EAGERLY_FORMATTED,
   MAX_FORMATTED_LEAKS,
+  MAX_RECORDED_FRAMES,
   MAX_SHOWN_LEAKS,
 } from "../limits.ts";
 import { napi } from "../loading/native.ts";
 import { exportersOf, isBlock } from "../memory/block.ts";
-import { type LeakKind, setTracker, type Tracker } from "../tracker.ts";
+import {
+  type LeakKind,
+  type OwnFunction,
+  setTracker,
+  type Tracker,
+} from "../tracker.ts";
 import { requireFrames } from "./call_sites.ts";
 import {
   type Caller,
@@ -121,7 +128,8 @@ export interface LeakCheckOptions {
 interface Entry {
   readonly number: number;
   readonly kind: LeakKind;
-  readonly place: CallSites;
+  /** Where it was made: as V8 keeps it, or formatted. */
+  place: CallSites | string;
   bytes: number;
   /** The thing itself, which this doesn't keep; undefined once it was freed in JavaScript. */
   thing: WeakRef<object> | undefined;
@@ -145,13 +153,13 @@ function began(
   thing: object,
   kind: LeakKind,
   bytes: number,
-  constructor?: abstract new (...args: never[]) => object,
+  above: OwnFunction = began,
 ): void {
   try {
     const number = ++lastNumber;
     const place = keepCallSites(
       Math.max(...checks) + LEAK_LIBRARY_FRAMES,
-      (constructor ?? began) as Caller,
+      above as Caller,
     );
     entries.set(number, {
       number,
@@ -162,9 +170,36 @@ function began(
       watch: undefined,
     });
     numbers.set(thing, number);
+    formatNext(number);
   } catch {
     // At the end of the stack, or of memory: the thing isn't tracked.
   }
+}
+
+/** The number of the entry whose place is formatted next. */
+let waiting = 0;
+
+/** How many places were formatted while a check ran. */
+let formatted = 0;
+
+/**
+ * Format the place of the entry before this one, if that hasn't ended. V8's own form of it keeps the receivers of its frames: the object, say,
+ * that has the thing, which then would never be lost. What ends at once is never formatted.
+ */
+function formatNext(number: number): void {
+  const entry = entries.get(waiting);
+  waiting = number;
+  if (entry === undefined || formatted >= MAX_EAGERLY_FORMATTED) return;
+  formatted++;
+  placeOf(entry);
+}
+
+/** Return the place of an entry as text. */
+function placeOf(entry: Entry): string {
+  if (typeof entry.place !== "string") {
+    entry.place = formatCallSites(entry.place, MAX_RECORDED_FRAMES);
+  }
+  return entry.place;
 }
 
 function entryOf(thing: object): Entry | undefined {
@@ -189,11 +224,11 @@ const TRACKER: Tracker = {
     entry.watch = watch;
     entry.thing = undefined;
   },
-  joined(block, whole, kind, bytes) {
+  joined(block, whole, kind, bytes, above) {
     const part = entryOf(block);
     if (part !== undefined) entries.delete(part.number);
     const known = entryOf(whole);
-    if (known === undefined) began(whole, kind, bytes);
+    if (known === undefined) began(whole, kind, bytes, above);
     else known.bytes += bytes;
   },
 };
@@ -236,6 +271,7 @@ export function leakCheck(options: LeakCheckOptions = {}): LeakCheck {
       if (checks.length === 0) {
         setTracker(undefined);
         entries.clear();
+        formatted = 0;
       }
       if (leaks.length > 0) throw new LeakError(leaks);
     },
@@ -302,17 +338,18 @@ function findLeaks(since: number, frames: number): Leak[] {
     string,
     { -readonly [Key in keyof Leak]: Leak[Key] }
   >();
-  let formatted = 0;
+  let lookedUp = 0;
   for (const entry of found) {
     const state = stateOf(entry);
     if (state === undefined) {
       entries.delete(entry.number);
       continue;
     }
-    const stack = formatted < MAX_FORMATTED_LEAKS
-      ? formatCallSites(entry.place, frames)
+    const isKnown = typeof entry.place === "string";
+    const stack = isKnown || lookedUp < MAX_FORMATTED_LEAKS
+      ? placeOf(entry).split("\n").slice(0, frames).join("\n")
       : `    (with ${MAX_FORMATTED_LEAKS} larger ones, its place wasn't looked up)`;
-    formatted++;
+    if (!isKnown) lookedUp++;
     const key = JSON.stringify([entry.kind, state, stack]);
     const group = groups.get(key);
     if (group === undefined) {

@@ -179,11 +179,14 @@ export class Arena implements Disposable {
     const block = alloc(type, length);
     this.#chunks = { block, next: this.#chunks };
     if (tracker !== undefined) {
-      tracker.joined(block, this, "arena", block.byteLength);
+      tracker.joined(block, this, "arena", block.byteLength, arenaAlloc);
     }
     return block;
   }
 }
+
+/** As it is before user code can change the prototype. */
+const arenaAlloc = Arena.prototype.alloc;
 
 /** A block of an arena, linked: no method that user code can patch has a part in the list. */
 interface Chunk {

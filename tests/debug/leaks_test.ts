@@ -111,8 +111,17 @@ Deno.test("a block that was freed here and that Python holds is found until Pyth
 });
 
 Deno.test("what the program has lost is told from what it has", async () => {
+  class Service {
+    block?: Disposable;
+    arena = new Arena();
+    load(): void {
+      this.block = alloc(Uint8Array, 700);
+      this.arena.alloc(Uint8Array, 10);
+    }
+  }
   using check = leakCheck();
   (function () {
+    new Service().load();
     for (let index = 0; index < 3; index++) alloc(Uint8Array, 100);
     python.eval("[1]");
     new PythonScope();
@@ -120,6 +129,8 @@ Deno.test("what the program has lost is told from what it has", async () => {
   })();
   await collect();
   assertEquals(summary(check.leaks()).toSorted(), [
+    ["arena", 1, 65_536, "lost"],
+    ["block", 1, 700, "lost"],
     ["block", 3, 300, "lost"],
     ["borrowed", 1, 64, "lost"],
     ["reference", 1, 0, "lost"],

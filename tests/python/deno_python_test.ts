@@ -181,9 +181,12 @@ threading.Thread(target=ran.set).start()
       await wait(() => until(() => python.eval("__import__('__main__').ran.is_set()")));
       const worker = new Worker("data:text/javascript," + encodeURIComponent(\`
         import { alloc, python } from "@oneheap/oneheap";
-        using block = alloc(Float64Array, [1, 2]);
+        // Freed before the other thread attaches for good: under the debug hooks freeing waits for the GIL.
+        const block = alloc(Float64Array, [1, 2]);
         const sum = python.eval("sum(memoryview(block))", { names: { block } });
-        postMessage(sum + await python.evalAsync("1"));
+        const one = await python.evalAsync("1");
+        block.free();
+        postMessage(sum + one);
       \`), { type: "module" });
       const answer = await wait(() => new Promise((resolve) => worker.onmessage = resolve));
       assertEquals(answer.data, 4);

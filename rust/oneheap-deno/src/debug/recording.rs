@@ -1,5 +1,6 @@
 //! Recording of call sites, for as long as somebody wants it.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::memory::tracking::ledger;
 use crate::runtime::attach::AttachGuard;
 use crate::runtime::maintenance_thread;
 
-/// Who records, by thread of JavaScript.
+/// How many recordings there are, of all threads.
 struct Recorders {
     exact: u32,
     sampling: u32,
@@ -24,8 +25,62 @@ static RECORDERS: Mutex<Recorders> = Mutex::new(Recorders {
     has_thread: false,
 });
 
-/// Begin or end one recording. All allocations are entered while nobody samples.
-pub fn change(is_sampling: bool, begins: bool) {
+/// The recordings of a thread. What hasn't ended ends with the thread: a Worker may be terminated.
+struct OwnRecordings {
+    exact: Cell<u32>,
+    sampling: Cell<u32>,
+}
+
+thread_local! {
+    static OWN: OwnRecordings = const {
+        OwnRecordings { exact: Cell::new(0), sampling: Cell::new(0) }
+    };
+}
+
+impl Drop for OwnRecordings {
+    fn drop(&mut self) {
+        for (count, is_sampling) in [(&self.exact, false), (&self.sampling, true)] {
+            for _ in 0..count.get() {
+                change(is_sampling, false);
+            }
+        }
+    }
+}
+
+/// Begin one recording of this thread's. All allocations are entered while nobody samples.
+pub fn begin(is_sampling: bool) {
+    OWN.with(|own| {
+        let count = own.count(is_sampling);
+        count.set(count.get() + 1);
+    });
+    change(is_sampling, true);
+}
+
+/// End one recording of this thread's.
+pub fn end(is_sampling: bool) {
+    let is_known = OWN.with(|own| {
+        let count = own.count(is_sampling);
+        let known = count.get();
+        count.set(known.saturating_sub(1));
+        known > 0
+    });
+    if is_known {
+        change(is_sampling, false);
+    }
+}
+
+impl OwnRecordings {
+    fn count(&self, is_sampling: bool) -> &Cell<u32> {
+        if is_sampling {
+            &self.sampling
+        } else {
+            &self.exact
+        }
+    }
+}
+
+/// Count one recording more or less.
+fn change(is_sampling: bool, begins: bool) {
     let mut recorders = RECORDERS.lock().unwrap_or_else(PoisonError::into_inner);
     let count = if is_sampling {
         &mut recorders.sampling

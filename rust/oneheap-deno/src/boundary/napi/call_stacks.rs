@@ -60,10 +60,6 @@ pub unsafe extern "C" fn call_stack_text(env: napi_env, info: napi_callback_info
 /// Called by Node-API.
 pub unsafe extern "C" fn within(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own environment.
-    if !unsafe { env.has_stack() } {
-        return null_mut();
-    }
     // SAFETY: Node-API's own handles, which live until this returns. Where the function throws, the exception stays pending.
     unsafe {
         let values = match env.all_arguments(info) {
@@ -161,10 +157,6 @@ impl MemoryFunction {
 /// Called by Node-API.
 pub unsafe extern "C" fn call_within(env: napi_env, info: napi_callback_info) -> napi_value {
     let env = Env(env);
-    // SAFETY: Node-API's own environment.
-    if !unsafe { env.has_stack() } {
-        return null_mut();
-    }
     // SAFETY: Node-API's own handles; the arguments are TypeScript's own.
     unsafe {
         let values = match env.all_arguments(info) {
@@ -200,10 +192,12 @@ pub unsafe extern "C" fn set_recording(env: napi_env, info: napi_callback_info) 
     // SAFETY: Node-API's own handles.
     unsafe {
         let [is_sampling, begins] = env.arguments::<2>(info);
-        recording::change(
-            env.number(is_sampling) == Some(1.0),
-            env.number(begins) == Some(1.0),
-        );
+        let is_sampling = env.number(is_sampling) == Some(1.0);
+        if env.number(begins) == Some(1.0) {
+            recording::begin(is_sampling);
+        } else {
+            recording::end(is_sampling);
+        }
     }
     null_mut()
 }

@@ -11,6 +11,24 @@ const FORBIDDEN: u8 = 0xFD;
 const BEFORE: usize = size_of::<usize>() - 1;
 const BEHIND: usize = size_of::<usize>();
 
+/// Return the size that the hooks have written in front of memory: in the first of two words, big-endian.
+///
+/// # Safety
+/// The hooks are on, and the memory is live.
+pub unsafe fn recorded_bytes(pointer: *mut u8) -> usize {
+    let mut bytes = [0; size_of::<usize>()];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        // SAFETY: as the caller vouches, the hooks' two words are there. Volatile, for another language has written them.
+        *byte = unsafe {
+            pointer
+                .sub(2 * size_of::<usize>())
+                .add(index)
+                .read_volatile()
+        };
+    }
+    usize::from_be_bytes(bytes)
+}
+
 /// Return whether the bytes around memory are as the hooks have written them.
 ///
 /// # Safety

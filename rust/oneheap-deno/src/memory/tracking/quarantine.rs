@@ -13,7 +13,7 @@ use pyo3_ffi::{Py_FatalError, PyMem_Free};
 
 use crate::limits::{MAX_QUARANTINED, MAX_QUARANTINED_BYTES, MIN_PYTHON_BYTES};
 use crate::memory::tracking::call_stack::{CallStack, current};
-use crate::memory::tracking::debug_bytes::{DEAD, all_are, is_intact};
+use crate::memory::tracking::debug_bytes::{DEAD, all_are, is_intact, recorded_bytes};
 use crate::memory::tracking::ledger::Allocation;
 
 /// How memory is freed in the end.
@@ -89,7 +89,9 @@ impl Quarantine {
 /// nobody uses it any more.
 pub unsafe fn keep(pointer: *mut u8, allocation: Allocation, origin: Origin) -> bool {
     let bytes = allocation.bytes.max(MIN_PYTHON_BYTES);
-    if bytes > MAX_QUARANTINED_BYTES {
+    // Where C code has freed the memory, and got other memory at its address, the entry isn't this one's.
+    // SAFETY: as the caller vouches.
+    if bytes > MAX_QUARANTINED_BYTES || unsafe { recorded_bytes(pointer) } != bytes {
         return false;
     }
     // SAFETY: as the caller vouches.
