@@ -48,6 +48,7 @@ export function answerMemoryQuestions(): void {
 function removeOldSummaries(): void {
   try {
     const folder = memoryFolder();
+    if (!granted({ name: "read", path: folder })) return;
     [...Deno.readDirSync(folder)]
       .filter(({ name }) => name.endsWith(".txt"))
       .map(({ name }) => `${folder}/${name}`)

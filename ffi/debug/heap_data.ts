@@ -1,9 +1,29 @@
 /** The data of a heap report: what its formats are written from, and what the page shows. */
 
-/** The language of a place: that of its innermost frame. */
+/**
+ * The language of a place: that of its innermost frame.
+ *
+ * @example
+ * ```ts
+ * import { type Language, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const names: Record<Language, string> = { typescript: "TypeScript", python: "Python", rust: "Rust" };
+ * console.log(heapReport().totals.map(({ language }) => names[language]).join()); // TypeScript,Python,Rust
+ * ```
+ */
 export type Language = "typescript" | "python" | "rust";
 
-/** How much memory: bytes, and in how many allocations. */
+/**
+ * How much memory: bytes, and in how many allocations.
+ *
+ * @example
+ * ```ts
+ * import { type Amount, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const average = ({ bytes, count }: Amount) => count === 0 ? 0 : bytes / count;
+ * console.log(heapReport().totals.map(({ live }) => average(live)).length); // 3
+ * ```
+ */
 export interface Amount {
   /** Bytes, as they were requested. */
   readonly bytes: number;
@@ -11,7 +31,17 @@ export interface Amount {
   readonly count: number;
 }
 
-/** A frame of a stack. */
+/**
+ * A frame of a stack.
+ *
+ * @example
+ * ```ts
+ * import { type Frame, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const show = ({ name, file, line }: Frame) => `${name} at ${file}:${line}`;
+ * for (const { stack } of heapReport().places.slice(0, 3)) console.log(stack.map(show));
+ * ```
+ */
 export interface Frame {
   /** The function; `<anonymous>` where it has no name, and empty where its name isn't known: at the top of a Python module, say. */
   readonly name: string;
@@ -38,7 +68,17 @@ export interface StackEntry {
   readonly change?: Amount;
 }
 
-/** A moment of the timeline. */
+/**
+ * A moment of the timeline.
+ *
+ * @example
+ * ```ts
+ * import { type Moment, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const highest = (moments: readonly Moment[]) => Math.max(0, ...moments.map(({ bytes }) => bytes));
+ * console.log(highest(heapReport().timeline) >= 0); // true
+ * ```
+ */
 export interface Moment {
   /** Since recording began. */
   readonly milliseconds: number;
@@ -48,7 +88,17 @@ export interface Moment {
   readonly residentBytes: number;
 }
 
-/** How much memory of a language. */
+/**
+ * How much memory of a language.
+ *
+ * @example
+ * ```ts
+ * import { type HeapTotal, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const isLarge = ({ live }: HeapTotal) => live.bytes > 1e9;
+ * console.log(heapReport().totals.some(isLarge)); // false
+ * ```
+ */
 export interface HeapTotal {
   /** The language of the places. */
   readonly language: Language;
@@ -60,7 +110,18 @@ export interface HeapTotal {
   readonly change?: Amount;
 }
 
-/** When the most of oneheap's memory was alive, and how much. */
+/**
+ * When the most of oneheap's memory was alive, and how much.
+ *
+ * @example
+ * ```ts
+ * import { type Peak, heapReport } from "@oneheap/oneheap/debug";
+ *
+ * const show = ({ bytes, milliseconds }: Peak) => `${bytes} bytes after ${milliseconds} ms`;
+ * const { peak } = heapReport();
+ * console.log(peak === undefined ? "nothing was recorded" : show(peak));
+ * ```
+ */
 export interface Peak {
   /** Since recording began. */
   readonly milliseconds: number;

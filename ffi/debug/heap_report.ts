@@ -50,7 +50,17 @@ export interface HeapPlace {
   readonly change?: Amount;
 }
 
-/** A file that a report can be written to, told by how its name ends. */
+/**
+ * A file that a report can be written to, told by how its name ends.
+ *
+ * @example
+ * ```ts
+ * import type { HeapReportFile } from "@oneheap/oneheap/debug";
+ *
+ * const fileOf = (name: string): HeapReportFile => `${name}.html`;
+ * console.log(fileOf("heap")); // heap.html
+ * ```
+ */
 export type HeapReportFile =
   | `${string}.html`
   | `${string}.heapprofile`
