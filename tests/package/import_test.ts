@@ -136,6 +136,17 @@ Deno.test("the doctor can be run by its name", async () => {
   assertEquals(library.sha256, listed.sha256);
 });
 
+Deno.test("a user sees the heap: the package has the page of heap reports, and its licences", async () => {
+  await using registry = new Registry(published);
+  using user = new User(registry.url);
+  const seen = output(await user.deno(["run", "-A", "report.ts"]));
+  assertEquals(JSON.parse(seen), ["load", 5_000_000, true]);
+  assertStringIncludes(
+    text("/ffi/prebuilt/viewer-licenses.txt"),
+    "Apache License",
+  );
+});
+
 for (const path of ["/mod.ts", LIST, MODULE]) {
   Deno.test(`a registry that tampers with ${path} is found out`, async () => {
     await using registry = new Registry(published);
