@@ -5,6 +5,8 @@
 
 /** Their files, as paths in the checkout. */
 const LONG_TESTS = [
+  "tests/docs/memory_guide_test.ts",
+  "tests/doctor/memory_test.ts",
   "tests/debug/report_page_test.ts",
   "tests/hostile/stack_end_test.ts",
   "tests/hostile/properties_test.ts",

@@ -7,6 +7,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertLess,
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
@@ -54,7 +55,10 @@ Deno.test("tracemalloc: snapshots are filtered by the files of TypeScript, and c
     { scope, toJs: true },
   );
   python.run("tracemalloc.stop()", { scope });
-  assertEquals([file, size], [HERE, 5_000_000]);
+  assertEquals(file, HERE);
+  // Python's own objects for the call may be there too.
+  assertGreater(size, 4_999_999);
+  assertLess(size, 5_001_000);
 });
 
 Deno.test("cProfile: the functions of TypeScript are in its statistics, above Python's", () => {
