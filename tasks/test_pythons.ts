@@ -20,8 +20,8 @@ import {
   type TestedPython,
 } from "./pythons/suite.ts";
 
-/** What `PYTHONMALLOC` is set to, besides being left alone. */
-const ALLOCATORS = ["debug", "malloc", "pymalloc"];
+/** What `PYTHONMALLOC` is set to, besides being left alone, which is `pymalloc`. */
+const ALLOCATORS = ["debug", "malloc"];
 
 /** How many jobs run at a time: one more than cores, for the tests mostly wait. */
 const AT_ONCE = navigator.hardwareConcurrency + 1;

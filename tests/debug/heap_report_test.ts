@@ -119,6 +119,24 @@ Deno.test("a report has what Python had at its peak, though it is gone", async (
   assertEquals(place.language, "python");
 });
 
+Deno.test("the peak of an earlier tracing is none of a later one's", async () => {
+  using _recording = recordCallSites({ frames: 1 });
+  {
+    using _tracemalloc = new Tracemalloc();
+    using _large = python.eval(
+      "[bytes(1000) for _ in range(60_000)]",
+    ) as PyObjectRef;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assertGreater(readTracedMemory()!.peakBytes, 60_000_000);
+  }
+  using _tracemalloc = new Tracemalloc();
+  using _small = python.eval(
+    "[bytes(1000) for _ in range(1_000)]",
+  ) as PyObjectRef;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert(readTracedMemory()!.peakBytes < 10_000_000);
+});
+
 Deno.test("a difference has what came and what went", () => {
   using _recording = recordCallSites({ frames: 1 });
   function goes() {

@@ -11,6 +11,16 @@ GROWTH = 1.05
 # What was traced at the highest moment that was looked at: bytes, and the totals by stack.
 peak = 0, []
 
+# Something that is traced for as long as tracing isn't started anew: then the peak is of another time.
+witness = None
+
+
+def forget_other_peak():
+    global peak, witness
+    if witness is None or tracemalloc.get_object_traceback(witness) is None:
+        peak = 0, []
+        witness = object()
+
 
 def add_up_traces(add_up):
     """All traces, added up by stack: with `add_up`, for what Python code allocates here is traced too."""
@@ -28,11 +38,9 @@ def note_peak(add_up):
     """Keeps what is traced if it is more than ever before. Called over and over by a thread of its own."""
     global peak
     if not tracemalloc.is_tracing():
-        peak = 0, []
         return
-    current, highest = tracemalloc.get_traced_memory()
-    known = peak[0] if peak[0] <= highest else 0
-    if current > known * GROWTH:
+    forget_other_peak()
+    if tracemalloc.get_traced_memory()[0] > peak[0] * GROWTH:
         totals = add_up_traces(add_up)
         peak = sum([size for _, size, _ in totals]), totals
 
@@ -41,6 +49,7 @@ def read_traces(add_up):
     """What is traced now, and at the peak. None where nothing is traced."""
     if not tracemalloc.is_tracing():
         return None
+    forget_other_peak()
     totals = add_up_traces(add_up)
     now = sum([size for _, size, _ in totals])
     peak_bytes, at_peak = peak if peak[0] > now else (now, totals)
