@@ -1,5 +1,5 @@
 /**
- * The hook by which whatever a program has to free is seen: {@linkcode tracker} is told when it begins and when it ends. While nobody
+ * The hook by which whatever a program has to free is seen: {@linkcode tracker} is notified when it begins and when it ends. While nobody
  * tracks, that is one load. A new kind is a name here, and a line where it begins and where it ends.
  */
 
@@ -23,7 +23,7 @@ export type LeakKind =
   | "attachment"
   | "run";
 
-/** Who is told. None of these throws. */
+/** Who is notified. None of these throws. */
 export interface Tracker {
   /**
    * Something began, which takes so many bytes of memory. Where one of its own methods, or its constructor, has made it, that is `above`:
@@ -54,10 +54,10 @@ export type OwnFunction =
   | ((...args: never[]) => unknown)
   | (abstract new (...args: never[]) => object);
 
-/** Who is told now; undefined while nobody is. */
+/** Who is notified now; undefined while nobody is. */
 export let tracker: Tracker | undefined;
 
-/** Set who is told from now on. */
+/** Set who is notified from now on. */
 export function setTracker(next: Tracker | undefined): void {
   tracker = next;
 }

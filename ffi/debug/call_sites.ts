@@ -26,8 +26,8 @@ export interface CallSiteOptions {
   /** How many frames are recorded of each call, from 1 to 128: the innermost ones. 4 by default; each costs some 6 µs a call. */
   frames?: number;
   /**
-   * Records one allocation of blocks and raw memory about every so many bytes, each byte as likely as the other; 0, which is the default,
-   * records all. Calls of Python code are recorded all the same, for what they allocate isn't known before.
+   * The mean distance between two recorded allocations of blocks and raw memory, in bytes allocated: each byte is as likely to be sampled as
+   * any other. 0, which is the default, records all. Calls of Python code are recorded all the same, for what they allocate isn't known before.
    */
   everyBytes?: number;
 }
@@ -54,7 +54,7 @@ let untilSample = 0;
  *
  * It is for this thread; `ONEHEAP_CALL_SITES=4` records in the whole program, every Worker included, four frames each. A call takes some
  * 30 µs more with four frames. Where Python's debug hooks are on (`PYTHONMALLOC=debug`), what is freed is kept for a while, and who frees it
- * again or writes to it is told where it was allocated and where it was freed.
+ * again or writes to it gets a report of where it was allocated and where it was freed.
  *
  * @returns The recording; `using` ends it. They nest, and may end in any order: the newest says how much is recorded.
  * @throws {RangeError} If `frames` is no whole number from 1 to 128, or `everyBytes` none from 0 on.

@@ -143,7 +143,7 @@ export interface HeapData {
   readonly timeline: readonly Moment[];
   /** When the most was alive, and how much: of oneheap's memory. */
   readonly peak?: Peak;
-  /** One allocation is sampled about every so many bytes; 0: all are recorded. */
+  /** The mean distance between two sampled allocations, in bytes; 0: all are recorded. */
   readonly everyBytes: number;
   /** What a reader has to know: what isn't in the report, and what to do. */
   readonly notes: readonly string[];

@@ -29,8 +29,8 @@ export interface Traced extends Below {
 const block = Block.prototype;
 const reference = PyObjectRef.prototype;
 const scope = PythonScope.prototype;
-// deno-lint-ignore no-explicit-any -- A class is no function to TypeScript that could be a caller.
-const scopeConstructor = PythonScope as any as Caller;
+// A class is no function to TypeScript that could be a caller.
+const scopeConstructor = PythonScope as unknown as Caller;
 
 /** The functions that go by FFI, and may not run Python code: while they are traced, they are called by one of Node-API, which may. */
 export const TRACED_SYMBOLS: {
