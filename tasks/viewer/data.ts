@@ -7,6 +7,7 @@ import type {
   Language,
   StackEntry,
 } from "../../ffi/debug/heap_data.ts";
+import { shortNames } from "./file_names.ts";
 
 export type { Amount, Frame, HeapData, Language, StackEntry };
 
@@ -63,15 +64,25 @@ export function framesOf(stack: StackEntry): Frame[] {
   return stack.frames.map((index) => data.frames[index]);
 }
 
+/** Return the innermost frame of a stack. */
+export function innermostOf(stack: StackEntry): Frame {
+  return data.frames[stack.frames.at(-1) ?? -1] ??
+    { name: "(unknown)", file: "", line: 0, language: stack.language };
+}
+
 /** Return how a frame is shown in one line. */
 export function titleOf({ name, file, line }: Frame): string {
   if (file === "") return name;
-  return `${name}  ${baseOf(file)}:${line}`.trimStart();
+  return `${name}  ${nameOf(file)}:${line}`.trimStart();
 }
 
-/** Return the last part of a path. */
-export function baseOf(file: string): string {
-  return file.split(/[/\\]/).at(-1) || file;
+const names = shortNames(
+  data.frames.map(({ file }) => file).filter((file) => file !== ""),
+);
+
+/** Return the end of a file's path that tells it apart from the others. */
+export function nameOf(file: string): string {
+  return names.get(file) ?? file;
 }
 
 const found = new Map<string, Uint8Array>();

@@ -17,13 +17,6 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Return the color of a variable of the style. */
-export function color(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(
-    `--${name}`,
-  ).trim();
-}
-
 /** What is shown where there is nothing to show. */
 export function empty(text: string): HTMLElement {
   return element("p", { className: "empty" }, text);

@@ -2,18 +2,27 @@
 
 import { flamegraph } from "d3-flame-graph";
 import { select } from "d3-selection";
-import { type Language, shownStacks, type State } from "./data.ts";
-import { color, element, empty } from "./elements.ts";
-import { format, formatPart } from "./format.ts";
-import { callTree, largestChildren, type Node, ROOT } from "./tree.ts";
+import { color, placeColor } from "./colors.ts";
+import { shownStacks, type State } from "./data.ts";
+import { element, empty } from "./elements.ts";
+import { format, formatArrow, formatPart } from "./format.ts";
+import {
+  callTree,
+  largestChildren,
+  type Node,
+  ROOT,
+  SMALLER,
+  trailOf,
+} from "./tree.ts";
 
 /** A node as the library takes it. */
 interface FlameNode {
   readonly name: string;
   readonly value: number;
-  readonly language: Language;
-  readonly change: number;
-  readonly children: FlameNode[];
+  readonly node: Node;
+  /** The keys on the way to it. */
+  readonly path: readonly string[];
+  readonly children: readonly FlameNode[];
 }
 
 /** A node as the library draws it. */
@@ -21,17 +30,14 @@ interface DrawnNode {
   readonly data: FlameNode;
 }
 
-/** Return a node without what is too narrow to be drawn. */
-function flameNode(it: Node, whole: number): FlameNode {
-  const { name, value, language, change } = it;
-  const children = largestChildren(it, whole)
-    .filter((child) => it.children.has(child.name))
-    .map((child) => flameNode(child, whole));
-  return { name, value, language, change, children };
-}
+/** The keys on the way to the node that is zoomed to: kept when it is drawn anew. */
+let zoomed: readonly string[] = [];
+
+let observer: ResizeObserver | undefined;
 
 /** Show the flame graph in a panel. */
 export function showFlameGraph(panel: HTMLElement, state: State): void {
+  observer?.disconnect();
   const root = callTree(shownStacks(state), state);
   if (root.value === 0) {
     panel.replaceChildren(empty("Nothing of this is in the report."));
@@ -48,51 +54,122 @@ export function showFlameGraph(panel: HTMLElement, state: State): void {
     place,
     details,
   );
-  const tell = ({ name, change, value }: FlameNode) => {
-    details.textContent = `${name}: ${format(change, state.unit)}, ${
+  const tell = ({ name, node: { change, value } }: FlameNode) => {
+    const amount = state.measure === "change"
+      ? formatArrow(change, state.unit)
+      : format(change, state.unit);
+    details.textContent = `${name}: ${amount}, ${
       formatPart(value, root.value)
     }`;
   };
+  const zoom = (to: FlameNode) => {
+    // The smaller ones are large enough to be told apart in their parent.
+    const isParentFirst = to.node.key === SMALLER &&
+      to.path.length > zoomed.length + 1;
+    zoomed = isParentFirst ? to.path.slice(0, -1) : to.path;
+    render();
+    tell(to);
+    place.querySelector<SVGGElement>("g.frame[aria-current]")?.focus();
+  };
+  const render = () => draw(place, root, state, tell, zoom);
+  reset.onclick = () => {
+    zoomed = [];
+    render();
+  };
+  render();
+  let width = place.clientWidth;
+  observer = new ResizeObserver(() => {
+    if (place.clientWidth === width || place.clientWidth === 0) return;
+    width = place.clientWidth;
+    render();
+  });
+  observer.observe(place);
+}
+
+/** Draw the node that is zoomed to, with the way to it above and what is in it below. */
+function draw(
+  place: HTMLElement,
+  root: Node,
+  state: State,
+  tell: (node: FlameNode) => void,
+  zoom: (node: FlameNode) => void,
+): void {
+  const trail = trailOf(root, zoomed);
+  const keys = trail.slice(1).map(({ key }) => key);
+  zoomed = keys;
+  const { value } = trail.at(-1)!;
+  const drawn = trail.reduceRight<FlameNode | undefined>(
+    (child, node, depth) => {
+      const path = keys.slice(0, depth);
+      if (child === undefined) return flameNode(node, path, value);
+      return {
+        name: titleOf(node, state),
+        value,
+        node,
+        path,
+        children: [child],
+      };
+    },
+    undefined,
+  )!;
+  function flameNode(
+    node: Node,
+    path: readonly string[],
+    whole: number,
+  ): FlameNode {
+    const isOpen = node.key !== SMALLER || path.length === keys.length;
+    const children = isOpen
+      ? largestChildren(node, whole)
+        .map((child) => flameNode(child, [...path, child.key], whole))
+      : [];
+    return {
+      name: titleOf(node, state),
+      value: node.value,
+      node,
+      path,
+      children,
+    };
+  }
   const chart = flamegraph().width(place.clientWidth || 800).cellHeight(20)
-    .minFrameSize(2).transitionDuration(1).inverted(true).tooltip(false)
-    .setColorMapper((it: DrawnNode) => colorOf(it.data, state))
-    .onClick((it: DrawnNode) => {
-      tell(it.data);
-      makeFocusable(place, tell);
-    });
+    .minFrameSize(2).transitionDuration(0).inverted(true).tooltip(false)
+    .setColorMapper(({ data: { node } }: DrawnNode) =>
+      node.key === ROOT ? color("muted") : placeColor(state, node)
+    )
+    .onClick(({ data }: DrawnNode) => zoom(data));
   // The library's declarations lack it.
   (chart as unknown as { onHover(tell: (it: DrawnNode) => void): void })
-    .onHover((it) => tell(it.data));
-  select(place).datum(flameNode(root, root.value)).call(chart);
-  makeFocusable(place, tell);
-  reset.onclick = () => {
-    chart.resetZoom();
-    makeFocusable(place, tell);
-  };
+    .onHover(({ data }) => tell(data));
+  place.replaceChildren();
+  select(place).datum(drawn).call(chart);
+  makeFocusable(place, tell, zoom);
 }
 
 /** Have each frame be reached and zoomed by the keyboard, and take the library's `title`s away, which say less. */
 function makeFocusable(
   place: HTMLElement,
   tell: (node: FlameNode) => void,
+  zoom: (node: FlameNode) => void,
 ): void {
   for (const frame of place.querySelectorAll<SVGGElement>("g.frame")) {
     const { data } = (frame as unknown as { __data__: DrawnNode }).__data__;
     frame.setAttribute("tabindex", "0");
     frame.setAttribute("role", "button");
     frame.setAttribute("aria-label", data.name);
+    if (data.path.length === zoomed.length) {
+      frame.setAttribute("aria-current", "true");
+    }
     frame.querySelector("title")?.remove();
     frame.onfocus = () => tell(data);
     frame.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      frame.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+      zoom(data);
     };
   }
 }
 
-function colorOf({ name, change, language }: FlameNode, state: State): string {
-  if (name === ROOT) return color("line");
-  if (state.measure !== "change") return color(language);
-  return color(change > 0 ? "grows" : "shrinks");
+/** Return how a node is called; of a change, with whether it grew or shrank, for color alone doesn't tell everybody. */
+function titleOf({ name, change }: Node, { measure }: State): string {
+  if (measure !== "change" || change === 0) return name;
+  return `${change > 0 ? "▲" : "▼"} ${name}`;
 }

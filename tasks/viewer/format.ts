@@ -32,6 +32,12 @@ export function formatChange(value: number, unit: Unit): string {
   return value > 0 ? `+${format(value, unit)}` : format(value, unit);
 }
 
+/** Return a change with its sign, and an arrow where that alone is to be seen. */
+export function formatArrow(value: number, unit: Unit): string {
+  if (value === 0) return format(value, unit);
+  return `${value > 0 ? "▲" : "▼"} ${formatChange(value, unit)}`;
+}
+
 /** Return a part of a whole, as a percentage. */
 export function formatPart(part: number, whole: number): string {
   return whole === 0 ? "0 %" : `${(part / whole * 100).toFixed(1)} %`;

@@ -91,9 +91,9 @@ function show(): void {
   const found = shownStacks(state);
   byId("matches").textContent = state.search === ""
     ? ""
-    : `${found.length} places, ${format(sum(found), state.unit)}, ${
-      formatPart(sum(found), sum(data.stacks))
-    }`;
+    : `${found.length} ${found.length === 1 ? "place" : "places"}, ${
+      format(sum(found), state.unit)
+    }, ${formatPart(sum(found), sum(data.stacks))}`;
 }
 
 function open(index: number): void {
@@ -114,10 +114,16 @@ function makeTabs(): void {
       attributes: { role: "tab", "aria-controls": `panel-${index}` },
     }, name);
     tab.onclick = () => open(index);
-    tab.onkeydown = ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-      if (step === undefined) return;
-      open(current + step);
+    tab.onkeydown = (event) => {
+      const index = {
+        ArrowRight: current + 1,
+        ArrowLeft: current - 1,
+        Home: 0,
+        End: tabs.length - 1,
+      }[event.key];
+      if (index === undefined) return;
+      event.preventDefault();
+      open(index);
       tabs[current].focus();
     };
     tabs.push(tab);

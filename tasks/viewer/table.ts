@@ -2,6 +2,7 @@
 
 import {
   framesOf,
+  innermostOf,
   LANGUAGES,
   MEASURES,
   measures,
@@ -48,7 +49,7 @@ function columns({ measure, unit }: State): Column[] {
     {
       title: "place",
       isWide: false,
-      key: (stack) => titleOf(framesOf(stack).at(-1)!),
+      key: (stack) => titleOf(innermostOf(stack)),
     },
   ];
 }
@@ -100,8 +101,11 @@ export function showTable(panel: HTMLElement, state: State): void {
     `Show more (${rest})`,
   );
   more.onclick = () => {
+    const before = shownRows;
     shownRows += 5 * ROWS;
     showTable(panel, state);
+    // The first of those that are new.
+    panel.querySelectorAll<HTMLElement>("td.place > button")[before]?.focus();
   };
   panel.replaceChildren(element("div", { className: "scroll" }, table), more);
 }
@@ -124,13 +128,15 @@ function rowOf(
   }
   if (state.measure === "change") {
     const change = stack.change?.[state.unit] ?? 0;
-    row.firstElementChild!.classList.add(change > 0 ? "grows" : "shrinks");
+    if (change !== 0) {
+      row.firstElementChild!.classList.add(change > 0 ? "grows" : "shrinks");
+    }
   }
   const frames = framesOf(stack);
   const button = element(
     "button",
     { type: "button", attributes: { "aria-expanded": "false" } },
-    titleOf(frames.at(-1)!),
+    titleOf(innermostOf(stack)),
   );
   const badge = element("span", {
     className: "badge",

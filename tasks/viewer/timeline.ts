@@ -8,10 +8,12 @@ import {
   MarkPointComponent,
   TooltipComponent,
 } from "echarts/components";
-import { init, use } from "echarts/core";
+import { use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
+import { makeChart } from "./charts.ts";
+import { color } from "./colors.ts";
 import { data } from "./data.ts";
-import { color, element, empty } from "./elements.ts";
+import { element, empty } from "./elements.ts";
 import { formatBytes } from "./format.ts";
 
 use([
@@ -23,6 +25,9 @@ use([
   DataZoomComponent,
   MarkPointComponent,
 ]);
+
+/** What part is shown, in percent: kept when it is drawn anew. */
+let [start, end] = [0, 100];
 
 /** Show the timeline in a panel. */
 export function showTimeline(panel: HTMLElement): void {
@@ -37,7 +42,7 @@ export function showTimeline(panel: HTMLElement): void {
   const place = element("div", { className: "chart", id: "timeline" });
   const zoom = element("div", { className: "path" });
   panel.replaceChildren(zoom, place);
-  const chart = init(place, undefined, { renderer: "svg" });
+  const chart = makeChart(panel, place);
   const label = { color: color("muted") };
   const series = (name: string, of: keyof (typeof data.timeline)[number]) => ({
     name,
@@ -87,15 +92,28 @@ export function showTimeline(panel: HTMLElement): void {
       axisLabel: { ...label, formatter: (bytes: number) => formatBytes(bytes) },
       splitLine: { lineStyle: { color: color("line") } },
     },
-    dataZoom: [{ type: "inside" }, { type: "slider", bottom: 16 }],
+    dataZoom: [
+      { type: "inside", start, end },
+      { type: "slider", bottom: 16, start, end },
+    ],
     series: all,
   });
-  let [start, end] = [0, 100];
-  const show = (from: number, to: number) => {
-    [start, end] = [Math.max(0, from), Math.min(100, to)];
-    chart.dispatchAction({ type: "dataZoom", start, end });
-    place.dataset.zoom = `${start} ${end}`;
-  };
+  const tell = () => place.dataset.zoom = `${start} ${end}`;
+  tell();
+  chart.on("datazoom", () => {
+    const [zoom] = chart.getOption().dataZoom as {
+      start: number;
+      end: number;
+    }[];
+    [start, end] = [zoom.start, zoom.end];
+    tell();
+  });
+  const show = (from: number, to: number) =>
+    chart.dispatchAction({
+      type: "dataZoom",
+      start: Math.max(0, from),
+      end: Math.min(100, to),
+    });
   const button = (text: string, action: () => void) =>
     zoom.append(element("button", { type: "button", onclick: action }, text));
   const quarter = () => (end - start) / 4;
@@ -110,5 +128,4 @@ export function showTimeline(panel: HTMLElement): void {
     show(start + step, end + step);
   });
   button("All", () => show(0, 100));
-  new ResizeObserver(() => chart.resize()).observe(place);
 }

@@ -1,10 +1,11 @@
 /** Trees of places: what the treemap and the flame graph show. */
 
 import {
-  baseOf,
-  framesOf,
+  data,
+  innermostOf,
   type Language,
   LANGUAGES,
+  nameOf,
   type StackEntry,
   type State,
   titleOf,
@@ -16,6 +17,9 @@ export const ROOT = "all";
 
 /** A node, with the sum of what is below it. */
 export interface Node {
+  /** What tells it apart from the other children of its parent. */
+  readonly key: string;
+  /** How it is shown. */
   readonly name: string;
   readonly language: Language;
   /** The sum of the sizes: of a change, how much it is in either direction. */
@@ -25,18 +29,21 @@ export interface Node {
   readonly children: Map<string, Node>;
 }
 
+/** A step of the way to a node: its key, and how it is shown. */
+type Step = readonly [key: string, name: string];
+
 /** Make a node without a value. */
-function node(name: string, language: Language): Node {
-  return { name, language, value: 0, change: 0, children: new Map() };
+function node([key, name]: Step, language: Language): Node {
+  return { key, name, language, value: 0, change: 0, children: new Map() };
 }
 
-/** Return a tree of stacks. The names on the way to each are what `pathOf` returns. */
+/** Return a tree of stacks. The steps on the way to each are what `pathOf` returns. */
 function treeOf(
   stacks: readonly StackEntry[],
   state: State,
-  pathOf: (stack: StackEntry) => string[],
+  pathOf: (stack: StackEntry) => Step[],
 ): Node {
-  const root = node(ROOT, "typescript");
+  const root = node([ROOT, ROOT], "typescript");
   for (const stack of stacks) {
     const change = valueOf(stack, state);
     if (change === 0) continue;
@@ -46,11 +53,11 @@ function treeOf(
       to.change += change;
     };
     add(root);
-    for (const name of pathOf(stack)) {
-      let child = at.children.get(name);
+    for (const step of pathOf(stack)) {
+      let child = at.children.get(step[0]);
       if (child === undefined) {
-        child = node(name, stack.language);
-        at.children.set(name, child);
+        child = node(step, stack.language);
+        at.children.set(child.key, child);
       }
       add(child);
       at = child;
@@ -62,10 +69,11 @@ function treeOf(
 /** Return the tree by language, file, and the innermost function. */
 export function placeTree(stacks: readonly StackEntry[], state: State): Node {
   return treeOf(stacks, state, (stack) => {
-    const innermost = framesOf(stack).at(-1)!;
-    const path = [LANGUAGES[stack.language]];
-    if (innermost.file !== "") path.push(baseOf(innermost.file));
-    path.push(titleOf(innermost));
+    const innermost = innermostOf(stack);
+    const { file } = innermost;
+    const path = [languageStep(stack)];
+    if (file !== "") path.push([file, nameOf(file)]);
+    path.push([`${stack.frames.at(-1)}`, titleOf(innermost)]);
     return path;
   });
 }
@@ -73,29 +81,60 @@ export function placeTree(stacks: readonly StackEntry[], state: State): Node {
 /** Return the tree by callers: the language, then the outermost frame, and what it called. */
 export function callTree(stacks: readonly StackEntry[], state: State): Node {
   return treeOf(stacks, state, (stack) => [
-    LANGUAGES[stack.language],
-    ...framesOf(stack).map(titleOf),
+    languageStep(stack),
+    ...stack.frames.map((index): Step => [
+      `${index}`,
+      titleOf(data.frames[index]),
+    ]),
   ]);
 }
 
-/** Return the children of a node, the largest first; what is below a thousandth of it all is one of them. */
+function languageStep({ language }: StackEntry): Step {
+  return [language, LANGUAGES[language]];
+}
+
+/** Return the nodes from the root along the keys, as far as there are any. */
+export function trailOf(root: Node, keys: readonly string[]): Node[] {
+  const trail = [root];
+  for (const key of keys) {
+    const at = trail.at(-1)!;
+    const next = at.children.get(key) ??
+      largestChildren(at, at.value).find((child) => child.key === key);
+    if (next === undefined) break;
+    trail.push(next);
+  }
+  return trail;
+}
+
+/** Return the children of a node, the largest first; what is below a thousandth of the whole is one of them. */
 export function largestChildren(parent: Node, whole: number): Node[] {
   const sorted = [...parent.children.values()].sort((one, other) =>
     other.value - one.value
   );
+  // So that each step down shows something, however many there are.
+  const least = parent.value === whole ? MIN_CHILDREN : 0;
   const large = sorted.filter((it, index) =>
-    index < MAX_CHILDREN && it.value >= whole * MIN_PART
+    index < least || index < MAX_CHILDREN && it.value >= whole * MIN_PART
   );
   const rest = sorted.slice(large.length);
   if (rest.length === 0) return large;
-  const other = node(`${rest.length} smaller ones`, parent.language);
-  for (const { value, change } of rest) {
-    other.value += value;
-    other.change += change;
+  if (rest.length === 1) return sorted;
+  const other = node(
+    [SMALLER, `${rest.length} smaller ones`],
+    parent.language,
+  );
+  for (const child of rest) {
+    other.value += child.value;
+    other.change += child.change;
+    other.children.set(child.key, child);
   }
   return [...large, other];
 }
 
-/** How many children of a node are shown, and which part of it all is too small to be. */
+/** The key of what stands for the smaller ones. */
+export const SMALLER = "smaller";
+
+/** How many children of a node are shown at most, how many at least of the whole, and which part of it all is too small to be. */
 const MAX_CHILDREN = 200;
+const MIN_CHILDREN = 20;
 const MIN_PART = 0.001;

@@ -1,36 +1,35 @@
 /** The treemap: by language, file and function, with a way down and up. */
 
 import { TreemapChart } from "echarts/charts";
-import { init, use } from "echarts/core";
+import { type ECharts, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { TooltipComponent } from "echarts/components";
+import { disposeChart, makeChart } from "./charts.ts";
+import { color, placeColor, shade } from "./colors.ts";
 import { shownStacks, type State } from "./data.ts";
-import { color, element, empty } from "./elements.ts";
-import { format, formatChange } from "./format.ts";
-import { largestChildren, type Node, placeTree } from "./tree.ts";
+import { element, empty } from "./elements.ts";
+import { format, formatArrow } from "./format.ts";
+import { largestChildren, type Node, placeTree, trailOf } from "./tree.ts";
 
 use([TreemapChart, SVGRenderer, TooltipComponent]);
 
-/** The names on the way from the top to the node that is shown. */
+/** The keys on the way from the top to the node that is shown. */
 let path: string[] = [];
 
 /** Show the treemap in a panel. */
 export function showTreemap(panel: HTMLElement, state: State): void {
   const root = placeTree(shownStacks(state), state);
   if (root.value === 0) {
+    disposeChart(panel);
     panel.replaceChildren(empty("Nothing of this is in the report."));
     return;
   }
-  const trail = [root];
-  for (const name of path) {
-    const next = trail.at(-1)!.children.get(name);
-    if (next === undefined) break;
-    trail.push(next);
-  }
-  path = trail.slice(1).map(({ name }) => name);
-  const go = (names: string[]) => {
-    path = names;
+  const trail = trailOf(root, path);
+  path = trail.slice(1).map(({ key }) => key);
+  const go = (keys: string[]) => {
+    path = keys;
     showTreemap(panel, state);
+    panel.querySelector<HTMLElement>("[aria-current]")!.focus();
   };
   const crumbs = element("div", {
     className: "path",
@@ -42,7 +41,7 @@ export function showTreemap(panel: HTMLElement, state: State): void {
     if (isLast) button.setAttribute("aria-current", "true");
     button.onclick = () => go(path.slice(0, depth));
     crumbs.append(button);
-    if (isLast) crumbs.append(format(change, state.unit));
+    if (isLast) crumbs.append(amountOf(change, state));
     else crumbs.append("›");
   }
   const shown = trail.at(-1)!;
@@ -52,43 +51,37 @@ export function showTreemap(panel: HTMLElement, state: State): void {
     className: "children",
     attributes: { "aria-label": "What is in it" },
   });
-  for (const child of children.slice(0, MAX_LISTED)) {
-    const text = `${child.name}  ${format(child.change, state.unit)}`;
+  for (const child of children) {
+    const text = `${child.name}  ${amountOf(child.change, state)}`;
     const button = element("button", {
       type: "button",
       disabled: child.children.size === 0,
     }, text);
-    button.onclick = () => go([...path, child.name]);
+    button.onclick = () => go([...path, child.key]);
     list.append(element("li", {}, button));
   }
   panel.replaceChildren(crumbs, chart, list);
-  draw(chart, children, state, (name) => {
-    if (shown.children.get(name)?.children.size) go([...path, name]);
+  draw(makeChart(panel, chart), children, state, (child) => {
+    if (child.children.size > 0) go([...path, child.key]);
   });
 }
 
-/** How many children have buttons of their own. */
-const MAX_LISTED = 12;
+/** How much neighbors differ. */
+const SHADES = [0, 0.12, 0.24, 0.36];
 
 function draw(
-  place: HTMLElement,
+  chart: ECharts,
   children: readonly Node[],
   state: State,
-  open: (name: string) => void,
+  open: (child: Node) => void,
 ): void {
-  const chart = init(place, undefined, { renderer: "svg" });
-  const shades = [0, 0.12, 0.24, 0.36];
   chart.setOption({
     animation: false,
     tooltip: {
       renderMode: "richText",
       confine: true,
       formatter: ({ name, data }: { name: string; data: { change: number } }) =>
-        `${name}\n${
-          state.measure === "change"
-            ? formatChange(data.change, state.unit)
-            : format(data.change, state.unit)
-        }`,
+        `${name}\n${amountOf(data.change, state)}`,
     },
     series: [{
       type: "treemap",
@@ -107,24 +100,33 @@ function draw(
         overflow: "truncate",
         formatter: (
           { name, data }: { name: string; data: { change: number } },
-        ) => `${name}\n${format(data.change, state.unit)}`,
+        ) => `${name}\n${amountOf(data.change, state)}`,
       },
-      data: children.map(({ name, value, change, language }, index) => ({
-        name,
-        value,
-        change,
+      data: children.map((child, index) => ({
+        name: child.name,
+        value: child.value,
+        change: child.change,
         itemStyle: {
-          color: colorOf(state, change, language),
-          opacity: 1 - shades[index % shades.length],
+          color: shade(
+            placeColor(state, child),
+            SHADES[index % SHADES.length],
+          ),
         },
       })),
     }],
   });
-  chart.on("click", (event) => open((event as { name: string }).name));
-  new ResizeObserver(() => chart.resize()).observe(place);
+  chart.on(
+    "click",
+    ({ dataIndex }) => {
+      // The first item is the series' own root.
+      const child = children[dataIndex - 1];
+      if (child !== undefined) open(child);
+    },
+  );
 }
 
-function colorOf(state: State, change: number, language: string): string {
-  if (state.measure !== "change") return color(language);
-  return color(change > 0 ? "grows" : "shrinks");
+function amountOf(change: number, { measure, unit }: State): string {
+  return measure === "change"
+    ? formatArrow(change, unit)
+    : format(change, unit);
 }

@@ -174,6 +174,10 @@ pageTest(
         await page.evaluate("document.activeElement.textContent"),
         "Treemap",
       );
+      await page.press("End");
+      assertEquals(await selected(), "Table");
+      await page.press("Home");
+      assertEquals(await selected(), "Treemap");
     }),
 );
 
@@ -201,6 +205,10 @@ pageTest(
       assertMatch(await crumbs(), /7\.6 MiB/);
       const texts = await page.evaluate<string>(`${PANEL}.innerText`);
       assert(texts.includes("load.ts:20") && texts.includes("load.ts:30"));
+      assertEquals(
+        await page.evaluate("document.activeElement.textContent"),
+        "load.ts",
+      );
       await page.click(BUTTON("all"));
       await page.waitFor(
         `!document.querySelector('.path').innerText.includes("load.ts")`,
@@ -307,7 +315,7 @@ pageTest(
       await page.waitFor("document.querySelector('#matches').textContent");
       assertEquals(
         await page.evaluate("document.querySelector('#matches').textContent"),
-        "1 places, 3.8 MiB, 31.7 %",
+        "1 place, 3.8 MiB, 31.7 %",
       );
       await page.click(TAB("Table"));
       assertEquals(
@@ -336,6 +344,21 @@ pageTest(
         "document.querySelector('tbody').innerText",
       );
       assert(rows.includes("+1.9 MiB") && rows.includes("−2.9 MiB"), rows);
+      assertEquals(
+        await page.evaluate(
+          "[...document.querySelectorAll('tbody tr')].map((row) => row.firstElementChild.className.replace('number', '').trim())",
+        ),
+        ["grows", "grows", "", "", "shrinks"],
+      );
+      await page.click(TAB("Treemap"));
+      const map = await page.evaluate<string>(`${PANEL}.textContent`);
+      assert(map.includes("▲ +1.9 MiB") && map.includes("▼ −1.9 MiB"), map);
+      await page.click(TAB("Flame graph"));
+      const names = await page.evaluate<string[]>(
+        `[...document.querySelectorAll("g.frame")].map((it) => it.getAttribute("aria-label"))`,
+      );
+      assert(names.includes("▲ Python") && names.includes("▼ TypeScript"));
+      await page.click(TAB("Table"));
       await page.evaluate(
         "(() => { const it = document.querySelector('#measure'); it.value = 'live'; it.dispatchEvent(new Event('change')); })()",
       );
@@ -379,6 +402,209 @@ pageTest(
       }
     }),
 );
+
+/** A report of places alone, of 1 MiB each unless told. */
+function reportOf(
+  places: readonly (readonly [name: string, file: string])[],
+  bytes: (index: number) => number = () => 2 ** 20,
+): HeapData {
+  return report({
+    frames: places.map(([name, file], index) => ({
+      name,
+      file,
+      line: index + 1,
+      language: "typescript",
+    })),
+    stacks: places.map((_, index) => ({
+      frames: [index],
+      language: "typescript",
+      live: { bytes: bytes(index), count: 1 },
+    })),
+  });
+}
+
+pageTest(
+  "files of the same name are told apart in every view",
+  () => {
+    const data = reportOf([
+      ["load", "/app/one/mod.ts"],
+      ["load", "/app/two/mod.ts"],
+      ["save", "/app/two/mod.ts"],
+    ]);
+    // As alike as they can be.
+    const frames = data.frames.map((frame) => ({ ...frame, line: 7 }));
+    return withPage({ ...data, frames }, async (page) => {
+      await page.click(BUTTON("TypeScript"));
+      const texts = () => page.evaluate<string>(`${PANEL}.textContent`);
+      const map = await texts();
+      assert(map.includes("one/mod.ts  1.0 MiB"), map);
+      assert(map.includes("two/mod.ts  2.0 MiB"), map);
+      await page.click(BUTTON("two/mod.ts"));
+      assert((await texts()).includes("save  two/mod.ts:7"));
+      await page.click(TAB("Flame graph"));
+      const names = await page.evaluate<string[]>(
+        `[...document.querySelectorAll("g.frame")].map((it) => it.getAttribute("aria-label")).sort()`,
+      );
+      assertEquals(names, [
+        "TypeScript",
+        "all",
+        "load  one/mod.ts:7",
+        "load  two/mod.ts:7",
+        "save  two/mod.ts:7",
+      ]);
+    });
+  },
+);
+
+pageTest("what is too small to be seen is found further down", () =>
+  withPage(
+    reportOf(
+      Array.from({ length: 30 }, (_, index) => [`f${index}`, `/a/${index}.ts`]),
+      (index) => index < 3 ? 2 ** 30 : 1_024,
+    ),
+    async (page) => {
+      await page.click(BUTTON("TypeScript"));
+      await page.click(BUTTON("10 smaller ones"));
+      await page.click(BUTTON("29.ts"));
+      assert(
+        (await page.evaluate<string>(`${PANEL}.textContent`)).includes("f29"),
+      );
+    },
+  ));
+
+pageTest(
+  "the flame graph is as wide as the window, and stays zoomed in another theme",
+  () =>
+    withPage(report(), async (page) => {
+      await page.click(TAB("Flame graph"));
+      await page.waitFor(IS_DRAWN);
+      const widest = () =>
+        page.evaluate<number>(
+          `Math.max(...[...document.querySelectorAll("g.frame rect")].map((it) => it.getBoundingClientRect().width))`,
+        );
+      const before = await widest();
+      await page.click(
+        `[...document.querySelectorAll("g.frame")].find((it) => it.getAttribute("aria-label").startsWith("parse"))`,
+      );
+      await page.waitFor(IS_DRAWN);
+      await page.click("document.querySelector('#theme')");
+      await page.resize(700, 900);
+      const width = "document.querySelector('#flame').clientWidth";
+      await page.waitFor(
+        `document.querySelector("#flame svg").getBoundingClientRect().width === ${width}`,
+      );
+      await page.waitFor(IS_DRAWN);
+      assert(await widest() < before);
+      const current = await page.evaluate<{ name: string; width: number }>(
+        `((it) => ({ name: it.getAttribute("aria-label"), width: it.getBoundingClientRect().width }))(document.querySelector("g.frame[aria-current]"))`,
+      );
+      assertEquals(current.name, "parse  load.ts:30");
+      assert(current.width > 0.9 * await widest());
+    }),
+);
+
+pageTest(
+  "the timeline stays where it is in another theme",
+  () =>
+    withPage(report(), async (page) => {
+      await page.click(TAB("Timeline"));
+      await page.click(BUTTON("Zoom in"));
+      await page.click("document.querySelector('#theme')");
+      assertEquals(
+        await page.evaluate("document.querySelector('#timeline').dataset.zoom"),
+        "25 75",
+      );
+      assertEquals(
+        await page.evaluate("document.querySelectorAll('#timeline').length"),
+        1,
+      );
+    }),
+);
+
+pageTest("showing more rows goes to the first of them", () =>
+  withPage(
+    reportOf(
+      Array.from({ length: 500 }, (_, index) => [`f${index}`, "/a.ts"]),
+      (index) => 1_000_000 - index,
+    ),
+    async (page) => {
+      await page.click(TAB("Table"));
+      await page.click(BUTTON("Show more (300)"));
+      assertEquals(
+        await page.evaluate("document.activeElement.textContent"),
+        "f200  a.ts:201",
+      );
+    },
+  ));
+
+pageTest("a stack without frames is shown", () =>
+  withPage(
+    report({
+      stacks: [{
+        frames: [],
+        language: "rust",
+        live: { bytes: 2_048, count: 1 },
+      }],
+    }),
+    async (page) => {
+      for (const name of ["Treemap", "Flame graph", "Table"]) {
+        await page.click(TAB(name));
+        assert(
+          (await page.evaluate<string>(`${PANEL}.textContent`)).length > 0,
+        );
+      }
+      assertMatch(
+        await page.evaluate<string>(
+          "document.querySelector('tr td.place').textContent",
+        ),
+        /unknown/,
+      );
+    },
+  ));
+
+pageTest(
+  "labels can be read on their areas in both themes",
+  () =>
+    withPage(report(), async (page) => {
+      await page.click(BUTTON("TypeScript"));
+      for (const theme of ["light", "dark"] as const) {
+        await page.prefer(theme);
+        await page.waitFor(
+          `document.documentElement.dataset.theme === "${theme}"`,
+        );
+        const fills = await page.evaluate<string[]>(
+          `[...document.querySelectorAll("#treemap path, #treemap rect")].map((it) => it.getAttribute("fill"))`,
+        );
+        const areas = fills.filter((it) => /^rgb/.test(it ?? ""));
+        assert(areas.length >= 2, `${fills}`);
+        const label = await page.evaluate<string>(
+          "getComputedStyle(document.documentElement).getPropertyValue('--label').trim()",
+        );
+        for (const area of areas) {
+          const ratio = contrast(label, area);
+          assert(ratio >= 4.5, `${theme}: ${label} on ${area}: ${ratio}`);
+        }
+      }
+    }),
+);
+
+/** The contrast of two colors: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
+function contrast(one: string, other: string): number {
+  const luminance = (color: string) => {
+    const channels = color.startsWith("#")
+      ? [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
+      : color.match(/\d+/g)!.slice(0, 3).map(Number);
+    const [red, green, blue] = channels.map((channel) => {
+      const part = channel / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) =>
+    a - b
+  );
+  return (light + 0.05) / (dark + 0.05);
+}
 
 pageTest("an empty report says so", () =>
   withPage(

@@ -133,7 +133,10 @@ export class Page implements AsyncDisposable {
 
   /** Presses and releases a key. */
   async press(key: string, text?: string): Promise<void> {
-    const code = { Tab: 9, Enter: 13, ArrowLeft: 37, ArrowRight: 39 }[key];
+    const code =
+      { Tab: 9, Enter: 13, End: 35, Home: 36, ArrowLeft: 37, ArrowRight: 39 }[
+        key
+      ];
     const event = { key, code: key, windowsVirtualKeyCode: code, text };
     await this.send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
     await this.send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
