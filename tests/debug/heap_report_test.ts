@@ -105,15 +105,21 @@ Deno.test("a report has what Python had at its peak, though it is gone", async (
   using _tracemalloc = new Tracemalloc();
   using _recording = recordCallSites({ frames: 1 });
   using scope = new PythonScope();
-  python.run("\n\n\nkept = [bytes(1000) for _ in range(50_000)]", { scope });
-  // Looks come ten times a second, and later where the last one took long.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
-  python.run("del kept", { scope });
-  const place = heapReport().places.find(({ stack, peak }) => {
-    const { file, line } = stack.at(-1)!;
-    return file.startsWith("<python.run") && line === 4 &&
-      (peak?.bytes ?? 0) > 50_000_000;
-  })!;
+  let place: HeapPlace | undefined;
+  // Looks come ten times a second, and later where the last one took long: on a busy machine some have to be waited for.
+  for (const seconds of [1, 4, 20, 40]) {
+    python.run("\n\n\nkept = [bytes(1000) for _ in range(50_000)]", { scope });
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+    python.run("del kept", { scope });
+    place = heapReport().places.find(({ stack, peak }) => {
+      const { file, line } = stack.at(-1)!;
+      return file.startsWith("<python.run") && line === 4 &&
+        // Less by as much as one peak has to be above another.
+        (peak?.bytes ?? 0) > 48_000_000;
+    });
+    if (place !== undefined) break;
+  }
+  assert(place !== undefined, "no look came in time");
   assert(place.peak!.bytes < 55_000_000, `${place.peak!.bytes}`);
   assert(place.live.bytes < 1_000_000, `${place.live.bytes}`);
   assertEquals(place.language, "python");
