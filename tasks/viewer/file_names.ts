@@ -15,10 +15,10 @@ export function shortNames(files: Iterable<string>): Map<string, string> {
     unnamed = [];
     for (const [name, group] of byName) {
       for (const it of group) {
-        // A path that ends here is told apart by itself.
-        if (it.parts.length <= length) names.set(it.file, it.file);
-        else if (group.length > 1) unnamed.push(it);
         if (group.length === 1) names.set(it.file, name);
+        // Nothing is left of this path that could make it another.
+        else if (it.parts.length <= length) names.set(it.file, it.file);
+        else unnamed.push(it);
       }
     }
   }

@@ -5,7 +5,7 @@ import { select } from "d3-selection";
 import { color, placeColor } from "./colors.ts";
 import { shownStacks, type State } from "./data.ts";
 import { element, empty } from "./elements.ts";
-import { format, formatArrow, formatPart } from "./format.ts";
+import { arrowOf, formatMeasure, formatPart } from "./format.ts";
 import {
   callTree,
   largestChildren,
@@ -55,10 +55,7 @@ export function showFlameGraph(panel: HTMLElement, state: State): void {
     details,
   );
   const tell = ({ name, node: { change, value } }: FlameNode) => {
-    const amount = state.measure === "change"
-      ? formatArrow(change, state.unit)
-      : format(change, state.unit);
-    details.textContent = `${name}: ${amount}, ${
+    details.textContent = `${name}: ${formatMeasure(change, state)}, ${
       formatPart(value, root.value)
     }`;
   };
@@ -168,8 +165,7 @@ function makeFocusable(
   }
 }
 
-/** Return how a node is called; of a change, with whether it grew or shrank, for color alone doesn't tell everybody. */
+/** Return how a node is called; of a change, with whether it grew or shrank. */
 function titleOf({ name, change }: Node, { measure }: State): string {
-  if (measure !== "change" || change === 0) return name;
-  return `${change > 0 ? "▲" : "▼"} ${name}`;
+  return measure === "change" ? `${arrowOf(change)}${name}` : name;
 }

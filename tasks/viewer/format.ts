@@ -1,6 +1,6 @@
 /** Numbers as text. */
 
-import type { Unit } from "./data.ts";
+import type { State, Unit } from "./data.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -32,10 +32,17 @@ export function formatChange(value: number, unit: Unit): string {
   return value > 0 ? `+${format(value, unit)}` : format(value, unit);
 }
 
-/** Return a change with its sign, and an arrow where that alone is to be seen. */
-export function formatArrow(value: number, unit: Unit): string {
-  if (value === 0) return format(value, unit);
-  return `${value > 0 ? "▲" : "▼"} ${formatChange(value, unit)}`;
+/** Return an arrow and a space for what grew or shrank, for color alone doesn't tell everybody; nothing for what did neither. */
+export function arrowOf(change: number): string {
+  if (change === 0) return "";
+  return change > 0 ? "▲ " : "▼ ";
+}
+
+/** Return what a place has of the measure that is shown; of a change with its arrow and sign. */
+export function formatMeasure(value: number, { measure, unit }: State): string {
+  return measure === "change"
+    ? `${arrowOf(value)}${formatChange(value, unit)}`
+    : format(value, unit);
 }
 
 /** Return a part of a whole, as a percentage. */

@@ -8,7 +8,7 @@ import { disposeChart, makeChart } from "./charts.ts";
 import { color, placeColor, shade } from "./colors.ts";
 import { shownStacks, type State } from "./data.ts";
 import { element, empty } from "./elements.ts";
-import { format, formatArrow } from "./format.ts";
+import { formatMeasure } from "./format.ts";
 import { largestChildren, type Node, placeTree, trailOf } from "./tree.ts";
 
 use([TreemapChart, SVGRenderer, TooltipComponent]);
@@ -41,7 +41,7 @@ export function showTreemap(panel: HTMLElement, state: State): void {
     if (isLast) button.setAttribute("aria-current", "true");
     button.onclick = () => go(path.slice(0, depth));
     crumbs.append(button);
-    if (isLast) crumbs.append(amountOf(change, state));
+    if (isLast) crumbs.append(formatMeasure(change, state));
     else crumbs.append("›");
   }
   const shown = trail.at(-1)!;
@@ -52,7 +52,7 @@ export function showTreemap(panel: HTMLElement, state: State): void {
     attributes: { "aria-label": "What is in it" },
   });
   for (const child of children) {
-    const text = `${child.name}  ${amountOf(child.change, state)}`;
+    const text = `${child.name}  ${formatMeasure(child.change, state)}`;
     const button = element("button", {
       type: "button",
       disabled: child.children.size === 0,
@@ -81,7 +81,7 @@ function draw(
       renderMode: "richText",
       confine: true,
       formatter: ({ name, data }: { name: string; data: { change: number } }) =>
-        `${name}\n${amountOf(data.change, state)}`,
+        `${name}\n${formatMeasure(data.change, state)}`,
     },
     series: [{
       type: "treemap",
@@ -100,7 +100,7 @@ function draw(
         overflow: "truncate",
         formatter: (
           { name, data }: { name: string; data: { change: number } },
-        ) => `${name}\n${amountOf(data.change, state)}`,
+        ) => `${name}\n${formatMeasure(data.change, state)}`,
       },
       data: children.map((child, index) => ({
         name: child.name,
@@ -123,10 +123,4 @@ function draw(
       if (child !== undefined) open(child);
     },
   );
-}
-
-function amountOf(change: number, { measure, unit }: State): string {
-  return measure === "change"
-    ? formatArrow(change, unit)
-    : format(change, unit);
 }
