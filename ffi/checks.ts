@@ -23,6 +23,12 @@ export function requireString(what: string, value: unknown): string {
   );
 }
 
+/** Return whether a value is an object, or a function. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "function" ||
+    typeof value === "object" && value !== null;
+}
+
 /** Return options; throw a `TypeError` for what has no properties. */
 export function requireOptions<Options>(options: Options): Options {
   if (options !== null) return options;

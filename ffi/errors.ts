@@ -98,7 +98,7 @@ export class BlockInUseError extends Error {
       ? "1 Python object holds"
       : `${holders} Python objects hold`;
     super(
-      `The block can't be resized while ${objects} its memory. Delete it in Python, dispose its scope or the PyObjectRef to it, or await the run that uses it`,
+      `The block can't be resized while ${objects} its memory. Delete it in Python, dispose its scope, the PyObjectRef to it or the PythonError of code that used it, or await the run that uses it`,
     );
     this.holders = holders;
   }
@@ -215,36 +215,57 @@ export class BufferError extends Error {
   }
 }
 
-/** A traceback that is formatted when it is read. */
-export class LazyTraceback {
-  readonly #format: () => string | undefined;
-  readonly #release: () => void;
-
-  /**
-   * Make one.
-   *
-   * @param format Returns the traceback; undefined if Python can't be attached to now.
-   * @param release Frees what the traceback is formatted of.
-   */
-  constructor(format: () => string | undefined, release: () => void) {
-    this.#format = format;
-    this.#release = release;
-  }
+/** What a `PythonError` asks of the exception that it holds, when it is asked itself. A layer above has the class. */
+export abstract class HeldException {
+  readonly #isHeld = true;
 
   /** Return whether a value is one. */
-  static is(value: object): value is LazyTraceback {
-    return #format in value;
+  static is(value: object): value is HeldException {
+    return #isHeld in value;
   }
 
   /** Return the traceback; undefined if Python can't be attached to now. */
-  format(): string | undefined {
-    return (0, this.#format)();
-  }
+  abstract traceback(): string | undefined;
+  /** Return the name of its type's module. */
+  abstract module(): string;
+  /** Return the names of its type and of the base classes. */
+  abstract mro(): string[];
+  /** Return whether it is an instance of a class. */
+  abstract isInstance(type: unknown): boolean;
+  /** Return a proxy of it. */
+  abstract exception(): unknown;
+  /** Return its attributes as plain data. */
+  abstract fields(options: unknown): unknown;
+  /** Return its notes. */
+  abstract notes(): string[];
+  /** Return what a group has, as errors, each made by `make`; undefined if it is no group. */
+  abstract errors(make: MakeError): PythonError[] | undefined;
+  /** Return the exception that led to it, as an error that is made by `make`; undefined if there is none. */
+  abstract cause(make: MakeError): PythonError | undefined;
+  /** Release the exception. What is asked afterwards is a `FreedError`. */
+  abstract release(): void;
+}
 
-  /** Free what the traceback is formatted of. */
-  release(): void {
-    (0, this.#release)();
-  }
+/** Makes an error of another exception. */
+export type MakeError = (
+  type: string,
+  message: string,
+  held: HeldException,
+) => PythonError;
+
+/** What a `PythonError` knows beside its exception. */
+interface Known {
+  /** What Python prints of it, once that was formatted. */
+  traceback: string | undefined;
+  /** The error whose cause this is, and so on: what was thrown. Its traceback shows all of them. */
+  thrown: PythonError;
+  /** Whether the cause is none of the exception's. */
+  hasGivenCause: boolean;
+  cause: Error | undefined;
+  errors: readonly PythonError[] | undefined;
+  stack: string | undefined;
+  /** The JavaScript frames, where they couldn't be left to be formatted later. */
+  frames: string | undefined;
 }
 
 /** The property `stack` of each `PythonError`; one for all, so that they have one shape. */
@@ -253,38 +274,38 @@ let stackAccessor: PropertyDescriptor;
 /**
  * Python code raised an exception. The interpreter goes on, after `SystemExit` too.
  *
- * Its `stack` has the JavaScript frames and, after them, the Python traceback. Its `cause` is why the code was interrupted, if a
- * signal did that; else an error with the traceback as its message, for Deno shows of an uncaught error only message and cause.
+ * The error holds the exception, and with it the frames of its traceback and their variables, until it is disposed or collected. What isn't its type
+ * or its message is found out when it is read: an error that is thrown and caught costs little.
  *
- * The `message` is whole; where no string can hold it, it is shortened and says by how much. The traceback is formatted when it is
- * read first. Of messages and notes with more than 65,536 characters, `traceback` and `stack` show the beginning; of each exception
- * the last 1000 entries, where repeated lines count as three.
+ * Its `stack` has the JavaScript frames and, after them, the Python traceback. Its `cause` is why the code was interrupted, if a
+ * signal did that; else the exception that led to this one, as an error too. The last of such a chain has as its cause an error with the
+ * whole traceback as its message, for Deno shows of an uncaught error only message and cause.
+ *
+ * The `message` is whole; where no string can hold it, it is shortened and says by how much. Of messages and notes with more than 65,536 characters,
+ * `traceback` and `stack` show the beginning; of each exception the last 1000 entries, where repeated lines count as three.
  *
  * @example
  * ```ts
  * import { python, PythonError } from "@oneheap/oneheap";
  *
  * try {
- *   python.eval("1 / 0");
+ *   python.builtins.open("/none/such");
  * } catch (error) {
- *   if (!(error instanceof PythonError)) throw error;
- *   console.log(error.type, error.message); // ZeroDivisionError division by zero
+ *   if (!(error instanceof PythonError) || !error.is("OSError")) throw error;
+ *   using _held = error;
+ *   console.log(error.type, error.fields<{ errno: number }>().errno); // FileNotFoundError 2
  * }
  * ```
  */
-export class PythonError extends Error {
+export class PythonError extends Error implements Disposable {
   /** The name of the class. */
   override readonly name = "PythonError";
   /** The name of the exception's type; with its module, unless that is `builtins`, `__main__` or a scope that was given no name. */
   readonly type: string;
-  /** The traceback, or what formats it. */
-  #traceback: string | LazyTraceback;
-  /** Whether the cause is the traceback. */
-  readonly #isCausedByTraceback: boolean;
-  #cause: Error | undefined;
-  #stack: string | undefined;
-  /** The JavaScript frames, where they couldn't be left to be formatted later. */
-  readonly #frames: string | undefined;
+  /** The exception; undefined for an error that no exception of Python's was thrown for. */
+  readonly #held: HeldException | undefined;
+  /** What is known beside: in an object of its own, for V8 takes long to give an error many fields. */
+  #known: Known | undefined;
 
   /** Make the error for an exception. */
   constructor(
@@ -298,12 +319,15 @@ export class PythonError extends Error {
     super(isLong ? "" : message, options);
     this.type = type;
     const argument: unknown = traceback;
-    this.#traceback = typeof argument === "object" && argument !== null &&
-        LazyTraceback.is(argument)
-      ? argument
-      : `${traceback}`;
-    this.#isCausedByTraceback = options === undefined;
-    if (isLong || nativeStack === undefined) this.#frames = framesOf(this);
+    if (
+      typeof argument === "object" && argument !== null &&
+      HeldException.is(argument)
+    ) this.#held = argument;
+    else this.#know().traceback = `${traceback}`;
+    if (options !== undefined) this.#know().hasGivenCause = true;
+    if (isLong || nativeStack === undefined) {
+      this.#know().frames = framesOf(this);
+    }
     if (isLong) defineProperty(this, "message", hidden(message));
     defineProperty(this, "stack", stackAccessor);
   }
@@ -315,7 +339,7 @@ export class PythonError extends Error {
       configurable: true,
       enumerable: false,
       get(this: object): string | undefined {
-        return #traceback in this ? this.#formatStack() : undefined;
+        return #held in this ? this.#formatStack() : undefined;
       },
       set(this: object, value: unknown): void {
         defineProperty(this, "stack", hidden(value));
@@ -328,7 +352,7 @@ export class PythonError extends Error {
       configurable: true,
       enumerable: false,
       get(this: object): unknown {
-        return #traceback in this ? this.#defaultCause() : undefined;
+        return #held in this ? this.#ownCause() : undefined;
       },
       set(this: object, value: unknown): void {
         defineProperty(this, "cause", hidden(value));
@@ -338,16 +362,92 @@ export class PythonError extends Error {
 
   /** What Python prints of the exception, with its traceback. */
   get traceback(): string {
-    const traceback = this.#traceback;
-    if (typeof traceback === "string") return traceback;
-    const formatted = traceback.format();
+    const known = this.#know();
+    if (known.traceback !== undefined) return known.traceback;
+    const formatted = this.#held!.traceback();
     if (formatted === undefined) {
       return `${this.#said()}\n(Python can't be asked for the traceback)\n`;
     }
-    // Kept before the reference is released: what throws in between loses nothing.
-    this.#traceback = formatted;
-    traceback.release();
-    return formatted;
+    return known.traceback = formatted;
+  }
+
+  /**
+   * The name of the module of the exception's type.
+   *
+   * @throws {FreedError} If the error was disposed.
+   */
+  get module(): string {
+    return this.#held === undefined ? "" : this.#held.module();
+  }
+
+  /**
+   * The names of the exception's type and of all its base classes, as {@linkcode type} has them: `["FileNotFoundError", "OSError", …]`.
+   *
+   * @throws {FreedError} If the error was disposed.
+   */
+  get mro(): readonly string[] {
+    return this.#held === undefined ? [this.type] : this.#held.mro();
+  }
+
+  /**
+   * Return whether the exception is an instance of a class.
+   *
+   * @param type Its name, as {@linkcode type} has it, a proxy, or a reference.
+   * @throws {FreedError} If the error was disposed.
+   */
+  is(type: string | object): boolean {
+    if (type === this.type) return true;
+    return this.#held !== undefined && this.#held.isInstance(type);
+  }
+
+  /**
+   * The exception itself, as a proxy. It belongs to the error, which ends it.
+   *
+   * @throws {FreedError} If the error was disposed.
+   */
+  // deno-lint-ignore no-explicit-any
+  get exception(): any {
+    if (this.#held === undefined) return undefined;
+    return this.#held.exception();
+  }
+
+  /**
+   * Return the exception's attributes as plain data: `args`, those of its class (`errno`, `code`, `path`), and those that were set. What has no
+   * counterpart is its `str()`.
+   *
+   * @param options How they are converted, as {@linkcode ToJs} says.
+   * @throws {FreedError} If the error was disposed.
+   * @throws {ConversionError} If one can't be converted.
+   */
+  fields<T = Record<string, unknown>>(options?: object): T {
+    return (this.#held === undefined ? {} : this.#held.fields(options)) as T;
+  }
+
+  /**
+   * The notes that were added to the exception.
+   *
+   * @throws {FreedError} If the error was disposed.
+   */
+  get notes(): readonly string[] {
+    return this.#held === undefined ? [] : this.#held.notes();
+  }
+
+  /**
+   * The exceptions of an exception group; undefined for another exception.
+   *
+   * @throws {FreedError} If the error was disposed.
+   */
+  get errors(): readonly PythonError[] | undefined {
+    const known = this.#know();
+    return known.errors ??= this.#held?.errors(makeRelated);
+  }
+
+  /**
+   * Release the exception, and the frames of its traceback. Its type and message stay, and what was read of its traceback and its cause.
+   * Disposing twice does nothing.
+   */
+  [Symbol.dispose](): void {
+    this.#held?.release();
   }
 
   /** How the console shows it: the stack, which has all there is to say. */
@@ -360,27 +460,59 @@ export class PythonError extends Error {
     return message === "" ? type : `${type}: ${shortened(message)}`;
   }
 
+  #know(): Known {
+    return this.#known ??= {
+      traceback: undefined,
+      thrown: this,
+      hasGivenCause: false,
+      cause: undefined,
+      errors: undefined,
+      stack: undefined,
+      frames: undefined,
+    };
+  }
+
   #formatStack(): string {
-    if (this.#stack !== undefined) return this.#stack;
-    const traceback = this.traceback;
-    const frames = this.#frames ?? framesOf(this);
+    const known = this.#know();
+    if (known.stack !== undefined) return known.stack;
+    const { traceback } = this;
+    const frames = known.frames ?? framesOf(this);
     const stack = `PythonError: ${this.#said()}${frames ?? ""}\n\n${
       trimmedEnd(traceback)
     }`;
     // What couldn't be had this time may be there the next.
-    if (typeof this.#traceback === "string" && frames !== undefined) {
-      this.#stack = stack;
+    if (known.traceback !== undefined && frames !== undefined) {
+      known.stack = stack;
     }
     return stack;
   }
 
-  #defaultCause(): Error | undefined {
-    if (!this.#isCausedByTraceback) return undefined;
-    if (this.#cause !== undefined) return this.#cause;
-    const cause = saidByPython(trimmedEnd(this.traceback));
-    if (typeof this.#traceback === "string") this.#cause = cause;
-    return cause;
+  #ownCause(): Error | undefined {
+    const known = this.#know();
+    if (known.hasGivenCause) return undefined;
+    if (known.cause !== undefined) return known.cause;
+    const cause = this.#held?.cause(makeRelated);
+    if (cause !== undefined) {
+      cause.#know().thrown = known.thrown;
+      return known.cause = cause;
+    }
+    const { thrown } = known;
+    const said = saidByPython(trimmedEnd(thrown.traceback));
+    if (thrown.#know().traceback !== undefined) known.cause = said;
+    return said;
   }
+}
+
+/** Make the error of an exception that another one refers to. No JavaScript frames have to do with it. */
+function makeRelated(
+  type: string,
+  message: string,
+  held: unknown,
+): PythonError {
+  const error = new PythonError(type, message, held as string);
+  captureStackTrace(error, saidByNobody);
+  defineProperty(error, "stack", stackAccessor);
+  return error;
 }
 
 /** An error without frames that shows a traceback. */

@@ -10,6 +10,7 @@ import {
   isAnyArrayBuffer,
   isDate,
   isMap,
+  isPromise,
   isProxy,
   isSet,
 } from "node:util/types";
@@ -52,7 +53,7 @@ export const {
   keys: keysOf,
 } = Object;
 export const { apply } = Reflect;
-export { isAnyArrayBuffer, isDate, isMap, isProxy, isSet };
+export { isAnyArrayBuffer, isDate, isMap, isPromise, isProxy, isSet };
 
 export const bufferByteLength = getterOf<ArrayBuffer, number>(
   ArrayBuffer.prototype,
@@ -130,6 +131,21 @@ export const mapGet = uncurryThis(Map.prototype.get) as <Key, Value>(
   map: ReadonlyMap<Key, Value>,
   key: Key,
 ) => Value | undefined;
+
+/** Looks a key up in a weak map. */
+export const weakMapGet = uncurryThis(WeakMap.prototype.get) as <
+  Key extends WeakKey,
+  Value,
+>(
+  map: WeakMap<Key, Value>,
+  key: Key,
+) => Value | undefined;
+
+/** Returns whether a set has a member. */
+export const setHas = uncurryThis(Set.prototype.has) as <Member>(
+  set: ReadonlySet<Member>,
+  member: Member,
+) => boolean;
 
 /** Calls a function with each value and key of a map, or each member of a set. */
 export const mapForEach = uncurryThis(Map.prototype.forEach) as <Key, Value>(
@@ -226,6 +242,8 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   }
 }
 
+/** Calls functions when a promise has settled. */
+export const promiseThen = uncurryThis(Promise.prototype.then);
 /** Makes a promise, with the functions that settle it. */
 export const promiseWithResolvers: <Value>() => PromiseWithResolvers<Value> =
   Promise.withResolvers.bind(Promise) as never;

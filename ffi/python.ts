@@ -2,15 +2,25 @@
 
 import { MODE } from "./boundary/status.ts";
 import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
+import "./objects/held_exception.ts";
 import { embedded, type EmbeddedPython } from "./loading/native.ts";
 import type { Borrowed } from "./objects/borrowed.ts";
-import type { PythonValue } from "./objects/py_object_ref.ts";
+import {
+  proxyOf,
+  type PyAny,
+  type PyProxyMembers,
+  requireHandle,
+} from "./objects/proxy.ts";
+import type { PyModules } from "./objects/py_modules.ts";
+import type { PyObjectRef, PythonValue } from "./objects/py_object_ref.ts";
+import { runRegion } from "./objects/region.ts";
 import {
   borrow,
   type BorrowOptions,
   type BorrowSource,
 } from "./running/borrow.ts";
 import type { RunOptions } from "./running/options.ts";
+import { importFile, importModule, newModule } from "./running/modules.ts";
 import { runCode, runCodeAsync } from "./running/run.ts";
 import type { ToJs } from "./values/read.ts";
 
@@ -85,6 +95,92 @@ export interface Python extends EmbeddedPython {
   ): Borrowed<A>;
   /** The same, with the type that the elements' format says. */
   borrow(source: BorrowSource, options?: BorrowOptions): Borrowed<TypedArray>;
+  /**
+   * Import a module, and return it as a {@linkcode PyProxy}. It has the type that {@linkcode PyModules} has for it.
+   *
+   * @param name Its name, as after Python's `import`: `"numpy"`, `"matplotlib.pyplot"`.
+   * @throws {PythonError} A `ModuleNotFoundError` if there is none, or what its code raises.
+   *
+   * @example
+   * ```ts
+   * import { kw, python } from "@oneheap/oneheap";
+   *
+   * const json = python.import("json");
+   * console.log(json.dumps({ b: [1, null] }, kw({ separators: [",", ":"] }))); // {"b":[1,null]}
+   * ```
+   */
+  import<Name extends keyof PyModules | (string & Record<never, never>)>(
+    name: Name,
+  ): Name extends keyof PyModules ? PyModules[Name] : PyAny;
+  /**
+   * Run statements as a module of its own, and return it: what they define are its attributes. It is in Python's `sys.modules` until
+   * the proxy is disposed, or lost; its functions keep its variables.
+   *
+   * @param name The module's name, by which code imports it. Without it, `oneheap_scope_` and a number.
+   * @throws {PythonError} If the source doesn't compile, or raises.
+   * @throws {RangeError} If there is a module of that name, or Python would find one; or if it is no identifier.
+   *
+   * @example
+   * ```ts
+   * import { python } from "@oneheap/oneheap";
+   *
+   * using shapes = python.module(`
+   *   def area(width, height=1):
+   *       return width * height
+   * `);
+   * console.log(shapes.area(3, 4)); // 12
+   * ```
+   */
+  module(source: string, name?: string): PyAny;
+  /**
+   * Import a file of Python's, and return its module. It is run once for each file, and has the file's name, with a number if another module has
+   * that.
+   *
+   * @param file Its path, or a URL: `new URL("./shapes.py", import.meta.url)` is beside the program.
+   * @throws {PythonError} A `FileNotFoundError` if there is none, or what its code raises.
+   * @throws {TypeError} If it is a URL of another kind than `file:`.
+   *
+   * @example
+   * ```ts
+   * import { python } from "@oneheap/oneheap";
+   *
+   * const file = Deno.makeTempFileSync({ suffix: ".py" });
+   * Deno.writeTextFileSync(file, "def area(width, height): return width * height");
+   * console.log(python.importFile(file).area(3, 4)); // 12
+   * ```
+   */
+  importFile(file: string | URL): PyAny;
+  /** Python's `builtins`: `len`, `sorted`, `dict`, exceptions and all. Each access makes a proxy. */
+  readonly builtins: PyAny;
+  /**
+   * Return a proxy that stands for a reference: they are one, and end together.
+   *
+   * @throws {TypeError} If it is no reference.
+   */
+  proxy<T = PyAny>(reference: PyObjectRef | PyProxyMembers): T;
+  /**
+   * Return the reference that a proxy stands for: they are one, and end together.
+   *
+   * @throws {TypeError} If it is no proxy.
+   */
+  ref(proxy: PyProxyMembers): PyObjectRef;
+  /**
+   * Run a function, and then end the references and proxies that were made meanwhile, in one crossing: what a loop makes is gone before the
+   * next turn. What it returns is kept, in arrays, plain objects, maps and sets too. What was stored elsewhere ends: using it
+   * is a `FreedError` that names the region. Blocks and borrowed memory aren't touched.
+   *
+   * @throws {TypeError} If the function returns a promise.
+   *
+   * @example
+   * ```ts
+   * import { python } from "@oneheap/oneheap";
+   *
+   * const { sorted, reversed, list } = python.builtins;
+   * const descending = python.region(() => list(reversed(sorted([2, 3, 1]))));
+   * console.log(descending.$js()); // [ 3, 2, 1 ]
+   * ```
+   */
+  region<Result>(body: () => Result): Result;
 }
 
 /**
@@ -106,7 +202,7 @@ export interface Python extends EmbeddedPython {
  * console.log(block.view); // Float64Array(3) [ 1, 4, 9 ]
  * ```
  */
-export const python: Python = Object.freeze({
+export const python: Python = Object.freeze(withBuiltins({
   ...embedded,
   run(source: string, options?: RunOptions): void {
     runCode(MODE.run, source, options);
@@ -129,4 +225,29 @@ export const python: Python = Object.freeze({
       ? borrow<A>(source, undefined, typeOrOptions)
       : borrow(source, typeOrOptions, options);
   },
-});
+  import(name: string): PyAny {
+    return importModule(name);
+  },
+  module(source: string, name?: string): PyAny {
+    return newModule(source, name);
+  },
+  importFile(file: string | URL): PyAny {
+    return importFile(file);
+  },
+  proxy<T>(reference: PyObjectRef | PyProxyMembers): T {
+    return proxyOf(reference);
+  },
+  ref(proxy: PyProxyMembers): PyObjectRef {
+    return requireHandle(proxy);
+  },
+  region<Result>(body: () => Result): Result {
+    return runRegion(body);
+  },
+}));
+
+/** Add the accessor of the builtins. It isn't listed: who shows or copies the object would have it make a proxy. */
+function withBuiltins(object: Omit<Python, "builtins">): Python {
+  return Object.defineProperty(object, "builtins", {
+    get: () => importModule("builtins"),
+  }) as Python;
+}

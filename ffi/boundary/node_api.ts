@@ -66,6 +66,12 @@ export interface NodeApi {
     objects?: readonly NativeValue[],
     toJs?: number,
   ): NativeResult;
+  /**
+   * Return an internal reference to the value of an expression that is a function, compiled in a scope or, without one, in a fresh one.
+   */
+  newFunction(source: string, scope: ArrayBuffer | undefined): NativeResult;
+  /** Return an internal reference to a function of this library's own in Python. */
+  ownFunction(name: string): NativeResult;
   /** Run Python code on a thread of its own, as the run of that number; its result goes to the completion queue. */
   runAsync(
     queue: number,
@@ -122,17 +128,25 @@ export interface NodeApi {
   toJs(reference: ArrayBuffer, options: number): NativeResult;
   /** Call the object of the reference that is the receiver. */
   call(this: ArrayBuffer, ...args: NativeValue[]): NativeResult;
-  /** Do what the tape's header says with an object and the tape's values. Return its result; undefined if there is none. */
+  /**
+   * Do what the tape's header says with an object and the tape's values. Return its result, converted as a whole where there are
+   * options for that; undefined if there is none.
+   */
   operate(
     reference: ArrayBuffer,
     tape: number,
     text: string | undefined,
     objects: readonly NativeValue[] | undefined,
+    toJs: number | undefined,
   ): NativeResult | undefined;
   /** Return an object as `str()` has it. */
   str(reference: ArrayBuffer): NativeResult;
   /** Decref the object of a reference. */
   decref(reference: ArrayBuffer): void;
+  /** Decref the objects of many references, in their order. */
+  decrefAll(references: readonly ArrayBuffer[]): NativeResult | undefined;
+  /** Release an exception that was held, and what the run that it has ended has left. */
+  releaseException(reference: ArrayBuffer): void;
   /** Detach a buffer of `borrow`, and release the Python object's buffer, unless something else still uses the memory. */
   releaseBuffer(view: ArrayBufferView): void;
   /** Return the address of a new Python object over a token's block, which the caller owns. */

@@ -5,23 +5,22 @@ import {
   ConversionError,
   type ConversionReason,
   FreedError,
-  LazyTraceback,
+  type HeldException,
   LibraryError,
   PythonError,
 } from "../errors.ts";
-import { apply, isArray } from "../intrinsics.ts";
-import type { NativeResult, NodeApi } from "./node_api.ts";
+import { isArray } from "../intrinsics.ts";
+import type { NativeResult } from "./node_api.ts";
 import { CONVERSION_REASON, STATUS, TAG } from "./status.ts";
 
-/** The functions that a traceback is formatted by. */
-type TracebackFunctions = Pick<NodeApi, "call" | "decref">;
+/** Make what an error asks of the exception that a reference holds: that is a layer above. */
+let holdException: ((reference: ArrayBuffer) => HeldException) | undefined;
 
-/** Set when the library is open: these declarations are below what opens it. */
-let native: TracebackFunctions;
-
-/** Set the functions that format the traceback of an exception and release it. */
-export function setTracebackFunctions(functions: TracebackFunctions): void {
-  native = functions;
+/** Define how an error asks of its exception. */
+export function defineHeldExceptions(
+  hold: (reference: ArrayBuffer) => HeldException,
+): void {
+  holdException = hold;
 }
 
 /** Return the result, unless it is a failure: that is thrown. `cause` is why the code was interrupted, if it was. */
@@ -34,11 +33,11 @@ export function unwrapResult(
   const tag = result[0];
   if (tag === TAG.exception) {
     const type = stringOr(result[1], "Exception");
-    // The constructor takes a traceback that is formatted later, too; its type doesn't say so to users.
+    // The constructor takes what holds the exception, too; its type doesn't say so to users.
     throw new PythonError(
       type,
       stringOr(result[2], "<its message can't be shown>"),
-      tracebackOf(result[3]) as string,
+      heldException(result[3]) as string,
       type === "KeyboardInterrupt" && cause !== undefined
         ? { cause }
         : undefined,
@@ -67,14 +66,11 @@ function stringOr(value: unknown, otherwise: string): string {
   return typeof value === "string" ? value : otherwise;
 }
 
-/** Return what has Python format a traceback; an empty one where there was no memory for that. */
-function tracebackOf(report: unknown): unknown {
-  if (typeof report !== "object" || report === null) return "";
-  const reference = report as ArrayBuffer;
-  return new LazyTraceback(() => {
-    const traceback = apply(native.call, reference, []);
-    return typeof traceback === "string" ? traceback : undefined;
-  }, () => native.decref(reference));
+/** Return what is asked of the exception; an empty traceback where there was no memory to hold it. */
+function heldException(reference: unknown): unknown {
+  return reference === null || holdException === undefined
+    ? ""
+    : holdException(reference as ArrayBuffer);
 }
 
 /** Return the error for a status that was returned in place of an address. `requested` is how many bytes were requested; 0 if none. */

@@ -18,7 +18,7 @@ export const STATUS = {
 
 /** What an array that comes by Node-API begins with. */
 export const TAG = {
-  /** An exception of Python's: its type, its message, and a reference to what formats its traceback, or null. */
+  /** An exception of Python's: its type, its message, and an internal reference to what holds it, or null. */
   exception: 0,
   /** A status and, if memory is out, how many bytes were requested. */
   status: 1,
@@ -32,6 +32,12 @@ export const TAG = {
   converted: 5,
   /** A value that has no counterpart: why, where it is, and what to do. */
   conversion: 6,
+} as const;
+
+/** How long the buffer of a reference is: that says whether its object can be called. */
+export const REFERENCE_BYTES = {
+  plain: 1,
+  callable: 2,
 } as const;
 
 /** Why a value has no counterpart. */

@@ -6,7 +6,7 @@
  */
 
 /** The number of this boundary. A library of another number is not opened. */
-export const ABI = 6;
+export const ABI = 7;
 
 /** Of the whole table this alone is looked up before the library is known to speak this boundary. */
 export const ABI_SYMBOL = {

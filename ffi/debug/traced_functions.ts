@@ -5,12 +5,15 @@
 
 import type { NodeApi } from "../boundary/node_api.ts";
 import { MEMORY_FUNCTION, type MemoryFunction } from "../boundary/status.ts";
+import { PythonError } from "../errors.ts";
 import type { Symbols } from "../loading/native.ts";
 import { alloc, Block } from "../memory/block.ts";
 import { raw } from "../memory/raw.ts";
 import { Borrowed } from "../objects/borrowed.ts";
-import { PyObjectRef } from "../objects/py_object_ref.ts";
+import { callReference, PyObjectRef } from "../objects/py_object_ref.ts";
+import { runRegion } from "../objects/region.ts";
 import { borrow } from "../running/borrow.ts";
+import { callOwn } from "../running/own_function.ts";
 import { runCode, runCodeAsync } from "../running/run.ts";
 import { PythonScope } from "../running/scope.ts";
 import { operate } from "../values/write.ts";
@@ -86,10 +89,14 @@ export const TRACED_FUNCTIONS: {
   disposeScope: { above: scope[Symbol.dispose] },
   fromBorrowedPointer: { above: PyObjectRef.from },
   toJs: { above: reference.toJs },
-  call: { above: reference.call },
+  newFunction: { above: callOwn },
+  ownFunction: { above: callOwn },
+  call: { above: callReference, between: 2 },
   operate: { above: operate, between: 2 },
   str: { above: reference.toString },
   decref: { above: reference[Symbol.dispose] },
+  decrefAll: { above: runRegion },
+  releaseException: { above: PythonError.prototype[Symbol.dispose] },
   releaseBuffer: { above: Borrowed.prototype[Symbol.dispose] },
   toPython: { above: block.toPython },
   borrow: { above: borrow, between: 1 },

@@ -7,7 +7,6 @@
 
 import process from "node:process";
 import type { NodeApi } from "../boundary/node_api.ts";
-import { setTracebackFunctions } from "../boundary/result.ts";
 import { STATUS } from "../boundary/status.ts";
 import { ABI, ABI_SYMBOL, SYMBOLS } from "../boundary/symbols.ts";
 import { LibraryError } from "../errors.ts";
@@ -72,7 +71,6 @@ export const embedded: EmbeddedPython = describePython(symbols);
 /** The functions that come by Node-API. */
 export const napi: NodeApi = openNodeApi(path);
 napi.setStackProver(proveStack);
-setTracebackFunctions(napi);
 
 /**
  * The library that another thread of this process has started Python with, found without the environment: Python code

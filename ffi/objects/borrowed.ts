@@ -1,10 +1,12 @@
 /** Memory of Python objects, shown to JavaScript where it is. */
 
 import type { NativeResult } from "../boundary/node_api.ts";
+import { unwrapResult } from "../boundary/result.ts";
 import { BUFFER_ERROR_REASON, TAG } from "../boundary/status.ts";
 import { describe } from "../checks.ts";
 import {
   CONSTRUCTORS,
+  elementType,
   type TypedArray,
   type TypedArrayConstructor,
 } from "../elements.ts";
@@ -102,6 +104,26 @@ export class Borrowed<A extends TypedArray> implements Disposable {
     this.#view = undefined;
     if (tracker !== undefined) tracker.ended(this);
   }
+}
+
+/** Borrow the memory of a reference's object. */
+export function borrowReference<A extends TypedArray>(
+  reference: ArrayBuffer,
+  type: TypedArrayConstructor<A> | undefined,
+  copy: boolean,
+): Borrowed<A> {
+  const element = type && elementType(type).number;
+  const borrowed = napi.borrow(
+    element,
+    copy ? 1 : 0,
+    reference,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  );
+  return borrowedOf(unwrapResult(borrowed), type);
 }
 
 /** Return the memory that native code has borrowed; throw a `BufferError` where no typed array of that `type` can show it. */

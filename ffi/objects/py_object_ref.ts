@@ -2,18 +2,32 @@
 
 import type { NativeValue } from "../boundary/node_api.ts";
 import { unwrapResult } from "../boundary/result.ts";
+import { REFERENCE_BYTES } from "../boundary/status.ts";
 import { OPERATION, type Operation } from "../boundary/tape.ts";
-import { describe, requireString } from "../checks.ts";
-import type { TypedArray } from "../elements.ts";
+import {
+  describe,
+  isObject,
+  requireOptions,
+  requireString,
+} from "../checks.ts";
+import type { TypedArray, TypedArrayConstructor } from "../elements.ts";
 import { FreedError } from "../errors.ts";
-import { apply, isArray, isStackEnd, PlainArray } from "../intrinsics.ts";
+import {
+  apply,
+  bufferByteLength,
+  isArray,
+  isStackEnd,
+  PlainArray,
+  setHas,
+} from "../intrinsics.ts";
 import { napi, symbols } from "../loading/native.ts";
 import type { Block } from "../memory/block.ts";
 import { tracker } from "../tracker.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import { crossesAlone, fromNative, toNative } from "../values/conversions.ts";
-import { defineHandles, makeHandle } from "../values/handle.ts";
+import { defineHandles, handleOfProxy, makeHandle } from "../values/handle.ts";
 import { type Kw, type Slice, Tuple } from "../values/python_values.ts";
+import { type Borrowed, borrowReference } from "./borrowed.ts";
 import { readToJs, type ToJs, toJs } from "../values/read.ts";
 import { operate } from "../values/write.ts";
 
@@ -97,6 +111,34 @@ let elementsOf: (
   iterator: PyObjectRef,
 ) => Generator<PythonValue, void, undefined>;
 
+/** Return whether the object of a new reference can be called, which native code has told with it. */
+export let isCallable: (handle: PyObjectRef) => boolean;
+
+/** Have something be disposed with a reference. */
+export let own: (handle: PyObjectRef, owned: Disposable) => void;
+
+/** Call an object with the arguments in an array of this library's own. */
+export let callWith: (handle: PyObjectRef, args: unknown[]) => PythonValue;
+
+/** End references that were made in a region, but those that are kept, in one crossing. */
+export let endReferences: (
+  references: readonly PyObjectRef[],
+  kept: ReadonlySet<unknown> | undefined,
+  region: string,
+) => void;
+
+/** The references that were made in the region that runs; undefined outside of all. */
+let region: PyObjectRef[] | undefined;
+
+/** Have new references belong to a region. Return the one to which they belonged. */
+export function enterRegion(
+  next: PyObjectRef[] | undefined,
+): PyObjectRef[] | undefined {
+  const outer = region;
+  region = next;
+  return outer;
+}
+
 /** Says to the constructor that its argument is a reference's buffer, which only this module can. */
 const REFERENCE = Symbol();
 
@@ -115,7 +157,10 @@ const REFERENCE = Symbol();
  * ```
  */
 export class PyObjectRef implements Disposable {
-  #reference: ArrayBuffer | undefined;
+  /** The reference's buffer; or the name of the region that it has ended with. */
+  #reference: ArrayBuffer | string | undefined;
+  /** What is disposed with the reference. */
+  #owned: Disposable | undefined;
 
   static {
     const Own = PyObjectRef as unknown as new (
@@ -128,6 +173,29 @@ export class PyObjectRef implements Disposable {
         typeof value === "object" && value !== null && #reference in value,
       referenceOf: (handle) => (handle as PyObjectRef).#live(),
     });
+    isCallable = (handle) =>
+      bufferByteLength(handle.#live()) === REFERENCE_BYTES.callable;
+    own = (handle, owned) => handle.#owned = owned;
+    callWith = (handle, args) => handle.#call(args);
+    endReferences = (references, kept, region) => {
+      const buffers = new PlainArray<ArrayBuffer>();
+      for (let index = 0; index < references.length; index++) {
+        const reference = references[index];
+        const buffer = reference.#reference;
+        if (
+          typeof buffer !== "object" ||
+          (kept !== undefined && setHas(kept, reference))
+        ) continue;
+        reference.#reference = region;
+        buffers[buffers.length] = buffer;
+        if (tracker !== undefined) tracker.ended(reference);
+      }
+      if (buffers.length > 0) napi.decrefAll(buffers);
+      for (let index = 0; index < references.length; index++) {
+        const reference = references[index];
+        if (reference.#reference === region) reference.#disposeOwned();
+      }
+    };
   }
 
   /**
@@ -142,6 +210,7 @@ export class PyObjectRef implements Disposable {
     this.#reference = kind === REFERENCE
       ? pointer as ArrayBuffer
       : unwrapResult(napi.fromOwnedPointer(addressOf(pointer))) as ArrayBuffer;
+    if (region !== undefined) region[region.length] = this;
     if (tracker !== undefined) {
       tracker.began(this, "reference", 0, PyObjectRef);
     }
@@ -171,7 +240,7 @@ export class PyObjectRef implements Disposable {
 
   /** Whether the reference was disposed. */
   get disposed(): boolean {
-    return this.#reference === undefined;
+    return typeof this.#reference !== "object";
   }
 
   /** A pointer to the object, valid as long as this reference or another one lives. */
@@ -217,20 +286,12 @@ export class PyObjectRef implements Disposable {
    * ```
    */
   call(...args: PyArgs): PythonValue {
-    if (reportDue[0] !== 0) reportExternalMemory();
-    const reference = this.#live();
-    for (let index = 0; index < args.length; index++) {
-      if (!crossesAlone(args[index])) {
-        return this.#operate(OPERATION.call, args);
-      }
-    }
-    const values = args as unknown as NativeValue[];
-    for (let index = 0; index < values.length; index++) {
-      values[index] = toNative(values[index])!;
-    }
-    return fromNative(
-      apply(napi.call, reference, values),
-    ) as PythonValue;
+    return this.#call(args as unknown[]);
+  }
+
+  /** Call the object. The array is this library's own. */
+  #call(args: unknown[]): PythonValue {
+    return callReference(this.#live(), args);
   }
 
   /**
@@ -466,6 +527,33 @@ export class PyObjectRef implements Disposable {
     return result;
   }
 
+  /**
+   * The memory of the object as a typed array; nothing is copied. {@linkcode Python.borrow} says more.
+   *
+   * @param type The constructor of the view. It is checked against the elements' format; by default the format decides.
+   * @param options With `copy`, what can't be shown where it is, is copied.
+   * @throws {BufferError} If no typed array, or none of that type, can show the memory; or if it is read-only.
+   * @throws {PythonError} If the object has no buffer.
+   *
+   * @example
+   * ```ts
+   * import { PyObjectRef, python } from "@oneheap/oneheap";
+   *
+   * using bytes = python.eval("bytearray(b'abc')") as PyObjectRef;
+   * using borrowed = bytes.view(Uint8Array);
+   * borrowed.view[0] += 1;
+   * console.log(`${bytes}`); // bytearray(b'bbc')
+   * ```
+   */
+  view<A extends TypedArray = TypedArray>(
+    type?: TypedArrayConstructor<A>,
+    options: { copy?: boolean } = {},
+  ): Borrowed<A> {
+    if (reportDue[0] !== 0) reportExternalMemory();
+    const { copy } = requireOptions(options);
+    return borrowReference(this.#live(), type, copy === true);
+  }
+
   /** Do something with the object, in one crossing. */
   #operate(operation: Operation, values: readonly unknown[]): PythonValue {
     if (reportDue[0] !== 0) reportExternalMemory();
@@ -512,7 +600,8 @@ export class PyObjectRef implements Disposable {
   /** Release the object. Disposing twice does nothing. */
   [Symbol.dispose](): void {
     const reference = this.#reference;
-    if (reference === undefined) return;
+    if (typeof reference !== "object") return;
+    this.#disposeOwned();
     // First, for releasing it may run a finaliser that comes here again.
     this.#reference = undefined;
     try {
@@ -524,10 +613,48 @@ export class PyObjectRef implements Disposable {
     if (tracker !== undefined) tracker.ended(this);
   }
 
-  #live(): ArrayBuffer {
-    if (this.#reference !== undefined) return this.#reference;
-    throw new FreedError("This reference to a Python object was disposed");
+  #disposeOwned(): void {
+    this.#owned?.[Symbol.dispose]();
+    this.#owned = undefined;
   }
+
+  #live(): ArrayBuffer {
+    const reference = this.#reference;
+    if (typeof reference === "object") return reference;
+    throw new FreedError(
+      reference === undefined
+        ? "This reference to a Python object was disposed"
+        : `This reference to a Python object ended with ${reference}, in which it was made. Return it from there, or make it outside`,
+    );
+  }
+}
+
+/**
+ * Call the object of a reference with the arguments in an array of this library's own. `check` is called with arguments that cross together,
+ * and may refuse them.
+ */
+export function callReference(
+  reference: ArrayBuffer,
+  args: unknown[],
+  check?: (args: readonly unknown[]) => void,
+): PythonValue {
+  if (reportDue[0] !== 0) reportExternalMemory();
+  for (let index = 0; index < args.length; index++) {
+    const value = args[index];
+    if (crossesAlone(value)) continue;
+    const handle = isObject(value) ? handleOfProxy(value) : undefined;
+    if (handle === undefined) {
+      check?.(args);
+      const result = operate(reference, OPERATION.call, args);
+      return fromNative(result!) as PythonValue;
+    }
+    args[index] = handle;
+  }
+  const values = args as NativeValue[];
+  for (let index = 0; index < values.length; index++) {
+    values[index] = toNative(values[index])!;
+  }
+  return fromNative(apply(napi.call, reference, values)) as PythonValue;
 }
 
 /** Return the address of a pointer. */

@@ -1,7 +1,7 @@
 /** Borrowing the memory of a Python object, or of what an expression evaluates to. */
 
 import { unwrapResult } from "../boundary/result.ts";
-import { requireOptions } from "../checks.ts";
+import { isObject, requireOptions } from "../checks.ts";
 import {
   elementType,
   type TypedArray,
@@ -11,7 +11,8 @@ import { napi } from "../loading/native.ts";
 import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import { type Borrowed, borrowedOf } from "../objects/borrowed.ts";
 import { addressOf, type PyObjectRef } from "../objects/py_object_ref.ts";
-import { isHandle, referenceOf } from "../values/handle.ts";
+import type { PyProxyMembers } from "../objects/proxy.ts";
+import { handleOfProxy, isHandle, referenceOf } from "../values/handle.ts";
 import {
   crossWithNames,
   readNames,
@@ -41,7 +42,7 @@ export interface BorrowOptions extends Pick<RunOptions, "scope" | "names"> {
 }
 
 /**
- * What memory can be borrowed from: a reference to a Python object, a pointer to one (deno_python's `PyObject.handle`), or an
+ * What memory can be borrowed from: a reference to a Python object or a proxy of one, a pointer to one (deno_python's `PyObject.handle`), or an
  * expression.
  *
  * @example
@@ -55,7 +56,11 @@ export interface BorrowOptions extends Pick<RunOptions, "scope" | "names"> {
  * console.log(lengthOf("bytearray(8)")); // 8
  * ```
  */
-export type BorrowSource = PyObjectRef | Deno.PointerObject | string;
+export type BorrowSource =
+  | PyObjectRef
+  | PyProxyMembers
+  | Deno.PointerObject
+  | string;
 
 /** Borrow the memory of a Python object, shown as `type` or as its format says. */
 export function borrow<A extends TypedArray>(
@@ -93,5 +98,6 @@ export function borrow<A extends TypedArray>(
 function encodeSource(source: BorrowSource): string | ArrayBuffer | number {
   if (typeof source === "string") return source;
   if (isHandle(source)) return referenceOf(source);
-  return addressOf(source);
+  const handle = isObject(source) ? handleOfProxy(source) : undefined;
+  return handle === undefined ? addressOf(source) : referenceOf(handle);
 }

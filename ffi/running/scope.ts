@@ -6,6 +6,7 @@ import { FreedError } from "../errors.ts";
 import { normalize } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
 import type { PythonValue } from "../objects/py_object_ref.ts";
+import type { PyTemplate } from "../objects/py_template.ts";
 import { tracker } from "../tracker.ts";
 import { fromNative } from "../values/conversions.ts";
 import { normalIdentifier } from "./identifier.ts";
@@ -15,6 +16,14 @@ export let moduleOf: (scope: PythonScope) => ArrayBuffer;
 
 /** Return whether a value is a scope, whatever its prototype says. */
 export let isScope: (value: unknown) => value is PythonScope;
+
+/** Make the template of a scope: that is a layer above. */
+let newTemplate: (scope: PythonScope) => PyTemplate;
+
+/** Define how the template of a scope is made. */
+export function defineTemplates(make: typeof newTemplate): void {
+  newTemplate = make;
+}
 
 /**
  * Options of {@linkcode PythonScope}.
@@ -57,6 +66,7 @@ export interface ScopeOptions {
  */
 export class PythonScope implements Disposable {
   #module: ArrayBuffer | undefined;
+  #py: PyTemplate | undefined;
 
   static {
     moduleOf = (scope) => scope.#live();
@@ -103,6 +113,22 @@ export class PythonScope implements Disposable {
     const normal = normalize(requireString("name", name), "NFKC");
     const found = napi.getItem(this.#live(), normal);
     return found === undefined ? undefined : fromNative(found) as PythonValue;
+  }
+
+  /**
+   * Evaluates expressions with values in them, as {@linkcode py} does, and with the scope's names.
+   *
+   * @example
+   * ```ts
+   * import { python, PythonScope } from "@oneheap/oneheap";
+   *
+   * using scope = new PythonScope();
+   * python.run("def area(width, height): return width * height", { scope });
+   * console.log(scope.py`area(${3}, ${4}) + 1`); // 13
+   * ```
+   */
+  get py(): PyTemplate {
+    return this.#py ??= newTemplate(this);
   }
 
   /** Take the module away, and release all variables. Disposing twice does nothing. */

@@ -1,6 +1,6 @@
 /**
  * Handles: objects that own a reference to a Python object. Their class, `PyObjectRef`, is of a layer above, which defines here how
- * a handle is made and recognised.
+ * a handle is made and recognised; so are proxies, each of which stands for a handle.
  */
 
 /** What the conversions need of the class of handles. */
@@ -21,6 +21,17 @@ export let isHandle: HandleClass["is"];
 
 /** Return the buffer of a handle's reference; throw a `FreedError` if the handle was disposed. */
 export let referenceOf: HandleClass["referenceOf"];
+
+/** Return the handle of a proxy; undefined for other values. Where the value is a Proxy of a program's, code of that runs. */
+export let handleOfProxy: (value: object) => object | undefined;
+
+/** The prototype that all proxies have, and nothing else. */
+export const PROXY_PROTOTYPE: object = Object.freeze(Object.create(null));
+
+/** Define how proxies are recognised. */
+export function defineProxies(handleOf: typeof handleOfProxy): void {
+  handleOfProxy = handleOf;
+}
 
 /** Define the class of handles. */
 export function defineHandles(functions: HandleClass): void {

@@ -59,9 +59,15 @@ import {
 } from "../limits.ts";
 import { napi } from "../loading/native.ts";
 import { alloc, type Block, isBlock, tokenOf } from "../memory/block.ts";
-import { isHandle, referenceOf } from "./handle.ts";
+import {
+  handleOfProxy,
+  isHandle,
+  PROXY_PROTOTYPE,
+  referenceOf,
+} from "./handle.ts";
 import { type KeyNode, KeyTree, NO_NODE } from "./keys.ts";
 import { floatOf, keywordsOf, sliceOf, tupleOf } from "./python_values.ts";
+import type { ReadOptions } from "./read.ts";
 import { madeOf } from "./times.ts";
 
 /** The lanes of a tape. */
@@ -255,11 +261,15 @@ function nativeOf(object: unknown): NativeValue {
   return isBlock(object) ? tokenOf(object) : object as Uint8Array;
 }
 
-/** Do something with a Python object, in one crossing. The last value may be keywords. */
+/**
+ * Do something with a Python object, in one crossing. The last value may be keywords. Where there are options for it, the result is
+ * converted as a whole.
+ */
 export function operate(
   reference: ArrayBuffer,
   operation: Operation,
   values: readonly unknown[],
+  toJs?: ReadOptions,
 ): NativeResult | undefined {
   begin(true);
   try {
@@ -276,6 +286,7 @@ export function operate(
       tape,
       text === "" ? undefined : text,
       nativeObjects(),
+      toJs?.number,
     );
   } finally {
     end();
@@ -485,6 +496,10 @@ function writeValue(value: unknown, place: KeyNode, depth: number): void {
     case "bigint":
       writeBigInt(value);
       return;
+    case "function": {
+      const handle = handleOfProxy(value);
+      if (handle !== undefined) return writeReferred(handle);
+    }
   }
   throw withoutCounterpart(value);
 }
@@ -708,6 +723,10 @@ function writeOther(
   depth: number,
 ): void {
   if (isHandle(value) || isBlock(value)) return writeReferred(value);
+  if (prototype === PROXY_PROTOTYPE) {
+    const handle = handleOfProxy(value);
+    if (handle !== undefined) return writeReferred(handle);
+  }
   const number = floatOf(value);
   if (number !== undefined) {
     bytes[atByte++] = TAPE.float;

@@ -1,4 +1,7 @@
-/** A virtual environment with NumPy from PyPI in it, and orjson and the profilers where they have a build, kept for the next time. */
+/**
+ * A virtual environment with NumPy, pandas and matplotlib from PyPI in it, and orjson and the profilers where they have a build, kept
+ * for the next time.
+ */
 
 import { PLATFORM } from "../../ffi/loading/platform/host.ts";
 import type { FoundPython } from "../../ffi/loading/find_python.ts";
@@ -23,11 +26,13 @@ export interface NumPyEnvironment {
 export async function numpyEnvironment(
   { executable, library }: FoundPython,
 ): Promise<NumPyEnvironment> {
-  const folder = cacheFolder(`numpy-${pythonVersion(executable)}`);
+  const folder = cacheFolder(`numpy-pandas-${pythonVersion(executable)}`);
   const python = `${folder}/${PLATFORM.executable}`;
   const found = await numpyVersion(python);
   if (found === undefined) {
-    console.log(`installing NumPy from PyPI in ${folder}`);
+    console.log(
+      `installing NumPy, pandas and matplotlib from PyPI in ${folder}`,
+    );
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     await makeFolder(folder, (unfinished) => install(executable, unfinished));
   }
@@ -51,8 +56,8 @@ async function install(executable: string, folder: string): Promise<string> {
     "--only-binary=:all:",
   ];
   await attempt(
-    "NumPy can't be installed from PyPI: is there a network, and a build of NumPy for this Python?",
-    [...pip, "numpy"],
+    "NumPy, pandas and matplotlib can't be installed from PyPI: is there a network, and builds of them for this Python?",
+    [...pip, "numpy", "pandas", "matplotlib"],
   );
   // The tests of values compare with it where it is there.
   await attempt("orjson can't be installed", [...pip, "orjson"]).catch(
@@ -79,7 +84,7 @@ async function attempt(meaning: string, command: string[]): Promise<void> {
 }
 
 async function numpyVersion(python: string): Promise<string | undefined> {
-  const question = "import numpy; print(numpy.__version__)";
+  const question = "import pandas, matplotlib, numpy; print(numpy.__version__)";
   try {
     const output = await runCommand([python, "-c", question], { timeout: 60 });
     return output.trim();

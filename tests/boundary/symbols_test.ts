@@ -7,6 +7,7 @@ import {
   CONVERSION_REASON,
   MEMORY_FUNCTION,
   MODE,
+  REFERENCE_BYTES,
   STATUS,
   TAG,
 } from "../../ffi/boundary/status.ts";
@@ -111,6 +112,10 @@ Deno.test("both sides have the same tags, refusals and modes", () => {
   assertEquals(variantsInRust("objects/borrow.rs", "BufferErrorReason"), {
     ...BUFFER_ERROR_REASON,
   });
+  assertEquals(
+    variantsInRust("boundary/napi/reference_buffers.rs", "ReferenceBytes"),
+    { ...REFERENCE_BYTES },
+  );
   assertEquals(variantsInRust("running/compiled.rs", "Mode"), { ...MODE });
   assertEquals(
     variantsInRust("boundary/napi/call_stacks.rs", "MemoryFunction"),

@@ -54,7 +54,7 @@ for (
             holders === 1
               ? "1 Python object holds"
               : `${holders} Python objects hold`
-          } its memory. Delete it in Python, dispose its scope or the PyObjectRef to it, or await the run that uses it`,
+          } its memory. Delete it in Python, dispose its scope, the PyObjectRef to it or the PythonError of code that used it, or await the run that uses it`,
         );
         assertEquals([block.address, block.length], [address, 5_008]);
         assertEquals(block.freed, false);

@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   alloc,
   type Block,
+  BlockInUseError,
   free,
   PyObjectRef,
   python,
@@ -178,7 +179,7 @@ Deno.test("a scope that is disposed releases the blocks in it", () => {
   living.assert(0, 0);
 });
 
-Deno.test("a run without a scope holds nothing after it, also if it raised", () => {
+Deno.test("a run without a scope holds nothing after it, also if it raised, once the error is disposed", () => {
   using living = new Living();
   using block = sevens(5_008);
   const names = { b: block };
@@ -191,7 +192,12 @@ Deno.test("a run without a scope holds nothing after it, also if it raised", () 
       "raise ExceptionGroup('several', [ValueError(b), ValueError(memoryview(b))])",
     ]
   ) {
-    assertThrows(() => python.run(source, { names }), PythonError);
+    const error = assertThrows(
+      () => python.run(source, { names }),
+      PythonError,
+    );
+    assertThrows(() => block.realloc(5_008), BlockInUseError);
+    error[Symbol.dispose]();
     block.realloc(5_008);
   }
   living.assert(1, 5_008);
@@ -222,7 +228,7 @@ Deno.test({
           { names },
         ),
       PythonError,
-    );
+    )[Symbol.dispose]();
     block.realloc(5_008);
     living.assert(1, 5_008);
   },

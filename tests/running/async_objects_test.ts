@@ -84,8 +84,11 @@ Deno.test("what runs held is released when they have ended", async () => {
     using block = alloc(Uint8Array, 1_000);
     const names = { counted, block, bytes: new Uint8Array(100) };
     await python.evalAsync("len(bytes)", { names });
-    await python.evalAsync("1 / 0", { names }).catch(() => {});
-    await python.evalAsync("1 +", { names }).catch(() => {});
+    for (const source of ["1 / 0", "1 +"]) {
+      using _error = await python.evalAsync(source, { names }).catch((it) =>
+        it
+      );
+    }
     using _lost = await python.evalAsync("[counted]", { names }) as PyObjectRef;
   }
   python.run("Counted = None", { scope });

@@ -24,6 +24,8 @@ function leavesBlockFree(
     if (!(error instanceof PythonError) || error.type !== "ExpectedError") {
       throw error;
     }
+    // It holds its frames, and they the scope.
+    error[Symbol.dispose]();
   }
   assertEquals([...block.realloc(4).view.subarray(0, 3)], [1, 2, 3]);
 }
@@ -200,10 +202,8 @@ testFreeing("an expression in a fresh scope leaves a block free", () => {
     6,
   );
   assertEquals(python.eval("(lambda: sum(memoryview(block)))()", options), 6);
-  assertThrows(
-    () => python.eval("[memoryview(block), 1 / 0]", options),
-    PythonError,
-  );
+  const raise = () => python.eval("[memoryview(block), 1 / 0]", options);
+  assertThrows(raise, PythonError)[Symbol.dispose]();
   block.realloc(6);
 });
 

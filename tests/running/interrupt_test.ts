@@ -224,6 +224,6 @@ Deno.test("what an interrupted run held is released", async () => {
   await until(() => block.view[0] === 1, "the run");
   assertThrows(() => block.realloc(20), BlockInUseError);
   controller.abort();
-  await assertInterrupted(running, signal);
+  (await assertInterrupted(running, signal))[Symbol.dispose]();
   assertGreater(block.realloc(20).view[1], 0);
 });

@@ -202,7 +202,7 @@ Deno.test("an exception that is caught in Python is none to JavaScript, and leav
   assertEquals(`${exception}`, "(None, None, None)");
 });
 
-Deno.test("nothing of code that raised is kept: its variables are gone when JavaScript sees the error", () => {
+Deno.test("an error keeps the variables of the code that raised until it is disposed", () => {
   using scope = new PythonScope();
   python.run(
     `
@@ -219,6 +219,9 @@ Deno.test("nothing of code that raised is kept: its variables are gone when Java
   for (let time = 0; time < 3; time++) {
     const error = raised(() => python.eval("fail()", { scope }));
     assertEquals(error.type, "ValueError");
+    assertEquals(python.eval("len(living)", { scope }), 1);
+    error[Symbol.dispose]();
+    error[Symbol.dispose]();
     assertEquals(python.eval("len(living)", { scope }), 0);
   }
 });

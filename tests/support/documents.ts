@@ -57,7 +57,7 @@ export function examplesOf({ text }: Page): Example[] {
       file: name ?? `example_${index + 1}.ts`,
       source,
       isNamed: name !== undefined && name !== "main.ts",
-      needsNumPy: /\bnumpy\b/.test(source),
+      needsNumPy: /\b(numpy|pandas|matplotlib)\b/.test(source),
       isForThisSystem: Deno.build.os === "linux" || !source.includes("libc.so"),
       notRun,
     };

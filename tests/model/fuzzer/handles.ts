@@ -10,6 +10,7 @@ import type {
   TypedArrayConstructor,
 } from "../../../mod.ts";
 import type { Memory, Thing } from "./model.ts";
+import { endError } from "./outcome.ts";
 
 /** A block. */
 export class BlockHandle {
@@ -200,6 +201,7 @@ export class RunHandle {
       this.isSettled = true;
     }, (error) => {
       this.error = error;
+      endError(error);
       this.isSettled = true;
     });
   }

@@ -35,6 +35,11 @@ export interface Circumstances {
   readonly isFailing?: boolean;
 }
 
+/** Ends what an error holds: blocks that the code used which raised. The model knows of none. */
+export function endError(error: unknown): void {
+  if (error instanceof PythonError) error[Symbol.dispose]();
+}
+
 /** The errors that an operation may throw, by their names; `PythonError` by its type, too. */
 export type Allowed = Readonly<Record<string, boolean | undefined>>;
 

@@ -1,6 +1,6 @@
 /** Operations near the end of the stack, where every call of JavaScript's may throw. */
 
-import { Outcome } from "./outcome.ts";
+import { endError, Outcome } from "./outcome.ts";
 import type { Action, World } from "./world.ts";
 
 /** So many operations are tried at a time, each a frame farther from the end than the one before. */
@@ -37,6 +37,7 @@ function descend(..._padding: number[]): void {
   skipped = stride;
   const attempt = attempts[next++];
   try {
+    for (let index = 0; index < next; index++) endError(attempts[index].error);
     attempt.value = attempt.action.call();
     attempt.isDone = true;
   } catch (error) {
@@ -75,6 +76,7 @@ export function performDeep(world: World): void {
     action.settle(
       new Outcome({ isDeep: true }, false, !isDone, value, error),
     );
+    endError(error);
   }
   world.isBatch = false;
 }
@@ -114,4 +116,5 @@ export function performFailing(world: World): void {
   world.isQuiet = false;
   world.hasGarbage = true;
   action.settle(new Outcome({ isFailing: true }, false, !isDone, value, error));
+  endError(error);
 }

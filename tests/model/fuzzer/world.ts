@@ -13,7 +13,7 @@ import type {
   ScopeHandle,
 } from "./handles.ts";
 import type { Companion } from "./operations/workers.ts";
-import { type Circumstances, Outcome } from "./outcome.ts";
+import { type Circumstances, endError, Outcome } from "./outcome.ts";
 import type { Random } from "../sharing/random.ts";
 import type { Patch } from "./patches.ts";
 import type { Fixture } from "./fixture.ts";
@@ -147,6 +147,7 @@ export class World {
       this.fail(failure);
       throw failure;
     }
+    endError(error);
     if (this.depth === 0) Memory.forgetVersions();
   }
 

@@ -8,6 +8,7 @@ import {
   type PyArg,
   type PyObjectRef,
   python,
+  PythonError,
   type PythonScope,
   stats,
   type TypedArray,
@@ -141,7 +142,10 @@ export function expectThrows(
   try {
     run();
   } catch (error) {
-    if (accepts(error as Error)) return;
+    const isAccepted = accepts(error as Error);
+    // It holds what the code used that raised.
+    if (error instanceof PythonError) error[Symbol.dispose]();
+    if (isAccepted) return;
     throw new Error(`expected ${what}, got ${error}`, { cause: error });
   }
   throw new Error(`expected ${what}, got no error`);

@@ -95,17 +95,28 @@ unsafe fn checked(result: isize) -> Result<isize, Failure> {
     }
 }
 
-/// Do an operation with an object and the values of a tape: `count` of them, and `keywords` pairs of names and values.
+/// The values of a tape: `count` of them, and `keywords` pairs of names and values.
+pub struct Arguments<'a, 'b> {
+    pub values: &'a mut Builder<'b>,
+    pub count: usize,
+    pub keywords: usize,
+}
+
+/// Do an operation with an object and the values of a tape. `convert` makes of an object what JavaScript gets.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn operate(
     operation: Operation,
     object: &Py,
-    values: &mut Builder,
-    count: usize,
-    keywords: usize,
+    arguments: Arguments,
+    convert: impl FnOnce(Bound) -> Result<FromPython, Failure>,
 ) -> Result<Option<FromPython>, Failure> {
+    let Arguments {
+        values,
+        count,
+        keywords,
+    } = arguments;
     let object = object.as_ptr();
     let number = |number: isize| Ok(Some(FromPython::Integer(number as i64)));
     let truth = |truth: isize| Ok(Some(FromPython::Bool(truth != 0)));
@@ -198,7 +209,7 @@ pub unsafe fn operate(
                 helper(conversions()?.leave, &[object, message.as_ptr()])?
             }
         };
-        FromPython::extract(result).map(Some)
+        convert(result).map(Some)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod compiled;
 pub mod completion_queue;
 pub mod fresh_scope;
 pub mod interruptible_run;
+pub mod own_functions;
 pub mod pool;
 pub mod run;
 pub mod scope;

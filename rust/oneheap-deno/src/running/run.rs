@@ -84,9 +84,15 @@ impl Program {
             let result =
                 run_code(&|| Bound::from_owned(PyEval_EvalCode(run, variables, variables)));
             let result = result.ok_or_else(|| Failure::fetch());
-            let may_keep = code.may_keep_scope || result.is_err();
+            let may_keep = code.may_keep_scope;
             if is_fresh && (may_keep || gives_objects) {
-                fresh_scope::free(globals, support, may_keep && gives_objects, &arguments);
+                match &result {
+                    Ok(_) => {
+                        fresh_scope::free(globals, support, may_keep && gives_objects, &arguments);
+                    }
+                    // The frames of the exception use the scope as long as JavaScript holds it.
+                    Err(failure) => failure.set_scope(globals),
+                }
             }
             result
         }

@@ -4,7 +4,8 @@ use std::ptr::null_mut;
 
 use pyo3_ffi::{
     Py_None, PyErr_Clear, PyErr_Fetch, PyErr_NormalizeException, PyException_SetTraceback,
-    PyObject, PyObject_CallFunctionObjArgs, PyTuple_GetItem, PyType_GetName,
+    PyObject, PyObject_CallFunctionObjArgs, PyObject_SetAttrString, PyTuple_GetItem,
+    PyType_GetName,
 };
 
 use crate::boundary::status::Status;
@@ -12,16 +13,15 @@ use crate::values::bytes::utf8;
 use crate::values::handle::{Bound, Py};
 use crate::values::support::support;
 
-/// What a Python exception becomes: a `PythonError` in TypeScript. Nothing of the exception itself is kept: its traceback would keep the frames, and with
-/// them every local variable, alive.
+/// What a Python exception becomes: a `PythonError` in TypeScript. Most errors are caught and never shown, so what isn't here is found out
+/// when it is asked.
 pub struct Exception {
     /// The name of its type, with its module unless that is `builtins`, `__main__` or a scope without a name.
     pub kind: String,
     /// `str()` of it.
     pub message: String,
-    /// A callable that formats what Python prints of it, if it could be made. Most errors are caught and never shown, and
-    /// formatting takes many times what the rest does.
-    pub report: Option<Py>,
+    /// A `HeldException` of `support.py`, which keeps the exception and the frames of its traceback; none if it couldn't be made.
+    pub held: Option<Py>,
 }
 
 /// Why a value has no counterpart in the other language. `ffi/boundary/status.ts` has the same numbers.
@@ -79,6 +79,23 @@ pub unsafe fn owned(object: *mut PyObject) -> Result<Bound, Failure> {
 }
 
 impl Failure {
+    /// Have a fresh scope be freed when the exception is released that has ended its run.
+    ///
+    /// # Safety
+    /// The thread is attached, and no exception is set.
+    pub unsafe fn set_scope(&self, scope: Bound) {
+        if let Self::Raised(Exception {
+            held: Some(held), ..
+        }) = self
+        {
+            // SAFETY: as the caller vouches; both are live. What fails leaves the scope to Python's collector.
+            unsafe {
+                PyObject_SetAttrString(held.as_ptr(), c"scope".as_ptr(), scope.as_ptr());
+                PyErr_Clear();
+            }
+        }
+    }
+
     /// Take the exception that is set. `SystemExit` is one like any other: nothing ends the process.
     ///
     /// # Safety
@@ -115,12 +132,12 @@ unsafe fn describe_exception(exception: Option<&Bound>) -> Option<Exception> {
             null_mut::<PyObject>(),
         ))?;
         let part = |index| PyTuple_GetItem(described.as_ptr(), index);
-        let report = part(2);
+        let held = part(2);
         Some(Exception {
             kind: utf8(part(0))?,
             message: utf8(part(1))?,
-            report: (report != Py_None())
-                .then(|| Bound::from_borrowed(report).map(Py::from))
+            held: (held != Py_None())
+                .then(|| Bound::from_borrowed(held).map(Py::from))
                 .flatten(),
         })
     }
@@ -138,7 +155,7 @@ unsafe fn name_only(kind: Option<&Bound>) -> Option<Exception> {
         Some(Exception {
             kind: utf8(name.as_ptr())?,
             message: String::new(),
-            report: None,
+            held: None,
         })
     }
 }

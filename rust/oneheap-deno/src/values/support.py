@@ -45,7 +45,14 @@ class Buffer:
 # What a class itself says of these, whatever its metaclass returns.
 qualname_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__
+mro_of = type.__dict__["__mro__"].__get__
+dict_of_class = type.__dict__["__dict__"].__get__
 # The same of exceptions.
+FIELD_TYPES = (type(OSError.__dict__["errno"]), type(OSError.__dict__["characters_written"]))
+dict_of_exception = BaseException.__dict__["__dict__"].__get__
+args_of = BaseException.args.__get__
+members_of = BaseExceptionGroup.exceptions.__get__
+suppresses_context = BaseException.__suppress_context__.__get__
 traceback_of = BaseException.__traceback__.__get__
 cause_of = BaseException.__cause__.__get__
 context_of = BaseException.__context__.__get__
@@ -139,20 +146,30 @@ def register_source(name, source):
 
 
 def describe_exception(exception):
-    """An exception's type and message, and a `Report` that formats its traceback later; None where that can't be made."""
+    """An exception's type and message, and a `HeldException` that keeps it; None where that can't be made."""
     kind = type(exception)
-    name = type_name(*names_of(kind))
+    name = names_of_own.get(kind) or type_name(*names_of(kind))
     # Whatever these raise, SystemExit too, the exception itself is described.
     try:
-        # What is too long is shorten first; what stands in the place of lone surrogates may make it longer.
-        message = fit_javascript(replace_surrogates(fit_javascript(str(exception))))
+        message = str(exception)
+        if type(message) is not str or len(message) > MAX_SHOWN_CHARACTERS or not message.isascii():
+            # What is too long is shorten first; what stands in the place of lone surrogates may make it longer.
+            message = fit_javascript(replace_surrogates(fit_javascript(message)))
     except BaseException:
         message = "<its message can't be shown>"
     try:
-        report = Report(exception, name, message)
+        held = HeldException(exception, name, message)
     except BaseException:
-        report = None
-    return name, message, report
+        held = None
+    return name, message, held
+
+
+# Python's own exceptions by their names, which can't change: most that are raised are of these.
+names_of_own = {
+    kind: name
+    for name, kind in vars(sys.modules["builtins"]).items()
+    if isinstance(kind, type) and issubclass(kind, BaseException) and qualname_of(kind) == name and module_of(kind) == "builtins"
+}
 
 
 def names_of(kind):
@@ -201,20 +218,111 @@ def shorten(text, most):
     return f"{str.__getitem__(text, slice(most))}… ({length - most} more characters)"
 
 
+class HeldException:
+    """An exception that was raised to JavaScript, with its traceback as it was then. All that is asked of it is found out when it is asked."""
+
+    __slots__ = "exception", "name", "message", "traceback", "sources", "scope"
+
+    def __init__(self, exception, name, message):
+        self.exception = exception
+        self.name = name
+        self.message = message
+        self.traceback = steps = traceback_of(exception)
+        # The fresh scope of the run that it has ended, if there is one: it is freed with the exception.
+        self.scope = None
+        # The sources of code that JavaScript has given are kept for a while only.
+        self.sources = found = None
+        while steps is not None:
+            file = steps.tb_frame.f_code.co_filename
+            source = None if file is found else sources.get(file)
+            if source is not None:
+                found = file
+                self.sources = self.sources or {}
+                self.sources[file] = source[0]
+            steps = steps.tb_next
+
+    def release(self):
+        """Drops the exception; returns its run's scope, if there is one."""
+        scope = self.scope
+        self.exception = self.traceback = self.scope = None
+        return scope
+
+    def format(self):
+        """What Python prints of the exception."""
+        return Report(self)()
+
+    def module(self):
+        """The name of the module of its type."""
+        return names_of(type(self.exception))[1]
+
+    def mro(self):
+        """The names of its type and of all base classes."""
+        return [type_name(*names_of(kind)) for kind in mro_of(type(self.exception))]
+
+    def is_instance(self, kind):
+        """Whether it is an instance of a class, or of one of that name."""
+        if type(kind) is str:
+            return kind in self.mro()
+        return isinstance(self.exception, kind)
+
+    def fields(self):
+        """What it has besides its text: its arguments, and the attributes that its class or somebody has given it."""
+        fields = {"args": args_of(self.exception)}
+        for kind in mro_of(type(self.exception)):
+            if kind is not BaseException and kind is not object:
+                for name, member in dict_of_class(kind).items():
+                    if isinstance(member, FIELD_TYPES) and not name.startswith("_") and name not in fields:
+                        try:
+                            fields[name] = member.__get__(self.exception)
+                        except AttributeError:
+                            # It has no value.
+                            pass
+        for name, value in dict_of_exception(self.exception).items():
+            if isinstance(name, str) and not name.startswith("_"):
+                fields[name] = value
+        return fields
+
+    def notes(self):
+        """The notes that were added to it, as texts."""
+        return shown_notes(getattr(self.exception, "__notes__", None) or [])
+
+    def members(self):
+        """The exceptions of a group; None for others."""
+        if not issubclass(type(self.exception), BaseExceptionGroup):
+            return None
+        return [HeldException.of(member) for member in members_of(self.exception)]
+
+    def cause(self):
+        """The exception that Python prints before it: its cause, or the one that was handled when it was raised. None without one."""
+        cause = cause_of(self.exception)
+        if cause is None and not suppresses_context(self.exception):
+            cause = context_of(self.exception)
+        return None if cause is None else HeldException.of(cause)
+
+    @staticmethod
+    def of(exception):
+        """Another exception, as it is held."""
+        return describe_exception(exception)[2]
+
+
+def own_frames_left_out(steps):
+    """A traceback without the frames of this file."""
+    while steps is not None and steps.tb_frame.f_globals is globals():
+        steps = steps.tb_next
+    return steps
+
+
 class Report:
-    """What a traceback is formatted of: no frame, no local variable, no class, and not the exception."""
+    """What a traceback is formatted of."""
 
     __slots__ = "name", "message", "summary", "steps"
 
-    def __init__(self, exception, name, message):
-        self.name = name
-        self.message = shorten(message, MAX_SHOWN_CHARACTERS)
-        steps = traceback_of(exception)
-        while steps is not None and steps.tb_frame.f_globals is globals():
-            steps = steps.tb_next
-        self.steps = Steps(steps)
+    def __init__(self, held):
+        self.name = held.name
+        self.message = shorten(held.message, MAX_SHOWN_CHARACTERS)
+        self.steps = Steps(own_frames_left_out(held.traceback), held.sources)
         try:
-            self.summary = summarize(exception, self.steps)
+            self.summary = summarize(held.exception, self.steps)
         except BaseException:
             # A class or an attribute of the exception's answers with errors.
             self.summary = None
@@ -330,9 +438,9 @@ class Steps:
 
     __slots__ = "entries", "left_out", "sources"
 
-    def __init__(self, traceback):
+    def __init__(self, traceback, known_sources=None):
         entries = deque(maxlen=MAX_ENTRIES)
-        self.sources = {}
+        self.sources = dict(known_sources or {})
         code = instruction = line = None
         repetitions = number = 0
         while traceback is not None:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pyo3_ffi::{
     Py_False, Py_None, Py_True, PyBool_FromLong, PyBytes_FromStringAndSize, PyBytes_Type,
-    PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
+    PyCallable_Check, PyFloat_AsDouble, PyFloat_FromDouble, PyFloat_Type, PyLong_AsLongLong,
     PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, PyLong_FromString, PyLong_Type,
     PyNumber_ToBase, PyObject, PyObject_CallFunctionObjArgs, PyObject_Type, PyTypeObject,
     PyUnicode_AsUTF8AndSize, PyUnicode_Type,
@@ -54,8 +54,8 @@ pub enum FromPython {
     Big(bool, Vec<u64>),
     Text(Text),
     Bytes(Vec<u8>),
-    /// An object that has no counterpart, and the size of the memory that it exports, if it does.
-    Object(Py, usize),
+    /// An object that has no counterpart.
+    Object(Opaque),
     /// A block that comes back: its identity, and the object.
     Block(f64, Py),
     /// A value that was converted as a whole.
@@ -119,8 +119,42 @@ impl FromPython {
                     return Ok(value);
                 }
             }
-            let bytes = retained_bytes(&object);
-            Ok(Self::Object(object.into(), bytes))
+            Ok(Self::Object(Opaque::of(object)))
+        }
+    }
+}
+
+/// An object that has no counterpart, and what is known of it without running code of its own.
+pub struct Opaque {
+    pub object: Py,
+    /// The size of the memory that it exports, if it does.
+    pub bytes: usize,
+    /// Whether it can be called.
+    pub is_callable: bool,
+}
+
+impl Opaque {
+    /// An object that JavaScript does nothing with but pass it back.
+    pub fn internal(object: Py) -> Self {
+        Self {
+            object,
+            bytes: 0,
+            is_callable: false,
+        }
+    }
+
+    /// Look at an object.
+    ///
+    /// # Safety
+    /// The thread is attached, and no exception is set.
+    pub unsafe fn of(object: Bound) -> Self {
+        // SAFETY: as the caller vouches; the object is live.
+        unsafe {
+            Self {
+                bytes: retained_bytes(&object),
+                is_callable: PyCallable_Check(object.as_ptr()) != 0,
+                object: object.into(),
+            }
         }
     }
 }

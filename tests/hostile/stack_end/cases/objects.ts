@@ -85,6 +85,22 @@ const readings = [
     // It shows something whatever `str()` does.
     (value) => expect(SHOWN.includes(value as string), "what is shown"),
   ),
+  defineCase({
+    operation: "PyObjectRef.prototype.view",
+    variant: "of a bytearray",
+    prepare: () => python.eval("bytearray(b'abc')") as PyObjectRef,
+    act: (bytes) => bytes.view(Uint8Array),
+    check(bytes) {
+      expectEqual(`${bytes}`, "bytearray(b'abc')", "the bytes");
+    },
+    finish(bytes, outcome) {
+      if (outcome.done) {
+        (outcome.value as Disposable)[Symbol.dispose]();
+      }
+      bytes.method("append", 1);
+      bytes[Symbol.dispose]();
+    },
+  }),
   reading(
     "PyObjectRef.prototype.get",
     (it) => it.get("value"),
@@ -126,8 +142,10 @@ function calling(
     },
     finish({ callee }, outcome) {
       callee[Symbol.dispose]();
-      if (outcome.done && outcome.value instanceof PyObjectRef) {
-        outcome.value[Symbol.dispose]();
+      if (!outcome.done) return;
+      const { value } = outcome;
+      if (value instanceof PyObjectRef || value instanceof PythonError) {
+        value[Symbol.dispose]();
       }
     },
   });

@@ -1,6 +1,6 @@
 /** Operations on references to Python objects, and blocks as Python objects. */
 
-import { PyObjectRef, type PythonValue } from "../../../../mod.ts";
+import { py, PyObjectRef, python, type PythonValue } from "../../../../mod.ts";
 import { releasing } from "../handles.ts";
 import { act, badNumber, forged, options } from "../hostile.ts";
 import { Thing } from "../model.ts";
@@ -111,6 +111,34 @@ const PYTHON_ERRORS = {
   "PythonError:ValueError": true,
 };
 
+/** Compiled here, where nothing is patched yet. */
+const apply = (callable: PyObjectRef, values: readonly unknown[]) =>
+  py`${callable}(*${values})`;
+apply(python.eval("len") as PyObjectRef, ["x"]);
+
+/** The ways to call an object: as a reference, as a proxy, in a template, and in a region. */
+const CALLS: readonly ((
+  reference: PyObjectRef,
+  values: PythonValue[],
+) => unknown)[] = [
+  (reference, values) => reference.call(...values),
+  (reference, values) => python.proxy(reference).$call(...values),
+  apply,
+  (reference, values) => python.region(() => reference.call(...values)),
+];
+
+/** Ends what an operation has returned, a proxy too. */
+function endValue(value: unknown): void {
+  if (value instanceof PyObjectRef) return value[Symbol.dispose]();
+  const isObject = typeof value === "object" || typeof value === "function";
+  if (!isObject || value === null) return;
+  try {
+    python.ref(value as never)[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
 const call: Operation = (world, isHostile) => {
   const handle = world.pick(world.references);
   if (handle === undefined) return;
@@ -121,9 +149,10 @@ const call: Operation = (world, isHostile) => {
     () => anyValue(world, isHostile),
   );
   const values = argument.map(({ value }) => value) as PythonValue[];
+  const way = random.below(CALLS.length);
   return {
-    what: `call reference ${world.references.indexOf(handle)}`,
-    call: () => reference.call(...values),
+    what: `call reference ${world.references.indexOf(handle)} (${way})`,
+    call: () => CALLS[way](reference, values),
     settle(outcome) {
       for (const it of argument) it.settle();
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
@@ -137,9 +166,7 @@ const call: Operation = (world, isHostile) => {
           (isEnded && (outcome.isDisturbed || handle.ending > 0)),
         PythonError: argument.some((it) => it.isForged),
       });
-      if (isDone && outcome.value instanceof PyObjectRef) {
-        outcome.value[Symbol.dispose]();
-      }
+      if (isDone) endValue(outcome.value);
     },
   };
 };
@@ -153,9 +180,15 @@ const attribute: Operation = (world, isHostile) => {
   const argument = isOdd
     ? { toString: () => (act(world), name) } as unknown as string
     : name;
+  const isByProxy = !isOdd && random.once(2);
   return {
-    what: `get of reference ${world.references.indexOf(handle)}`,
-    call: () => handle.reference.get(argument),
+    what: `get of ${isByProxy ? "a proxy of " : ""}reference ${
+      world.references.indexOf(handle)
+    }`,
+    call: () =>
+      isByProxy
+        ? python.proxy(handle.reference)[name]
+        : handle.reference.get(argument),
     settle(outcome) {
       if (outcome.isDeepOrFailing) world.hasGarbage = true;
       const isEnded = handle.isDisposed || handle.ending > 0;
@@ -165,9 +198,7 @@ const attribute: Operation = (world, isHostile) => {
         RangeError: isEnded && (outcome.isDisturbed || handle.ending > 0),
         TypeError: isOdd,
       });
-      if (isDone && outcome.value instanceof PyObjectRef) {
-        outcome.value[Symbol.dispose]();
-      }
+      if (isDone) endValue(outcome.value);
     },
   };
 };

@@ -13,9 +13,16 @@ use crate::memory::stats::Counted;
 use crate::memory::storage::slab::Slab;
 use crate::objects::reference::Reference;
 use crate::values::handle::Py;
+use crate::values::value::Opaque;
 
-/// The size of a reference's buffer, which JavaScript never looks into.
-const REFERENCE_BYTES: usize = 1;
+/// The sizes of references' buffers, which JavaScript never looks into: they say whether the object can be called, which costs no call
+/// to find out. `ffi/boundary/status.ts` has the same numbers.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+pub enum ReferenceBytes {
+    Plain = 1,
+    Callable = 2,
+}
 
 /// All references of JavaScript's to Python objects.
 pub static REFERENCES: Slab<Reference> = Slab::new();
@@ -46,16 +53,20 @@ impl Env {
     }
 
     /// Return a buffer that owns a reference to an object, which is decref'ed after the buffer is collected; none if memory is out. The
-    /// object exports `bytes` bytes, which are reported to V8 if they are many. The reference is `counted` as long as JavaScript has it.
+    /// memory that the object exports is reported to V8 if it is much. The reference is `counted` as long as JavaScript has it.
     ///
     /// # Safety
     /// The environment is live.
     pub unsafe fn new_reference(
         self,
-        held: Py,
-        bytes: usize,
+        opaque: Opaque,
         counted: Option<Counted>,
     ) -> Option<napi_value> {
+        let Opaque {
+            object,
+            bytes,
+            is_callable,
+        } = opaque;
         let external = ExternalMemory::of_isolate();
         let retained = if bytes >= MIN_REPORTED_BYTES {
             bytes
@@ -67,7 +78,7 @@ impl Env {
             external.sample_growth();
         }
         let record = Reference {
-            held: Some(Arc::new(held)),
+            held: Some(Arc::new(object)),
             retained,
             external,
             counted,
@@ -76,8 +87,12 @@ impl Env {
             return None;
         };
         let address: *mut c_void = record.as_ptr().cast();
+        let length = match is_callable {
+            false => ReferenceBytes::Plain,
+            true => ReferenceBytes::Callable,
+        };
         // SAFETY: as the caller vouches; the record is larger than the buffer, and lives until the finalizer takes it.
-        Some(unsafe { self.external(address, REFERENCE_BYTES, drop_reference, address) })
+        Some(unsafe { self.external(address, length as usize, drop_reference, address) })
     }
 }
 

@@ -8,17 +8,20 @@ use napi_sys::{napi_callback_info, napi_env, napi_value};
 use crate::boundary::napi::arguments::Conversion;
 use crate::boundary::napi::env::Env;
 use crate::boundary::napi::python::python;
+use crate::boundary::napi::tapes;
 use crate::boundary::status::Status;
 use crate::memory::block::pointer;
-use crate::objects::operations::{self, Operation};
+use crate::objects::operations::{self, Arguments, Operation};
 use crate::objects::reference::{self, Reference};
+use crate::running::fresh_scope;
 use crate::running::run::Nested;
 use crate::runtime::attach::with_python;
 use crate::values::build::CACHE;
 use crate::values::failure::Failure;
 use crate::values::fallible;
 use crate::values::handle::Bound;
-use crate::values::value::FromPython;
+use crate::values::value::{FromPython, Opaque};
+use crate::values::walk::Options;
 
 /// `fromOwnedPointer(address)`: return a reference that takes ownership of one to the object at an address.
 ///
@@ -34,7 +37,7 @@ pub unsafe extern "C" fn from_owned_pointer(env: napi_env, info: napi_callback_i
     unsafe {
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
         match Bound::from_owned(pointer(address).cast()) {
-            Some(object) => env.owned_reference(object.into(), 0),
+            Some(object) => env.owned_reference(object.into()),
             None => null_mut(),
         }
     }
@@ -58,7 +61,7 @@ pub unsafe extern "C" fn from_borrowed_pointer(
         let address = env.number(env.arguments::<1>(info)[0]).unwrap_or(0.0);
         let result = python(|| {
             Bound::from_borrowed(pointer(address).cast())
-                .map(|object| FromPython::Object(object.into(), 0))
+                .map(|object| FromPython::Object(Opaque::of(object)))
                 .ok_or(Failure::Status(Status::Invalid))
         });
         env.result(result)
@@ -104,8 +107,8 @@ pub unsafe extern "C" fn call(env: napi_env, info: napi_callback_info) -> napi_v
     }
 }
 
-/// `operate(reference, tape, text, objects)`: do what the tape's header says with an object and the values of the tape. Return its result;
-/// undefined if there is none.
+/// `operate(reference, tape, text, objects, toJs)`: do what the tape's header says with an object and the values of the tape. Return its
+/// result, converted as a whole where there are options for that; undefined if there is none.
 ///
 /// # Safety
 /// Called by Node-API.
@@ -117,7 +120,8 @@ pub unsafe extern "C" fn operate(env: napi_env, info: napi_callback_info) -> nap
     }
     // SAFETY: Node-API's own handles; the object is used attached, and the tape before JavaScript goes on.
     unsafe {
-        let [object, tape, text, objects] = env.arguments::<4>(info);
+        let [object, tape, text, objects, to_js] = env.arguments::<5>(info);
+        let options = env.number(to_js).map(|it| Options::from_number(it as u32));
         let operated = env
             .handle(object)
             .ok_or_else(|| Failure::from(Status::Freed))
@@ -130,7 +134,15 @@ pub unsafe extern "C" fn operate(env: napi_env, info: napi_callback_info) -> nap
                 python(|| {
                     CACHE.with(|cache| {
                         let mut values = tape.builder(cache);
-                        operations::operate(operation, &object, &mut values, count, keywords)
+                        let arguments = Arguments {
+                            values: &mut values,
+                            count,
+                            keywords,
+                        };
+                        operations::operate(operation, &object, arguments, |result| match options {
+                            Some(options) => tapes::convert(&result, options),
+                            None => FromPython::extract(result),
+                        })
                     })
                 })
             });
@@ -160,6 +172,51 @@ pub unsafe extern "C" fn str(env: napi_env, info: napi_callback_info) -> napi_va
         };
         env.result(result)
     }
+}
+
+/// `releaseException(reference)`: release an exception that was held, and what the run that it has ended has left.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn release_exception(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own handles, of which nobody else has this one now; released attached.
+    unsafe {
+        let reference = env.reference(env.arguments::<1>(info)[0]);
+        let held = reference.and_then(Reference::release);
+        if let Some(held) = held.and_then(Arc::into_inner) {
+            let _ = with_python(move || fresh_scope::release_exception(held.into_bound()));
+        }
+    }
+    null_mut()
+}
+
+/// `decrefAll(references)`: decref the objects of many references now, in their order.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn decref_all(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles, of which nobody else has these now; decref'ed attached.
+    unsafe {
+        let [references] = env.arguments::<1>(info);
+        let held = (0..env.array_length(references))
+            .filter_map(|index| env.reference(env.element(references, index)))
+            .filter_map(Reference::release)
+            // Code that runs on another thread may have it too. What goes beyond memory here is decref'ed later, one by one.
+            .filter_map(Arc::into_inner);
+        let mut all = match fallible::vec_with_capacity(env.array_length(references) as usize) {
+            Ok(all) => all,
+            Err(failure) => return env.failure(failure),
+        };
+        all.extend(held);
+        let _ = with_python(move || all.into_iter().for_each(|held| drop(held.into_bound())));
+    }
+    null_mut()
 }
 
 /// `decref(reference)`: decref an object now.

@@ -20,7 +20,7 @@ use crate::values::failure::{Exception, Failure};
 use crate::values::fallible;
 use crate::values::handle::{BufferGuard, Py};
 use crate::values::text::Text;
-use crate::values::value::FromPython;
+use crate::values::value::{FromPython, Opaque};
 
 /// The first element of an array that comes back. `ffi/boundary/status.ts` has the same numbers.
 #[derive(Clone, Copy)]
@@ -95,12 +95,12 @@ impl Env {
                     let kind = TypedarrayType::uint8_array;
                     napi_create_typedarray(self.0, kind, length, buffer, 0, &mut value);
                 }
-                FromPython::Object(held, bytes) => return self.owned_reference(held, bytes),
+                FromPython::Object(opaque) => return self.opaque_reference(opaque),
                 FromPython::Converted(converted) => return self.converted(*converted),
                 FromPython::Block(identity, held) => {
                     return self.tagged(
                         Tag::Block,
-                        &[self.double(identity), self.owned_reference(held, 0)],
+                        &[self.double(identity), self.owned_reference(held)],
                     );
                 }
             }
@@ -119,11 +119,11 @@ impl Env {
                 Failure::Raised(Exception {
                     kind,
                     message,
-                    report,
+                    held,
                 }) => {
-                    let report =
-                        report.map_or_else(|| self.null(), |held| self.internal_reference(held));
-                    let parts = [self.string(&kind), self.message(&message), report];
+                    let held =
+                        held.map_or_else(|| self.null(), |held| self.internal_reference(held));
+                    let parts = [self.string(&kind), self.message(&message), held];
                     self.tagged(Tag::Exception, &parts)
                 }
                 Failure::Conversion(conversion) => {
@@ -280,12 +280,21 @@ impl Env {
     ///
     /// # Safety
     /// The environment is live.
-    pub unsafe fn owned_reference(self, held: Py, bytes: usize) -> napi_value {
+    unsafe fn opaque_reference(self, opaque: Opaque) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            self.new_reference(held, bytes, Some(Counted::reference()))
+            self.new_reference(opaque, Some(Counted::reference()))
                 .unwrap_or_else(|| self.failure(Status::OutOfMemory.into()))
         }
+    }
+
+    /// Return a reference to an object of which nothing is known.
+    ///
+    /// # Safety
+    /// The environment is live.
+    pub unsafe fn owned_reference(self, object: Py) -> napi_value {
+        // SAFETY: as the caller vouches.
+        unsafe { self.opaque_reference(Opaque::internal(object)) }
     }
 
     /// Return a reference that is no `PyObjectRef` of JavaScript's.
@@ -295,7 +304,7 @@ impl Env {
     pub unsafe fn internal_reference(self, held: Py) -> napi_value {
         // SAFETY: as the caller vouches.
         unsafe {
-            self.new_reference(held, 0, None)
+            self.new_reference(Opaque::internal(held), None)
                 .unwrap_or_else(|| self.failure(Status::OutOfMemory.into()))
         }
     }

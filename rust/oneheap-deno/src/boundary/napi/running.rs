@@ -1,6 +1,7 @@
 //! `python.run` and `python.eval`, `python.runAsync` and `python.evalAsync`.
 
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use napi_sys::{ValueType, napi_callback_info, napi_env, napi_value};
 
@@ -16,11 +17,13 @@ use crate::running::async_exception;
 use crate::running::compiled::Mode;
 use crate::running::completion_queue::Entry;
 use crate::running::interruptible_run::{InterruptibleRun, carry_out_interrupts};
+use crate::running::own_functions;
 use crate::running::pool;
 use crate::running::run::Program;
 use crate::runtime::attach::{AttachGuard, delete_thread_state};
 use crate::values::failure::Failure;
 use crate::values::fallible;
+use crate::values::handle::Py;
 use crate::values::value::FromPython;
 use crate::values::walk::Options;
 
@@ -49,6 +52,60 @@ pub unsafe extern "C" fn run(env: napi_env, info: napi_callback_info) -> napi_va
             })
         });
         env.result(result)
+    }
+}
+
+/// `newFunction(source, scope)`: return an internal reference to the value of an expression that is a function, compiled in a scope or, without
+/// one, in a fresh one.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn new_function(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the code runs attached.
+    unsafe {
+        let [source, scope] = env.arguments::<2>(info);
+        let made = env.utf16(source).and_then(|source| {
+            let program = Program {
+                mode: Mode::Eval,
+                source,
+                scope: env.scope(scope)?,
+                names: Vec::new(),
+                tape: None,
+            };
+            python(|| program.run(|code| code()).map(Py::from))
+        });
+        match made {
+            Ok(function) => env.internal_reference(function),
+            Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+/// `ownFunction(name)`: return an internal reference to a function of this library's own in Python.
+///
+/// # Safety
+/// Called by Node-API.
+pub unsafe extern "C" fn own_function(env: napi_env, info: napi_callback_info) -> napi_value {
+    let env = Env(env);
+    // SAFETY: Node-API's own environment.
+    if !unsafe { env.has_stack() } {
+        return null_mut();
+    }
+    // SAFETY: Node-API's own handles; the function is looked up attached.
+    unsafe {
+        let [name] = env.arguments::<1>(info);
+        let found = env
+            .utf16(name)
+            .and_then(|name| python(|| own_functions::own_function(&name)));
+        match found {
+            Ok(function) => env.internal_reference(function),
+            Err(failure) => env.failure(failure),
+        }
     }
 }
 
@@ -105,7 +162,7 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
                 let result = run_attached();
                 let refers_to_objects = matches!(
                     result,
-                    Ok(FromPython::Object(..) | FromPython::Block(..) | FromPython::Converted(_))
+                    Ok(FromPython::Object(_) | FromPython::Block(..) | FromPython::Converted(_))
                         | Err(Failure::Raised(_))
                 );
                 if leaves_objects || refers_to_objects {
@@ -121,6 +178,22 @@ pub unsafe extern "C" fn run_async(env: napi_env, info: napi_callback_info) -> n
         match submitted {
             Ok(()) => null_mut(),
             Err(failure) => env.failure(failure),
+        }
+    }
+}
+
+impl Env {
+    /// Return the scope of a reference; none for undefined.
+    ///
+    /// # Safety
+    /// The environment and the value are live.
+    unsafe fn scope(self, scope: napi_value) -> Result<Option<Arc<Py>>, Failure> {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match self.kind(scope) {
+                ValueType::napi_undefined => Ok(None),
+                _ => Ok(Some(self.handle(scope).ok_or(Status::Invalid)?)),
+            }
         }
     }
 }
@@ -144,10 +217,7 @@ pub unsafe fn program(
             _ => return Err(Status::Invalid.into()),
         };
         let source = env.utf16(source)?;
-        let scope = match env.kind(scope) {
-            ValueType::napi_undefined => None,
-            _ => Some(env.handle(scope).ok_or(Status::Invalid)?),
-        };
+        let scope = env.scope(scope)?;
         let length = env.array_length(names) / 2;
         let mut pairs = fallible::vec_with_capacity(length as usize)?;
         for index in 0..length {

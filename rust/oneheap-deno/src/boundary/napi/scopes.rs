@@ -14,6 +14,7 @@ use crate::running::scope;
 use crate::runtime::attach::with_python;
 use crate::values::failure::Failure;
 use crate::values::support::support;
+use crate::values::value::Opaque;
 
 /// `newScope(name)`: return a reference to a new module to run code in, or why there is none; undefined if there is a module of that
 /// name. Without a name (undefined) it gets one.
@@ -37,7 +38,7 @@ pub unsafe extern "C" fn new_scope(env: napi_env, info: napi_callback_info) -> n
         match made {
             Ok(None) => null_mut(),
             Ok(Some(scope)) => env
-                .new_reference(scope, 0, Some(Counted::scope()))
+                .new_reference(Opaque::internal(scope), Some(Counted::scope()))
                 .unwrap_or_else(|| env.failure(Status::OutOfMemory.into())),
             Err(failure) => env.failure(failure),
         }

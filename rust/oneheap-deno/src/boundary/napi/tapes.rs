@@ -511,13 +511,13 @@ impl Env {
         // SAFETY: as the caller vouches.
         unsafe {
             Ok(match referred {
-                Referred::Object(object) => self.owned_reference(object, 0),
+                Referred::Object(object) => self.owned_reference(object),
                 Referred::Block(identity, object) => {
-                    let parts = [self.double(identity), self.owned_reference(object, 0)];
+                    let parts = [self.double(identity), self.owned_reference(object)];
                     self.tagged(ResultTag::Block, &parts)
                 }
                 Referred::Converted(object, path) => {
-                    let parts = [self.string(&path), self.owned_reference(object, 0)];
+                    let parts = [self.string(&path), self.owned_reference(object)];
                     self.array_of(2, parts.into_iter())
                 }
             })

@@ -1,4 +1,4 @@
-//! Freeing a fresh scope after its run, unless something of it is used elsewhere.
+//! Freeing a fresh scope after its run, or with the exception that has ended it, unless something of it is used elsewhere.
 //!
 //! Functions refer to the scope that they are made in, and it to them; frames, exceptions and classes do as well. Python's
 //! collector would free all that some time later, and until then a block in it stays borrowed; a full collection takes too long
@@ -17,7 +17,7 @@ use std::ptr::null_mut;
 use pyo3_ffi::{
     Py_None, PyBool_FromLong, PyDict_Clear, PyDict_Next, PyErr_Clear, PyGC_Disable, PyGC_Enable,
     PyList_New, PyModule_Type, PyObject, PyObject_Call, PyObject_CallFunctionObjArgs,
-    PyObject_GC_IsTracked,
+    PyObject_CallMethodObjArgs, PyObject_GC_IsTracked, PyUnicode_InternFromString,
 };
 
 use crate::boundary::status::Status;
@@ -26,7 +26,7 @@ use crate::running::fresh_scope::graph::{Graph, Verdict};
 use crate::runtime::once_box::OnceBox;
 use crate::runtime::state;
 use crate::values::handle::Bound;
-use crate::values::support::Support;
+use crate::values::support::{Support, support};
 
 static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
 
@@ -87,6 +87,32 @@ unsafe fn has_containers(scope: &Bound, support: &Support, arguments: &[*mut PyO
         }
     }
     false
+}
+
+/// Release an exception that JavaScript held, and free the fresh scope of the run that it has ended, if it was one.
+///
+/// # Safety
+/// The thread is attached, no exception is set, and the object is a `HeldException` that nobody uses any more.
+pub unsafe fn release_exception(held: Bound) {
+    // SAFETY: as the caller vouches; the method's result is owned.
+    unsafe {
+        let release = Bound::from_owned(PyUnicode_InternFromString(c"release".as_ptr()));
+        let scope = release.and_then(|release| {
+            Bound::from_owned(PyObject_CallMethodObjArgs(
+                held.as_ptr(),
+                release.as_ptr(),
+                null_mut::<PyObject>(),
+            ))
+        });
+        drop(held);
+        match (scope, support()) {
+            (Some(scope), Ok(support)) if scope.as_ptr() != Py_None() => {
+                free(scope, support, true, &[]);
+            }
+            // It is left to Python's collector.
+            _ => PyErr_Clear(),
+        }
+    }
 }
 
 impl Functions {
