@@ -24,7 +24,7 @@ import {
   isCallable,
   type PyArg,
   type PyArgs,
-  PyObjectRef,
+  type PyObjectRef,
   type PythonValue,
 } from "./py_object_ref.ts";
 
