@@ -2,6 +2,10 @@
 
 import project from "../deno.json" with { type: "json" };
 import { chart } from "../bench/report/chart.ts";
+import {
+  fluentFigures,
+  measureFluent,
+} from "../bench/report/fluent_figures.ts";
 import { measureImport } from "../bench/report/import_time.ts";
 import { markdown, type Section } from "../bench/report/markdown.ts";
 import { memoryFigures } from "../bench/report/memory_figures.ts";
@@ -31,6 +35,8 @@ console.log("Import to first allocation");
 const importTime = measureImport();
 console.log("Documents beside JSON text");
 const besideJson = measureBesideJson(RUNS);
+console.log("Proxies and the template");
+const fluent = measureFluent(RUNS);
 const runs = [];
 for (let run = 1; run <= RUNS; run++) {
   console.log(`Benchmarks, run ${run} of ${RUNS}`);
@@ -64,6 +70,13 @@ const sections: Section[] = [
       "Documents of the shapes and sizes of orjson's fixtures, generated from a seed, and others. All ways of a document take turns in " +
       "random order, and of each the first decile counts; of what reads text in Python, the better of a string and of bytes.",
     figures: valuesFigures(besideJson),
+  },
+  {
+    title: "Python's objects in TypeScript",
+    note:
+      "Proxies, the template and exceptions, beside what each stands for. Both ways of a pair take turns, and of each the first " +
+      "decile counts.",
+    figures: fluentFigures(fluent),
   },
 ];
 Deno.writeTextFileSync(

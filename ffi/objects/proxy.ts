@@ -250,6 +250,20 @@ function inspect(handle: PyObjectRef): string {
 const DOLLAR = 36, MINUS = 45, ZERO = 48, NINE = 57;
 const WHOLE_NUMBER = /^(?:0|-?[1-9]\d*)$/;
 
+/** Return whether a name may be one of {@linkcode JAVASCRIPT} or {@linkcode INHERITED}. A lookup takes longer, for the names that are not. */
+function isLookedFor(name: string): boolean {
+  switch (name) {
+    case "then":
+    case "toJSON":
+    case "constructor":
+    case "toString":
+    case "toLocaleString":
+    case "valueOf":
+      return true;
+  }
+  return false;
+}
+
 /** Return the index that a property's name is, if it is a whole number as JavaScript writes it. */
 function indexOf(name: string): number | bigint | undefined {
   const first = charCodeAt(name, 0);
@@ -264,11 +278,16 @@ function get(handle: PyObjectRef, name: string | symbol): unknown {
   if (charCodeAt(name, 0) === DOLLAR) return MEMBERS[name]?.(handle);
   const index = indexOf(name);
   if (index !== undefined) return proxied(handle.item(index));
+  if (isLookedFor(name)) return getLookedFor(handle, name);
+  return proxied(handle.get(name));
+}
+
+function getLookedFor(handle: PyObjectRef, name: string): unknown {
   const member = JAVASCRIPT[name];
   if (member !== undefined) return member(handle);
-  const inherited = INHERITED[name];
-  if (inherited !== undefined && !handle.has(name)) return inherited(handle);
-  return proxied(handle.get(name));
+  return handle.has(name)
+    ? proxied(handle.get(name))
+    : INHERITED[name]?.(handle);
 }
 
 function set(
