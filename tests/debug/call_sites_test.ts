@@ -12,6 +12,7 @@ import {
   AllocationError,
   Arena,
   kw,
+  py,
   type PyObjectRef,
   python,
   PythonError,
@@ -132,6 +133,40 @@ const CALLS: Record<string, () => PythonFrame[]> = {
       { scope },
     );
     return python.eval("stacks[0]", { scope, toJs: true });
+  },
+  "a proxy's call, of a method": () => {
+    const { Stacked } = python.module(
+      `class Stacked:\n    def stack(self, *_): return ${STACK}`,
+    );
+    return Stacked().stack([1]).$js();
+  },
+  "a proxy's attribute": () => {
+    const { Stacked } = python.module(
+      `class Stacked:\n    stack = property(lambda self: ${STACK})`,
+    );
+    return Stacked().stack.$js();
+  },
+  "the template": () => {
+    const { stack } = python.module(`def stack(*_): return ${STACK}`);
+    return py.js`${stack}(${[1]})`;
+  },
+  "a module's code": () => python.module(`stack = ${STACK}`).stack.$js(),
+  "what a region ends": () => {
+    const { Ended, stacks } = python.module(
+      `stacks = []\nclass Ended:\n    def __del__(self): stacks.append(${STACK})`,
+    );
+    python.region(() => {
+      Ended();
+    });
+    return stacks[0].$js();
+  },
+  "an exception that is released": () => {
+    const { fail, stacks } = python.module(
+      `stacks = []\nclass Ended(Exception):\n    def __del__(self): stacks.append(${STACK})\ndef fail(): raise Ended`,
+    );
+    const error = assertThrows(() => fail(), PythonError);
+    error[Symbol.dispose]();
+    return stacks[0].$js();
   },
   "toString": () => {
     using type = python.eval(
