@@ -46,11 +46,8 @@ export {
 } from "./ffi/errors.ts";
 export { type Python, python } from "./ffi/python.ts";
 export type { EmbeddedPython } from "./ffi/loading/native.ts";
-export {
-  type PyAny,
-  type PyProxy,
-  type PyProxyMembers,
-} from "./ffi/objects/proxy.ts";
+export type { PyAny } from "./ffi/py_any.ts";
+export { type PyProxy, type PyProxyMembers } from "./ffi/objects/proxy.ts";
 export type * from "./ffi/objects/py_modules.ts";
 export type { PyTemplate } from "./ffi/objects/py_template.ts";
 export { py } from "./ffi/running/template.ts";

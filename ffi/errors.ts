@@ -5,6 +5,7 @@
 
 import { apply, isStackEnd } from "./intrinsics.ts";
 import { MAX_SHOWN_UNITS } from "./limits.ts";
+import type { PyAny } from "./py_any.ts";
 
 // What `PythonError` needs of JavaScript's own, before user code can change it: an exception must not be lost to that.
 const NativeError = Error;
@@ -405,8 +406,7 @@ export class PythonError extends Error implements Disposable {
    *
    * @throws {FreedError} If the error was disposed.
    */
-  // deno-lint-ignore no-explicit-any
-  get exception(): any {
+  get exception(): PyAny {
     if (this.#held === undefined) return undefined;
     return this.#held.exception();
   }

@@ -7,13 +7,13 @@ import { embedded, type EmbeddedPython } from "./loading/native.ts";
 import type { Borrowed } from "./objects/borrowed.ts";
 import {
   proxyOf,
-  type PyAny,
   type PyProxyMembers,
   requireHandle,
 } from "./objects/proxy.ts";
 import type { PyModules } from "./objects/py_modules.ts";
 import type { PyObjectRef, PythonValue } from "./objects/py_object_ref.ts";
 import { runRegion } from "./objects/region.ts";
+import type { PyAny } from "./py_any.ts";
 import {
   borrow,
   type BorrowOptions,

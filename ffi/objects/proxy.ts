@@ -10,6 +10,7 @@ import { describe, isObject } from "../checks.ts";
 import type { TypedArray, TypedArrayConstructor } from "../elements.ts";
 import { PythonError } from "../errors.ts";
 import { charCodeAt } from "../intrinsics.ts";
+import type { PyAny } from "../py_any.ts";
 import {
   defineProxies,
   handleOfProxy,
@@ -27,20 +28,6 @@ import {
   type PyObjectRef,
   type PythonValue,
 } from "./py_object_ref.ts";
-
-/**
- * Whatever Python has there: the type of what nobody has declared. It is the one `any` of this library.
- *
- * @example
- * ```ts
- * import { type PyAny, python } from "@oneheap/oneheap";
- *
- * const math: PyAny = python.import("math");
- * console.log(math.gcd(12, 18)); // 6
- * ```
- */
-// deno-lint-ignore no-explicit-any
-export type PyAny = any;
 
 /**
  * What every proxy has besides Python's own attributes.

@@ -1,6 +1,6 @@
 /** The template by which expressions of Python's are written. `running/template.ts` makes it. */
 
-import type { PyAny } from "./proxy.ts";
+import type { PyAny } from "../py_any.ts";
 
 /**
  * Evaluates expressions of Python's with values in them.

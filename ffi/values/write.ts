@@ -524,6 +524,12 @@ function withoutCounterpart(value: unknown): Unconvertible {
         `${describe(value)} has no counterpart in Python. Give a string`,
       );
   }
+  if (keywordsOf(value) !== undefined) {
+    return new Unconvertible(
+      "type",
+      "keyword arguments are the last argument of a call. Give them once, as kw({ … }) behind all others",
+    );
+  }
   return new Unconvertible(
     "type",
     `${

@@ -22,6 +22,7 @@ const TYPESCRIPT_LAYERS: readonly Layer[] = [
     "ffi/elements.ts",
     "ffi/checks.ts",
     "ffi/tracker.ts",
+    "ffi/py_any.ts",
   ],
   ["ffi/boundary/"],
   ["ffi/loading/"],

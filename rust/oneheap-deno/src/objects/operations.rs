@@ -3,14 +3,12 @@
 use std::ptr::null_mut;
 
 use pyo3_ffi::{
-    Py_EQ, PyCallable_Check, PyDict_New, PyDict_SetItem, PyErr_Clear, PyErr_ExceptionMatches,
-    PyErr_Occurred, PyExc_AttributeError, PyIter_Next, PyObject, PyObject_Call,
-    PyObject_CallFunctionObjArgs, PyObject_DelItem, PyObject_GetAttr, PyObject_GetItem,
-    PyObject_GetIter, PyObject_RichCompareBool, PyObject_SetAttr, PyObject_SetItem, PyObject_Size,
-    PySequence_Contains, PyTuple_New, PyTuple_SetItem,
+    PyCallable_Check, PyDict_New, PyDict_SetItem, PyErr_Occurred, PyObject, PyObject_Call,
+    PyObject_GetAttr, PyObject_GetItem, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::boundary::status::Status;
+use crate::objects::framed::{apply, framed, has_frame};
 use crate::values::build::Builder;
 use crate::values::failure::{Failure, owned};
 use crate::values::fallible;
@@ -118,67 +116,73 @@ pub unsafe fn operate(
         keywords,
     } = arguments;
     let object = object.as_ptr();
-    let number = |number: isize| Ok(Some(FromPython::Integer(number as i64)));
     let truth = |truth: isize| Ok(Some(FromPython::Bool(truth != 0)));
     // SAFETY: as the caller vouches; arguments are live, and results are owned and checked.
     unsafe {
+        let functions = framed()?;
         let result = match operation {
-            Operation::Call => call(object, values, count, keywords)?,
+            Operation::Call => match has_frame() {
+                true => call(object, &[], values, count, keywords)?,
+                false => call(functions.call, &[object], values, count, keywords)?,
+            },
             Operation::Method => {
                 let name = values.build()?;
-                let method = owned(PyObject_GetAttr(object, name.as_ptr()))?;
-                call(method.as_ptr(), values, count.saturating_sub(1), keywords)?
+                let count = count.saturating_sub(1);
+                if has_frame() {
+                    let method = owned(PyObject_GetAttr(object, name.as_ptr()))?;
+                    call(method.as_ptr(), &[], values, count, keywords)?
+                } else {
+                    let before = [object, name.as_ptr()];
+                    call(functions.call_method, &before, values, count, keywords)?
+                }
             }
             Operation::GetAttribute => {
                 let name = values.build()?;
-                owned(PyObject_GetAttr(object, name.as_ptr()))?
+                match has_frame() {
+                    true => owned(PyObject_GetAttr(object, name.as_ptr()))?,
+                    false => apply(functions.get_attribute, &[object, name.as_ptr()])?,
+                }
             }
             Operation::SetAttribute => {
                 let name = values.build()?;
                 let value = values.build()?;
-                let status = PyObject_SetAttr(object, name.as_ptr(), value.as_ptr());
-                checked(status as isize)?;
+                let arguments = [object, name.as_ptr(), value.as_ptr()];
+                apply(functions.set_attribute, &arguments)?;
                 return Ok(None);
             }
             Operation::DeleteAttribute => {
                 let name = values.build()?;
-                checked(PyObject_SetAttr(object, name.as_ptr(), null_mut()) as isize)?;
+                apply(functions.delete_attribute, &[object, name.as_ptr()])?;
                 return Ok(None);
             }
             Operation::HasAttribute => {
                 let name = values.build()?;
-                let found = Bound::from_owned(PyObject_GetAttr(object, name.as_ptr()));
-                if found.is_none() {
-                    if PyErr_ExceptionMatches(PyExc_AttributeError) == 0 {
-                        return Err(Failure::fetch());
-                    }
-                    PyErr_Clear();
-                }
-                return truth(found.is_some().into());
+                apply(functions.has_attribute, &[object, name.as_ptr()])?
             }
             Operation::GetItem => {
                 let key = values.build()?;
-                owned(PyObject_GetItem(object, key.as_ptr()))?
+                match has_frame() {
+                    true => owned(PyObject_GetItem(object, key.as_ptr()))?,
+                    false => apply(functions.get_item, &[object, key.as_ptr()])?,
+                }
             }
             Operation::SetItem => {
                 let key = values.build()?;
                 let value = values.build()?;
-                checked(PyObject_SetItem(object, key.as_ptr(), value.as_ptr()) as isize)?;
+                apply(functions.set_item, &[object, key.as_ptr(), value.as_ptr()])?;
                 return Ok(None);
             }
             Operation::DeleteItem => {
                 let key = values.build()?;
-                checked(PyObject_DelItem(object, key.as_ptr()) as isize)?;
+                apply(functions.delete_item, &[object, key.as_ptr()])?;
                 return Ok(None);
             }
             Operation::Contains => {
                 let value = values.build()?;
-                return truth(checked(
-                    PySequence_Contains(object, value.as_ptr()) as isize
-                )?);
+                apply(functions.contains, &[object, value.as_ptr()])?
             }
-            Operation::Length => return number(checked(PyObject_Size(object))?),
-            Operation::Type => helper(conversions()?.type_of, &[object])?,
+            Operation::Length => apply(functions.length, &[object])?,
+            Operation::Type => apply(conversions()?.type_of, &[object])?,
             Operation::IsCallable => return truth(PyCallable_Check(object) as isize),
             Operation::Is => {
                 let other = values.build()?;
@@ -186,68 +190,54 @@ pub unsafe fn operate(
             }
             Operation::IsInstance => {
                 let kind = values.build()?;
-                helper(conversions()?.is_instance, &[object, kind.as_ptr()])?
+                apply(conversions()?.is_instance, &[object, kind.as_ptr()])?
             }
             Operation::Equals => {
                 let other = values.build()?;
-                let equal = PyObject_RichCompareBool(object, other.as_ptr(), Py_EQ);
-                return truth(checked(equal as isize)?);
+                apply(functions.equals, &[object, other.as_ptr()])?
             }
             Operation::Compare => {
                 let other = values.build()?;
-                helper(conversions()?.compare, &[object, other.as_ptr()])?
+                apply(conversions()?.compare, &[object, other.as_ptr()])?
             }
-            Operation::Iterate => owned(PyObject_GetIter(object))?,
-            Operation::Next => match Bound::from_owned(PyIter_Next(object)) {
-                Some(element) => element,
-                None if PyErr_Occurred().is_null() => return Ok(None),
-                None => return Err(Failure::fetch()),
-            },
-            Operation::Enter => helper(conversions()?.enter, &[object])?,
+            Operation::Iterate => apply(functions.iterate, &[object])?,
+            Operation::Next => {
+                let element = apply(functions.next_element, &[object])?;
+                if element.as_ptr() == functions.end {
+                    return Ok(None);
+                }
+                element
+            }
+            Operation::Enter => apply(conversions()?.enter, &[object])?,
             Operation::Leave => {
                 let message = values.build()?;
-                helper(conversions()?.leave, &[object, message.as_ptr()])?
+                apply(conversions()?.leave, &[object, message.as_ptr()])?
             }
         };
         convert(result).map(Some)
     }
 }
 
-/// Call a function of `conversions.py`.
+/// Call a function with the objects that come before, and the next values.
 ///
 /// # Safety
 /// The thread is attached, no exception is set, and the objects are live.
-unsafe fn helper(function: *mut PyObject, arguments: &[*mut PyObject]) -> Result<Bound, Failure> {
-    let argument = |index: usize| arguments.get(index).copied().unwrap_or(null_mut());
-    // SAFETY: as the caller vouches. A null ends the arguments.
-    unsafe {
-        owned(PyObject_CallFunctionObjArgs(
-            function,
-            argument(0),
-            argument(1),
-            null_mut::<PyObject>(),
-        ))
-    }
-}
-
-/// Call an object with the next values.
-///
-/// # Safety
-/// The thread is attached, no exception is set, and the object is live.
 unsafe fn call(
-    callable: *mut PyObject,
+    function: *mut PyObject,
+    before: &[*mut PyObject],
     values: &mut Builder,
     count: usize,
     keywords: usize,
 ) -> Result<Bound, Failure> {
     // SAFETY: as the caller vouches; `PyTuple_SetItem` takes ownership of the references.
     unsafe {
-        let mut arguments = fallible::vec_with_capacity(count)?;
+        let mut arguments = fallible::vec_with_capacity(before.len() + count)?;
+        arguments.extend(before.iter().filter_map(|&it| Bound::from_borrowed(it)));
         for _ in 0..count {
             arguments.push(values.build()?);
         }
-        let tuple = Bound::from_owned(PyTuple_New(count as isize))
-            .ok_or_else(|| fallible::fetch(size_of::<usize>() * count))?;
+        let tuple = Bound::from_owned(PyTuple_New(arguments.len() as isize))
+            .ok_or_else(|| fallible::fetch(size_of::<usize>() * arguments.len()))?;
         for (index, argument) in arguments.into_iter().enumerate() {
             PyTuple_SetItem(tuple.as_ptr(), index as isize, argument.into_ptr());
         }
@@ -263,6 +253,6 @@ unsafe fn call(
             checked(status as isize)?;
         }
         let names = names.as_ref().map_or(null_mut(), Bound::as_ptr);
-        owned(PyObject_Call(callable, tuple.as_ptr(), names))
+        owned(PyObject_Call(function, tuple.as_ptr(), names))
     }
 }

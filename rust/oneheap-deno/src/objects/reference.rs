@@ -1,12 +1,14 @@
 //! `PyObjectRef`: references of JavaScript to Python objects, and what is done by them.
 
+use std::ptr::null_mut;
 use std::sync::Arc;
 
-use pyo3_ffi::{PyObject_Call, PyObject_CallNoArgs, PyObject_Str, PyTuple_New, PyTuple_SetItem};
+use pyo3_ffi::{PyObject_Call, PyObject_Str, PyTuple_New, PyTuple_SetItem};
 
 use crate::memory::external_memory::ExternalMemory;
 use crate::memory::stats::Counted;
-use crate::values::failure::Failure;
+use crate::objects::framed::{apply, framed, has_frame};
+use crate::values::failure::{Failure, owned};
 use crate::values::fallible;
 use crate::values::handle::{Bound, Py};
 use crate::values::text::Text;
@@ -45,25 +47,31 @@ impl Drop for Reference {
     }
 }
 
-/// Call an object.
+/// Call an object, within a frame of Python's.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn call(callable: &Py, arguments: Vec<IntoPython>) -> Result<FromPython, Failure> {
     // SAFETY: attached; arguments are live, and `PyTuple_SetItem` takes ownership of the references.
     unsafe {
-        let result = if arguments.is_empty() {
-            PyObject_CallNoArgs(callable.as_ptr())
-        } else {
-            let tuple = Bound::from_owned(PyTuple_New(arguments.len() as isize))
-                .ok_or_else(|| fallible::fetch(size_of::<usize>() * arguments.len()))?;
-            for (index, argument) in arguments.into_iter().enumerate() {
-                let object = argument.into_python()?;
-                PyTuple_SetItem(tuple.as_ptr(), index as isize, object.into_ptr());
-            }
-            PyObject_Call(callable.as_ptr(), tuple.as_ptr(), std::ptr::null_mut())
+        // Where Python code is running already, its frame will do, and tools that look at the innermost one find that.
+        let (function, first) = match has_frame() {
+            true => (callable.as_ptr(), None),
+            false => (framed()?.call, Bound::from_borrowed(callable.as_ptr())),
         };
-        FromPython::extract(Bound::from_owned(result).ok_or_else(|| Failure::fetch())?)
+        let length = arguments.len() + usize::from(first.is_some());
+        let tuple = Bound::from_owned(PyTuple_New(length as isize))
+            .ok_or_else(|| fallible::fetch(size_of::<usize>() * length))?;
+        let mut index = 0;
+        if let Some(first) = first {
+            PyTuple_SetItem(tuple.as_ptr(), index, first.into_ptr());
+            index += 1;
+        }
+        for argument in arguments {
+            PyTuple_SetItem(tuple.as_ptr(), index, argument.into_python()?.into_ptr());
+            index += 1;
+        }
+        FromPython::extract(owned(PyObject_Call(function, tuple.as_ptr(), null_mut()))?)
     }
 }
 
@@ -74,8 +82,10 @@ pub unsafe fn call(callable: &Py, arguments: Vec<IntoPython>) -> Result<FromPyth
 pub unsafe fn string(object: &Py) -> Result<FromPython, Failure> {
     // SAFETY: attached, and the object is live.
     unsafe {
-        let string = Bound::from_owned(PyObject_Str(object.as_ptr()));
-        let string = string.ok_or_else(|| Failure::fetch())?;
+        let string = match has_frame() {
+            true => owned(PyObject_Str(object.as_ptr()))?,
+            false => apply(framed()?.string, &[object.as_ptr()])?,
+        };
         Text::of(string.as_ptr()).map(FromPython::Text)
     }
 }

@@ -306,8 +306,8 @@ class HeldException:
 
 
 def own_frames_left_out(steps):
-    """A traceback without the frames of this file."""
-    while steps is not None and steps.tb_frame.f_globals is globals():
+    """A traceback without the frames of this library's own that it begins with."""
+    while steps is not None and steps.tb_frame.f_code.co_filename == "<oneheap>":
         steps = steps.tb_next
     return steps
 
