@@ -13,9 +13,11 @@ import { proxied } from "../objects/proxy.ts";
 import {
   callReference,
   type PyArg,
+  type PyObjectRef,
   type PythonValue,
 } from "../objects/py_object_ref.ts";
 import type { PyTemplate } from "../objects/py_template.ts";
+import { makeHandle } from "../values/handle.ts";
 import { keywordsOf } from "../values/python_values.ts";
 import {
   DEFAULT_OPTIONS,
@@ -29,8 +31,7 @@ import { defineTemplates, moduleOf, type PythonScope } from "./scope.ts";
 
 /** What is known of a place in a program. */
 interface Compiled {
-  /** The expression, with names in the place of values. */
-  readonly expression: string;
+  /** The names in the place of the values. */
   readonly names: readonly string[];
   /** The function of the values. */
   readonly reference: ArrayBuffer;
@@ -66,17 +67,26 @@ function newTemplate(scope: PythonScope | undefined): PyTemplate {
     strings: TemplateStringsArray,
     ...values: unknown[]
   ): Promise<unknown> => {
-    const { expression, names } = find(strings);
+    const { reference, names } = find(strings);
     requireValues(values);
-    const bound = Object.fromEntries(
-      names.map((name, index) => [name, values[index] as PyArg]),
-    );
-    const options = { scope, names: bound };
-    return proxied(
-      await runCodeAsync(MODE.eval, expression, options) as PythonValue,
-    );
+    // In a fresh scope: one that was given would keep the values.
+    const bound: Record<string, PyArg> = {};
+    names.forEach((name, index) => bound[name] = values[index] as PyArg);
+    using callable = newHandle(reference);
+    const run = runCodeAsync(MODE.eval, `function(${names.join(", ")})`, {
+      names: { ...bound, function: callable },
+    });
+    return proxied(await run as PythonValue);
   };
   return py as PyTemplate;
+}
+
+/** Return another reference to the object of an internal one. */
+function newHandle(reference: ArrayBuffer): PyObjectRef {
+  const address = napi.address(reference);
+  return makeHandle(
+    unwrapResult(napi.fromBorrowedPointer(address)) as ArrayBuffer,
+  ) as PyObjectRef;
 }
 
 /** The template whose names are the builtins and what is put in. */
@@ -137,7 +147,6 @@ function compile(
   if (misplaced !== null) throw misplacedError(strings, misplaced as number);
   const source = `lambda ${names.join(", ")}: ${expression}`;
   return {
-    expression,
     names,
     reference: unwrapResult(napi.newFunction(source, module)) as ArrayBuffer,
   };

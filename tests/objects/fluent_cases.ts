@@ -384,6 +384,30 @@ export const CASES: Record<string, () => void | Promise<void>> = {
     }
     assertThrows(() => python.importFile(3 as never), TypeError);
   },
+  "an error is its exception": async () => {
+    using raising = python.module(`
+      def fail():
+          try: open("/none/such")
+          except OSError as e:
+              e.add_note("a note")
+              raise ExceptionGroup("several", [e, ValueError("v")]) from e
+    `);
+    const error = assertThrows(() => raising.fail(), PythonError);
+    assertEquals([error.type, error.module], ["ExceptionGroup", "builtins"]);
+    assertEquals(error.mro[1], "BaseExceptionGroup");
+    assert(error.is("Exception") && error.is(BUILTINS.ExceptionGroup));
+    assertEquals(error.exception.exceptions.$len, 2);
+    assertEquals(error.fields<{ message: string }>().message, "several");
+    const [missing] = error.errors!;
+    assertEquals([missing.notes, missing.fields().errno], [["a note"], 2]);
+    assertEquals((error.cause as PythonError).type, "FileNotFoundError");
+    assertStringIncludes(error.traceback, "a note");
+    assertStringIncludes(error.stack!, "fluent_cases.ts");
+    error[Symbol.dispose]();
+    assertThrows(() => error.mro, FreedError);
+    const later = await py.async`1 / ${0}`.catch((it) => it);
+    assert(later.is("ArithmeticError"));
+  },
   "a region ends what was made in it, and keeps what it returns": () => {
     const outside = BUILTINS.list([1]);
     const lost: unknown[] = [];

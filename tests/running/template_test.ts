@@ -12,6 +12,7 @@ import {
   PythonError,
   PythonScope,
   slice,
+  stats,
 } from "../../mod.ts";
 
 Deno.test("values of every kind are bound, also those that need a tape", () => {
@@ -161,6 +162,24 @@ Deno.test("names are the builtins, what is put in, and those of the scope", () =
   assertEquals(scope.py`math.floor(${2.5}) + n`, 3);
   scope.py`globals().update(n=${5})`;
   assertEquals(scope.get("n"), 5);
+});
+
+Deno.test("a scope keeps none of the values that are put in", async () => {
+  using scope = new PythonScope();
+  using block = alloc(Uint8Array, [1, 2]);
+  const before = stats().references;
+  assertEquals(scope.py`len(memoryview(${block}))`, 2);
+  assertEquals(await scope.py.async`sum(memoryview(${block})) + ${0}`, 3);
+  assertEquals(scope.py.js`sorted(globals())`, ["__builtins__", ...[
+    "__doc__",
+    "__loader__",
+    "__name__",
+    "__package__",
+    "__spec__",
+  ]]);
+  block.realloc(4);
+  // Those of the places: a function each.
+  assertEquals(stats().references, before);
 });
 
 Deno.test("py.js converts in the same crossing, and by Python's own rules", () => {
