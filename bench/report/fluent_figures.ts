@@ -3,6 +3,7 @@
 import type { Fluent, Pair } from "../python/fluent.ts";
 import type { Figure } from "./comparisons.ts";
 import { formatTime, significant } from "./numbers.ts";
+import { measureInProcesses } from "./own_process.ts";
 import { median } from "./results.ts";
 
 const PROGRAM = `${import.meta.dirname}/../python/fluent.ts`;
@@ -22,15 +23,7 @@ const MAX_LOST_BYTES = 300e6;
 
 /** Measure them in a process of their own, so many times. */
 export function measureFluent(runs: number): Fluent[] {
-  return Array.from({ length: runs }, () => {
-    const { success, stdout } = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", PROGRAM],
-      stdin: "null",
-      stderr: "inherit",
-    }).outputSync();
-    if (!success) throw new Error("proxies can't be measured");
-    return JSON.parse(new TextDecoder().decode(stdout));
-  });
+  return measureInProcesses(PROGRAM, runs);
 }
 
 /** Every figure of the fluent layer. Of the runs, the middle one of each ratio is shown. */

@@ -3,6 +3,7 @@
 import type { BesideJson, Measured } from "../values/beside_json.ts";
 import type { Figure } from "./comparisons.ts";
 import { significant } from "./numbers.ts";
+import { measureInProcesses } from "./own_process.ts";
 import { median } from "./results.ts";
 
 const PROGRAM = `${import.meta.dirname}/../values/beside_json.ts`;
@@ -34,15 +35,7 @@ const CALLS_OF_A_ROUND_TRIP = 3;
 
 /** Measure documents beside JSON text, in a process of their own, so many times. */
 export function measureBesideJson(runs: number): BesideJson[] {
-  return Array.from({ length: runs }, () => {
-    const { success, stdout } = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", PROGRAM],
-      stdin: "null",
-      stderr: "inherit",
-    }).outputSync();
-    if (!success) throw new Error("the documents can't be measured");
-    return JSON.parse(new TextDecoder().decode(stdout));
-  });
+  return measureInProcesses(PROGRAM, runs);
 }
 
 /** Every figure of nested values. Of the runs, the middle one of each ratio is shown. */

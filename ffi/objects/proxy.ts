@@ -6,14 +6,14 @@
  * another one is no function to `typeof`.
  */
 
-import { describe, isObject } from "../checks.ts";
+import { describe } from "../checks.ts";
 import type { TypedArray, TypedArrayConstructor } from "../elements.ts";
 import { PythonError } from "../errors.ts";
 import { charCodeAt } from "../intrinsics.ts";
 import type { PyAny } from "../py_any.ts";
 import {
   defineProxies,
-  handleOfProxy,
+  handleOf,
   isHandle,
   PROXY_PROTOTYPE,
 } from "../values/handle.ts";
@@ -136,10 +136,8 @@ export function proxyOf(reference: unknown): PyAny {
 
 /** Return the reference of a proxy, or of a reference itself; throw a `TypeError` for another value. */
 export function requireHandle(value: unknown): PyObjectRef {
-  if (isObject(value)) {
-    const handle = isHandle(value) ? value : handleOfProxy(value);
-    if (handle !== undefined) return handle as PyObjectRef;
-  }
+  const handle = handleOf(value);
+  if (handle !== undefined) return handle as PyObjectRef;
   throw new TypeError(
     `A reference to a Python object or a proxy is wanted; ${
       describe(value)
@@ -220,8 +218,7 @@ function primitiveOf(handle: PyObjectRef, hint: string): string {
 
 /** What `value instanceof proxy` asks. */
 function isInstance(value: unknown, type: PyObjectRef): boolean {
-  if (!isObject(value)) return false;
-  const handle = isHandle(value) ? value : handleOfProxy(value);
+  const handle = handleOf(value);
   return handle !== undefined && (handle as PyObjectRef).isInstance(type);
 }
 
@@ -339,13 +336,13 @@ function hasNoProperties(): never {
 
 /** The traps of proxies whose target refers to the handle like that. */
 function handlerOf<Target extends object>(
-  handleOf: (target: Target) => PyObjectRef,
+  handleIn: (target: Target) => PyObjectRef,
 ): ProxyHandler<Target> {
   return {
-    get: (target, name) => get(handleOf(target), name),
-    set: (target, name, value) => set(handleOf(target), name, value),
-    deleteProperty: (target, name) => deleteProperty(handleOf(target), name),
-    has: (target, name) => has(handleOf(target), name),
+    get: (target, name) => get(handleIn(target), name),
+    set: (target, name, value) => set(handleIn(target), name, value),
+    deleteProperty: (target, name) => deleteProperty(handleIn(target), name),
+    has: (target, name) => has(handleIn(target), name),
     getPrototypeOf: () => PROXY_PROTOTYPE,
     getOwnPropertyDescriptor: () => undefined,
     ownKeys: hasNoProperties,

@@ -16,7 +16,7 @@ import {
   setHas,
 } from "../intrinsics.ts";
 import { napi } from "../loading/native.ts";
-import { handleOfProxy, isHandle } from "../values/handle.ts";
+import { handleOf } from "../values/handle.ts";
 import {
   endReferences,
   enterRegion,
@@ -91,7 +91,7 @@ function handlesIn(value: unknown): ReadonlySet<unknown> | undefined {
   while (waiting.length > 0) {
     const next = waiting[waiting.length - 1];
     waiting.length--;
-    const handle = isHandle(next) ? next : handleOfProxy(next);
+    const handle = handleOf(next);
     if (setHas(seen, handle ?? next)) continue;
     setAdd(seen, handle ?? next);
     if (handle === undefined) visitElements(next, visit);

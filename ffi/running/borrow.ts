@@ -1,7 +1,7 @@
 /** Borrowing the memory of a Python object, or of what an expression evaluates to. */
 
 import { unwrapResult } from "../boundary/result.ts";
-import { isObject, requireOptions } from "../checks.ts";
+import { requireOptions } from "../checks.ts";
 import {
   elementType,
   type TypedArray,
@@ -12,7 +12,7 @@ import { reportDue, reportExternalMemory } from "../memory/external_memory.ts";
 import { type Borrowed, borrowedOf } from "../objects/borrowed.ts";
 import { addressOf, type PyObjectRef } from "../objects/py_object_ref.ts";
 import type { PyProxyMembers } from "../objects/proxy.ts";
-import { handleOfProxy, isHandle, referenceOf } from "../values/handle.ts";
+import { handleOf, referenceOf } from "../values/handle.ts";
 import {
   crossWithNames,
   readNames,
@@ -97,7 +97,6 @@ export function borrow<A extends TypedArray>(
 /** Return the source as it crosses. */
 function encodeSource(source: BorrowSource): string | ArrayBuffer | number {
   if (typeof source === "string") return source;
-  if (isHandle(source)) return referenceOf(source);
-  const handle = isObject(source) ? handleOfProxy(source) : undefined;
+  const handle = handleOf(source);
   return handle === undefined ? addressOf(source) : referenceOf(handle);
 }

@@ -3,6 +3,8 @@
  * a handle is made and recognised; so are proxies, each of which stands for a handle.
  */
 
+import { isObject } from "../checks.ts";
+
 /** What the conversions need of the class of handles. */
 export interface HandleClass {
   /** Make a handle that takes ownership of a reference's buffer. */
@@ -24,6 +26,12 @@ export let referenceOf: HandleClass["referenceOf"];
 
 /** Return the handle of a proxy; undefined for other values. Where the value is a Proxy of a program's, code of that runs. */
 export let handleOfProxy: (value: object) => object | undefined;
+
+/** Return a handle itself, or that of a proxy; undefined for other values. */
+export function handleOf(value: unknown): object | undefined {
+  if (!isObject(value)) return undefined;
+  return isHandle(value) ? value : handleOfProxy(value);
+}
 
 /** The prototype that all proxies have, and nothing else. */
 export const PROXY_PROTOTYPE: object = Object.freeze(Object.create(null));
