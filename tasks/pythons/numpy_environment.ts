@@ -56,9 +56,14 @@ async function install(executable: string, folder: string): Promise<string> {
     "--only-binary=:all:",
   ];
   await attempt(
-    "NumPy, pandas and matplotlib can't be installed from PyPI: is there a network, and builds of them for this Python?",
-    [...pip, "numpy", "pandas", "matplotlib"],
+    "NumPy can't be installed from PyPI: is there a network, and a build of NumPy for this Python?",
+    [...pip, "numpy"],
   );
+  await attempt("pandas and matplotlib can't be installed from PyPI", [
+    ...pip,
+    "pandas",
+    "matplotlib",
+  ]);
   // The tests of values compare with it where it is there.
   await attempt("orjson can't be installed", [...pip, "orjson"]).catch(
     (error) => console.log(error.message),
