@@ -37,8 +37,10 @@ const schedule = new Schedule(AT_ONCE);
 await Promise.all([
   ...(withSid ? [testSid()] : []),
   schedule.run(fuzzJob(installed(newest))),
-  testNumPy(newest),
-  ...pythons.map((python) => testPython(installed(python))),
+  testNewest(newest),
+  ...pythons.filter((it) => it !== newest).map((python) =>
+    testPython(installed(python))
+  ),
   ...ALLOCATORS.map((it) => testAllocator(installed(newest), it)),
 ]);
 Deno.exit(schedule.report() ? 0 : 1);
@@ -83,16 +85,27 @@ async function testAllocator(
   await schedule.run(suiteJob(python, flags, { env, activity }));
 }
 
-async function testNumPy(python: InstalledPython): Promise<void> {
+/** The suite with NumPy has all tests of the one without; where NumPy can't be installed, that one runs. */
+async function testNewest(python: InstalledPython): Promise<void> {
+  const stress = schedule.run(stressJob(installed(python)));
+  if (!await testNumPy(python)) {
+    await schedule.run(suiteJob(installed(python), flags));
+  }
+  await stress;
+}
+
+/** Whether there was a NumPy to test with. */
+async function testNumPy(python: InstalledPython): Promise<boolean> {
   const [environment] = await prepare("NumPy", async () => {
     const { numpy, ...environment } = await numpyEnvironment(python);
     const name = `${python.version} (NumPy ${numpy})`;
     return [{ ...environment, name, enter: [] }];
   });
-  if (environment === undefined) return;
+  if (environment === undefined) return false;
   const env = { ONEHEAP_TEST_NUMPY: "1" };
   const activity = "suite, NumPy on blocks";
   await schedule.run(suiteJob(environment, flags, { env, activity }));
+  return true;
 }
 
 async function testSid(): Promise<void> {

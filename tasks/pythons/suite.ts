@@ -55,7 +55,9 @@ export function suiteJob(
     subject: python.name,
     activity,
     run: async () =>
-      testSummary(await runWith(python, command, env, SUITE_TIMEOUT)),
+      testSummary(
+        await runWith(python, command, env, SUITE_TIMEOUT).catch(nameFailures),
+      ),
   };
 }
 
@@ -114,6 +116,21 @@ function runWith(
     },
     timeout,
   });
+}
+
+/** Put the tests that failed, and what they said, before all that the run printed: a log may keep the beginning alone. */
+function nameFailures(error: unknown): never {
+  if (!(error instanceof JobError)) throw error;
+  const [reason, ...lines] = error.message.split("\n");
+  const output = lines.join("\n");
+  const errors = output.match(/^ ERRORS $[\s\S]*^ FAILURES $[\s\S]*/m)?.[0];
+  if (errors === undefined) throw error;
+  const names = [...errors.matchAll(/^(.+) => \.\/tests\//gm)].map(([, name]) =>
+    name
+  );
+  throw new JobError(
+    `${reason}: ${[...new Set(names)].join("; ")}\n${errors}\n${output}`,
+  );
 }
 
 /** The last line of a test run. A run in which nothing passed has not passed. */

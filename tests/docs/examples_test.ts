@@ -5,7 +5,6 @@ import {
   type Example,
   examplesOf,
   isAsPromised,
-  type Page,
   pages,
   promisedOutput,
 } from "../support/documents.ts";
@@ -97,30 +96,3 @@ Deno.test("an example that prints something else is noticed", () => {
   assert(!isAsPromised("1\na\n", promised));
   assert(isAsPromised("1\n2\n3\n4\n", ["1", "…", "4"]));
 });
-
-/** The type-checker sees what `deno test --doc` doesn't: examples that are marked `ignore`, for they need NumPy or another file. */
-Deno.test("the examples that deno task check leaves out have the right types", async () => {
-  const left = pages.filter(({ text }) => text.includes("```ts ignore"));
-  for (const page of left) await checkTypes(page);
-});
-
-async function checkTypes(page: Page): Promise<void> {
-  await inFolder(async (folder) => {
-    const examples = examplesOf(page).filter(({ notRun }) =>
-      notRun === undefined
-    );
-    for (const { file, source } of examples) {
-      await Deno.writeTextFile(
-        `${folder}/${file}`,
-        source.replaceAll("@oneheap/oneheap/debug", DEBUG)
-          .replaceAll("@oneheap/oneheap", MODULE),
-      );
-    }
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--quiet", ...examples.map(({ file }) => file)],
-      cwd: folder,
-      env: { NO_COLOR: "1" },
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-  });
-}
