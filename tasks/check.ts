@@ -21,6 +21,7 @@ const checks: [name: string, command: string[], folder: URL][] = [
     "mod.ts",
     "ffi/debug/debug.ts",
     "ffi/doctor/doctor.ts",
+    "ffi/stubs/stubs.ts",
   ], ROOT],
   [
     "examples in the documentation",

@@ -79,7 +79,8 @@ export type PythonValue =
  * | other typed arrays and buffers | `oneheap.Block` over a copy |
  * | `URL` of a file | `pathlib.Path` |
  *
- * An interface of TypeScript's is no index signature, so any object is accepted here, and checked when it is used.
+ * An interface of TypeScript's is no index signature, so any object is accepted here, and checked when it is used. Keywords
+ * ({@linkcode Kw}) are none of these values: where a function is declared, an argument that is missing in front of them is an error.
  *
  * @example
  * ```ts
@@ -96,7 +97,8 @@ export type PyArg =
   | number
   | bigint
   | string
-  | object;
+  | (object & { readonly $keywords?: never })
+  | { readonly $keywords?: never; readonly [name: string]: unknown };
 
 /** The arguments of a call: the last may be keywords. */
 export type PyArgs = readonly (PyArg | Kw<object>)[];

@@ -140,8 +140,8 @@ export function slice(
  */
 export class Kw<T extends object = Record<string, unknown>> {
   readonly #entries: [string, unknown][];
-  /** The type of the values, for functions that are declared. */
-  declare readonly types?: T;
+  /** The type of the values, for functions that are declared. No object has such a property; it tells keywords from arguments. */
+  declare readonly $keywords?: T;
 
   static {
     keywordsOf = (value) =>

@@ -1,5 +1,5 @@
 /**
- * A virtual environment with NumPy, pandas and matplotlib from PyPI in it, and orjson and the profilers where they have a build, kept
+ * A virtual environment with NumPy, pandas, SciPy and matplotlib from PyPI in it, and orjson and the profilers where they have a build, kept
  * for the next time.
  */
 
@@ -31,7 +31,7 @@ export async function numpyEnvironment(
   const found = await numpyVersion(python);
   if (found === undefined) {
     console.log(
-      `installing NumPy, pandas and matplotlib from PyPI in ${folder}`,
+      `installing NumPy, pandas, SciPy and matplotlib from PyPI in ${folder}`,
     );
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     await makeFolder(folder, (unfinished) => install(executable, unfinished));
@@ -59,9 +59,10 @@ async function install(executable: string, folder: string): Promise<string> {
     "NumPy can't be installed from PyPI: is there a network, and a build of NumPy for this Python?",
     [...pip, "numpy"],
   );
-  await attempt("pandas and matplotlib can't be installed from PyPI", [
+  await attempt("pandas, SciPy and matplotlib can't be installed from PyPI", [
     ...pip,
     "pandas",
+    "scipy",
     "matplotlib",
   ]);
   // The tests of values compare with it where it is there.
@@ -89,7 +90,8 @@ async function attempt(meaning: string, command: string[]): Promise<void> {
 }
 
 async function numpyVersion(python: string): Promise<string | undefined> {
-  const question = "import pandas, matplotlib, numpy; print(numpy.__version__)";
+  const question =
+    "import pandas, scipy, matplotlib, numpy; print(numpy.__version__)";
   try {
     const output = await runCommand([python, "-c", question], { timeout: 60 });
     return output.trim();

@@ -33,6 +33,7 @@ const TYPESCRIPT_LAYERS: readonly Layer[] = [
   ["ffi/running/"],
   ["ffi/python.ts"],
   ["ffi/debug/"],
+  ["ffi/stubs/"],
   ["mod.ts"],
 ];
 

@@ -6,6 +6,7 @@ import { inFolder } from "../support/process.ts";
 
 const MODULE = import.meta.resolve("../../mod.ts");
 const DEBUG = import.meta.resolve("../../ffi/debug/debug.ts");
+const STUBS = import.meta.resolve("../../ffi/stubs/stubs.ts");
 
 Deno.test("the examples that deno task check leaves out have the right types", async () => {
   const left = pages.filter(({ text }) => text.includes("```ts ignore"));
@@ -21,6 +22,7 @@ async function checkTypes(page: Page): Promise<void> {
       await Deno.writeTextFile(
         `${folder}/${file}`,
         source.replaceAll("@oneheap/oneheap/debug", DEBUG)
+          .replaceAll("@oneheap/oneheap/stubs", STUBS)
           .replaceAll("@oneheap/oneheap", MODULE),
       );
     }

@@ -13,6 +13,7 @@ import { inFolder, run } from "../support/process.ts";
 
 const MODULE = import.meta.resolve("../../mod.ts");
 const DEBUG = import.meta.resolve("../../ffi/debug/debug.ts");
+const STUBS = import.meta.resolve("../../ffi/stubs/stubs.ts");
 
 /** Between what two examples print. */
 const SEPARATOR = "---- the next example ----";
@@ -50,6 +51,7 @@ async function runExamples(
       await Deno.writeTextFile(
         `${folder}/${file}`,
         source.replaceAll("@oneheap/oneheap/debug", DEBUG)
+          .replaceAll("@oneheap/oneheap/stubs", STUBS)
           .replaceAll("@oneheap/oneheap", MODULE),
       );
     }

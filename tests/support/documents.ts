@@ -52,7 +52,7 @@ export function examplesOf({ text }: Page): Example[] {
   const fences =
     /(?:^<!-- not run: ([^]*?) -->\n+)?^```ts(?: ignore)?\n([^]*?)^```$/gm;
   return text.matchAll(fences).map(([, notRun, source], index) => {
-    const name = source.match(/^\/\/ (\w+\.ts)\b/)?.[1];
+    const name = source.match(/^\/\/ ([\w.]+\.ts)\b/)?.[1];
     return {
       file: name ?? `example_${index + 1}.ts`,
       source,

@@ -1,0 +1,6 @@
+def half(value):
+    return value / 2
+
+
+def hidden():
+    return 1

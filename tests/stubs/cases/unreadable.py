@@ -1,0 +1,2 @@
+def half(value, by=2):
+    return value / by

@@ -1,0 +1,1 @@
+def half(value, {
