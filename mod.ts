@@ -42,6 +42,8 @@ export {
   type ConversionReason,
   FreedError,
   LibraryError,
+  PackageError,
+  type PackageErrorReason,
   PythonError,
 } from "./ffi/errors.ts";
 export { type Python, python } from "./ffi/python.ts";

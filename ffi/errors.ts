@@ -591,6 +591,60 @@ export interface Attempt {
   readonly reason: string;
 }
 
+/** Why packages that were required can't be used: {@linkcode PackageError} says it. */
+export type PackageErrorReason =
+  | "unsatisfiable"
+  | "offline"
+  | "permission"
+  | "space"
+  | "tool"
+  | "conflict"
+  | "failed";
+
+/**
+ * `python.require` could not have the packages that were asked for. Nothing was changed.
+ *
+ * @example
+ * ```ts ignore
+ * import { PackageError, python } from "@oneheap/oneheap";
+ *
+ * try {
+ *   python.require("numpy>=99");
+ * } catch (error) {
+ *   if (!(error instanceof PackageError)) throw error;
+ *   console.log(error.reason); // unsatisfiable
+ *   console.log(error.output); // all that pip said
+ * }
+ * ```
+ */
+export class PackageError extends Error {
+  /** The name of the class. */
+  override readonly name = "PackageError";
+  /** What was asked for. */
+  readonly requirements: readonly string[];
+  /**
+   * Why not: no version meets the requirements, or one can't be built (`unsatisfiable`); no index of packages answers (`offline`); the
+   * cache can't be written (`permission`), or is full (`space`); there is neither `uv` nor `venv` (`tool`); another version is imported already
+   * (`conflict`); or whatever else the installer says (`failed`).
+   */
+  readonly reason: PackageErrorReason;
+  /** All that the installer said; empty where none ran. */
+  readonly output: string;
+
+  /** Make the error. */
+  constructor(
+    message: string,
+    requirements: readonly string[],
+    reason: PackageErrorReason,
+    output: string,
+  ) {
+    super(message);
+    this.requirements = Object.freeze([...requirements]);
+    this.reason = reason;
+    this.output = output;
+  }
+}
+
 /**
  * Python or the Rust library could not be found or opened. Importing the module throws it; so do calls that come after
  * Python has ended.

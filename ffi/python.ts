@@ -21,6 +21,7 @@ import {
 } from "./running/borrow.ts";
 import type { RunOptions } from "./running/options.ts";
 import { importFile, importModule, newModule } from "./running/modules.ts";
+import { requirePackages } from "./running/packages.ts";
 import { runCode, runCodeAsync } from "./running/run.ts";
 import type { ToJs } from "./values/read.ts";
 
@@ -150,6 +151,25 @@ export interface Python extends EmbeddedPython {
    * ```
    */
   importFile(file: string | URL): PyAny;
+  /**
+   * Have packages of Python's: those of a virtual environment in the cache, which is made the first time for exactly these requirements,
+   * by `uv` where it is on the `PATH`, else by `venv` and `pip`. Its packages come before those of the environment that was found. A second
+   * call adds to the first. It waits until all is installed, and shows the progress on standard error; once installed, it needs no network.
+   *
+   * @param requirements As pip has them: `numpy>=2`, `pandas[excel]`, `mine @ file:///home/me/mine`.
+   * @throws {PackageError} If they can't be installed, with what the installer said; or if another version is imported already.
+   * @throws {TypeError} If something is no requirement.
+   *
+   * @example
+   * ```ts ignore
+   * import { python } from "@oneheap/oneheap";
+   *
+   * python.require("numpy>=2");
+   * const np = python.import("numpy");
+   * console.log(np.arange(3).sum()); // 3
+   * ```
+   */
+  require(...requirements: string[]): void;
   /** Python's `builtins`: `len`, `sorted`, `dict`, exceptions and all. Each access makes a proxy. */
   readonly builtins: PyAny;
   /**
@@ -233,6 +253,9 @@ export const python: Python = Object.freeze(withBuiltins({
   },
   importFile(file: string | URL): PyAny {
     return importFile(file);
+  },
+  require(...requirements: string[]): void {
+    requirePackages(requirements);
   },
   proxy<T>(reference: PyObjectRef | PyProxyMembers): T {
     return proxyOf(reference);

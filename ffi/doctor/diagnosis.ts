@@ -15,6 +15,10 @@ import { findPython } from "../loading/find_python.ts";
 import type { EmbeddedPython } from "../loading/native.ts";
 import { environment, granted } from "../loading/permissions.ts";
 import { PLATFORM } from "../loading/platform/host.ts";
+import {
+  type PackageEnvironment,
+  packageEnvironments,
+} from "./environments.ts";
 
 /**
  * What is wrong, and what to do.
@@ -128,6 +132,8 @@ export interface Diagnosis {
   readonly python: RunningPython | undefined;
   /** The Rust library; none if there is none. */
   readonly library: LibraryFile | undefined;
+  /** What `python.require` has installed, as far as it may be read. */
+  readonly environments: readonly PackageEnvironment[];
   /** How long the self-test took in milliseconds; undefined if it did not run. */
   readonly selfTestMilliseconds: number | undefined;
   /** What is wrong; nothing if the library works. */
@@ -175,6 +181,7 @@ export async function diagnose(): Promise<Diagnosis> {
     search: search.attempts,
     python: working?.python,
     library: library && { ...library, abi: working?.abi },
+    environments: packageEnvironments(),
     selfTestMilliseconds: working?.selfTestMilliseconds,
     problems,
   };

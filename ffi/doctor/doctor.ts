@@ -27,6 +27,7 @@ import { printMemory } from "./memory.ts";
 
 export type { Attempt } from "../errors.ts";
 export type { EmbeddedPython } from "../loading/native.ts";
+export type { PackageEnvironment } from "./environments.ts";
 export {
   diagnose,
   type Diagnosis,
@@ -75,6 +76,14 @@ function print(diagnosis: Diagnosis): void {
     row("origin", library.origin);
     row("SHA-256", library.sha256 ?? "unknown (it takes --allow-read)");
     row("boundary", String(library.abi ?? "unknown (it was not opened)"));
+  }
+  if (diagnosis.environments.length > 0) {
+    title("Packages that python.require installed");
+    for (
+      const { folder, requirements, python: made } of diagnosis.environments
+    ) {
+      row(`Python ${made}`, `${requirements.join(", ")}: ${folder}`);
+    }
   }
   if (diagnosis.selfTestMilliseconds !== undefined) {
     title("Self-test");

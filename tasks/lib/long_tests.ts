@@ -17,6 +17,7 @@ const LONG_TESTS = [
   "tests/running/hostile_errors_test.ts",
   "tests/running/error_message_test.ts",
   "tests/running/error_traceback_test.ts",
+  "tests/running/packages_test.ts",
   "tests/loading/virtual_environment_test.ts",
   "tests/model",
   "tests/tasks",

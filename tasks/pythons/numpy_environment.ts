@@ -70,11 +70,13 @@ async function install(executable: string, folder: string): Promise<string> {
     (error) => console.log(error.message),
   );
   // Tools that the tests of call sites use where they are there.
-  await attempt("memray, py-spy and pytest-memray can't be installed", [
+  await attempt("memray, py-spy, pytest-memray and uv can't be installed", [
     ...pip,
     "memray",
     "py-spy",
     "pytest-memray",
+    // With it packages are required.
+    "uv",
   ]).catch((error) => console.log(error.message));
   return folder;
 }

@@ -6,6 +6,7 @@ import {
   BufferError,
   FreedError,
   LibraryError,
+  PackageError,
   PythonError,
 } from "../../../mod.ts";
 
@@ -112,6 +113,7 @@ export const LIBRARY_ERRORS = [
   BufferError,
   FreedError,
   LibraryError,
+  PackageError,
   PythonError,
 ] as const;
 

@@ -1,4 +1,4 @@
-//! The functions of `own_functions.py`, which TypeScript calls by their names.
+//! The functions of `own_functions.py` and `packages.py`, which TypeScript calls by their names.
 
 use std::ffi::CStr;
 
@@ -11,42 +11,76 @@ use crate::values::failure::Failure;
 use crate::values::handle::{Bound, Py};
 use crate::values::text::text;
 
-const SOURCE: &CStr =
-    match CStr::from_bytes_with_nul(concat!(include_str!("own_functions.py"), "\0").as_bytes()) {
-        Ok(source) => source,
-        Err(_) => panic!("own_functions.py has a NUL"),
+/// The source of a file, as Python takes it.
+macro_rules! source {
+    ($name:literal) => {
+        match CStr::from_bytes_with_nul(concat!(include_str!($name), "\0").as_bytes()) {
+            Ok(source) => source,
+            Err(_) => panic!("a source has a NUL"),
+        }
     };
+}
 
-/// The globals of `own_functions.py`.
+/// A file of functions, which runs when one is first looked for in it.
+struct File {
+    source: &'static CStr,
+    functions: OnceBox<Functions>,
+}
+
+/// The files, in the order in which a name is looked for: what most programs use comes first.
+static FILES: [File; 2] = [
+    File::new(source!("own_functions.py")),
+    File::new(source!("packages.py")),
+];
+
+/// The globals of a file.
 struct Functions(*mut PyObject);
 
 // SAFETY: the dictionary is never freed, and only attached threads do something with it.
 unsafe impl Sync for Functions {}
 
-static FUNCTIONS: OnceBox<Functions> = OnceBox::new();
+impl File {
+    const fn new(source: &'static CStr) -> Self {
+        Self {
+            source,
+            functions: OnceBox::new(),
+        }
+    }
+
+    /// # Safety
+    /// The thread is attached, and no exception is set.
+    unsafe fn functions(&'static self) -> Result<&'static Functions, Status> {
+        self.functions.get_or_try_init(|| {
+            // SAFETY: attached; what is kept is never freed.
+            unsafe {
+                match Bound::from_owned(own_code::execute(self.source)) {
+                    Some(globals) => Ok(Functions(globals.into_ptr())),
+                    None => {
+                        PyErr_Clear();
+                        Err(Status::OutOfMemory)
+                    }
+                }
+            }
+        })
+    }
+}
 
 /// The function of that name. The first call runs the file.
 ///
 /// # Safety
 /// The thread is attached, and no exception is set.
 pub unsafe fn own_function(name: &[u16]) -> Result<Py, Failure> {
-    let functions = FUNCTIONS.get_or_try_init(|| {
-        // SAFETY: attached; what is kept is never freed.
-        unsafe {
-            match Bound::from_owned(own_code::execute(SOURCE)) {
-                Some(globals) => Ok(Functions(globals.into_ptr())),
-                None => {
-                    PyErr_Clear();
-                    Err(Status::OutOfMemory)
-                }
-            }
-        }
-    })?;
-    // SAFETY: attached; the name and the dictionary are live.
+    // SAFETY: attached; the name and the dictionaries are live.
     unsafe {
         let name = text(name)?;
-        let found = Bound::from_borrowed(PyDict_GetItemWithError(functions.0, name.as_ptr()));
-        PyErr_Clear();
-        found.map(Py::from).ok_or(Failure::Status(Status::Invalid))
+        for file in &FILES {
+            let functions = file.functions()?;
+            let found = Bound::from_borrowed(PyDict_GetItemWithError(functions.0, name.as_ptr()));
+            PyErr_Clear();
+            if let Some(found) = found {
+                return Ok(Py::from(found));
+            }
+        }
+        Err(Failure::Status(Status::Invalid))
     }
 }

@@ -6,6 +6,7 @@ import {
   BufferError,
   FreedError,
   LibraryError,
+  PackageError,
   PythonError,
 } from "../../../../mod.ts";
 import { type Case, defineCase } from "../case.ts";
@@ -45,6 +46,7 @@ export const CASES: readonly Case<unknown>[] = [
     () =>
       new LibraryError("no", [{ subject: "a", reason: "b" }], new Error("why")),
   ),
+  making("PackageError", () => new PackageError("no", ["a"], "failed", "")),
   making("PythonError", pythonError),
   defineCase({
     operation: "PythonError.prototype.traceback",

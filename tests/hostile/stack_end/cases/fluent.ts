@@ -130,6 +130,19 @@ export const CASES: readonly Case<unknown>[] = [
     },
     (error) => expectEqual(error.type, "FileNotFoundError", "the error"),
   ),
+  making(
+    "python.require",
+    "of what is no requirement",
+    () => {
+      try {
+        return python.require("-r x");
+      } catch (error) {
+        if (error instanceof TypeError) return error;
+        throw error;
+      }
+    },
+    (error) => expectEqual(`${error}`.includes("-r x"), true, "the error"),
+  ),
   doing("which gets an attribute", (list) => list.append),
   doing("which gets an item", (list) => list[0]),
   doing("which sets an item", (list) => {
