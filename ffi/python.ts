@@ -3,6 +3,7 @@
 import { MODE } from "./boundary/status.ts";
 import type { TypedArray, TypedArrayConstructor } from "./elements.ts";
 import "./objects/held_exception.ts";
+import "./running/notebook.ts";
 import { embedded, type EmbeddedPython } from "./loading/native.ts";
 import type { Borrowed } from "./objects/borrowed.ts";
 import {

@@ -70,14 +70,19 @@ async function install(executable: string, folder: string): Promise<string> {
     (error) => console.log(error.message),
   );
   // Tools that the tests of call sites use where they are there.
-  await attempt("memray, py-spy, pytest-memray and uv can't be installed", [
-    ...pip,
-    "memray",
-    "py-spy",
-    "pytest-memray",
-    // With it packages are required.
-    "uv",
-  ]).catch((error) => console.log(error.message));
+  await attempt(
+    "memray, py-spy, pytest-memray, uv and jupyter_client can't be installed",
+    [
+      ...pip,
+      "memray",
+      "py-spy",
+      "pytest-memray",
+      // With it packages are required.
+      "uv",
+      // The client of the test of notebooks.
+      "jupyter_client",
+    ],
+  ).catch((error) => console.log(error.message));
   return folder;
 }
 

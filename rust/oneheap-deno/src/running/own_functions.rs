@@ -1,4 +1,4 @@
-//! The functions of `own_functions.py` and `packages.py`, which TypeScript calls by their names.
+//! The functions of `own_functions.py`, `packages.py` and `notebook.py`, which TypeScript calls by their names.
 
 use std::ffi::CStr;
 
@@ -28,9 +28,10 @@ struct File {
 }
 
 /// The files, in the order in which a name is looked for: what most programs use comes first.
-static FILES: [File; 2] = [
+static FILES: [File; 3] = [
     File::new(source!("own_functions.py")),
     File::new(source!("packages.py")),
+    File::new(source!("notebook.py")),
 ];
 
 /// The globals of a file.

@@ -190,7 +190,7 @@ def make_venv(folder, python):
     # pip apart: what goes wrong with it is not said by venv.
     code, output = run([sys.executable, "-I", "-m", "venv", "--without-pip", folder])
     if code == 0:
-        code, output = run([python, "-I", "-m", "ensurepip", "--upgrade", "--default-pip"])
+        code, output = run([python, "-I", "-m", "ensurepip", "--upgrade", "--default-pip"], shows=False)
     if code == 0:
         return
     reason = reason_of(output)
@@ -219,8 +219,8 @@ def execute(command, requirements):
     raise PackageFailure(reason, message, output)
 
 
-def run(command):
-    """Run a command. What it says goes to standard error at once, and is returned with its exit code."""
+def run(command, shows=True):
+    """Run a command. What it says is returned with its exit code, and goes to standard error at once if it is to be shown."""
     import subprocess
 
     said = []
@@ -229,7 +229,8 @@ def run(command):
             try:
                 while chunk := os.read(process.stdout.fileno(), 65536):
                     said.append(chunk)
-                    say(chunk)
+                    if shows:
+                        say(chunk)
             except BaseException:
                 process.kill()
                 raise

@@ -143,6 +143,18 @@ export const CASES: readonly Case<unknown>[] = [
     },
     (error) => expectEqual(`${error}`.includes("-r x"), true, "the error"),
   ),
+  making(
+    "PyObjectRef.prototype[Jupyter.display]",
+    "of a list",
+    () => python.eval("[1]") as PyObjectRef,
+    (list) =>
+      expectEqual(
+        (list as unknown as Record<symbol, () => unknown>)
+          [Symbol.for("Jupyter.display")]() !== undefined,
+        true,
+        "it is shown",
+      ),
+  ),
   doing("which gets an attribute", (list) => list.append),
   doing("which gets an item", (list) => list[0]),
   doing("which sets an item", (list) => {
