@@ -8,6 +8,14 @@ import type {
   Model,
   Module,
 } from "./model.ts";
+import {
+  documented,
+  interfaceText,
+  mergedMember,
+  typeArguments,
+  typeParameters,
+  withTypeParameters,
+} from "./interfaces.ts";
 import { identifier, path, property } from "./names.ts";
 import { PRELUDE } from "./prelude.ts";
 import { renderOutput, scalarOf, type Scope } from "./render_type.ts";
@@ -186,6 +194,9 @@ class Writer {
           this.#scope(path(id, this.#packages)),
         ),
       );
+    }
+    if (described.enumeration) {
+      lines.push(`[Symbol.iterator](): Iterator<${instance}>;`);
     }
     return interfaceText(`${name}$Class`, ["PyProxyMembers"], [
       ...lines,
@@ -374,69 +385,6 @@ function attributeLine(
   const rendered = renderOutput(type, scope);
   const note = documented(documentation).trimStart();
   return `${note}${writable ? "" : "readonly "}${key}: ${rendered};`;
-}
-
-/**
- * What a class has to say of a member: nothing where it only inherits one. Python's classes change what they inherit as they like; an
- * interface may only add to it. So a method has its own signatures first, then those that it overrides; an attribute of another type is `PyAny`.
- */
-function mergedMember(
-  own: readonly string[] | undefined,
-  bases: readonly (readonly string[])[],
-): string[] | undefined {
-  const distinct = new Set(bases.map((it) => it.join("\n")));
-  if (own === undefined && distinct.size <= 1) return undefined;
-  const all = [...own ?? [], ...bases.flat()];
-  if (distinct.size === 0 || all.every(isMethod)) return [...new Set(all)];
-  if (
-    own !== undefined && distinct.size === 1 && distinct.has(own.join("\n"))
-  ) return undefined;
-  const key = all[0].match(
-    /^(?:\/\*\*.*?\*\/\s*)?(?:readonly )?("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^:(<]+)/s,
-  )![1];
-  return key.startsWith("[") ? [...new Set(all)] : [`${key}: PyAny;`];
-}
-
-function isMethod(line: string): boolean {
-  return /^(?:\/\*\*.*?\*\/\s*)?(?:"(?:[^"\\]|\\.)*"|\[Symbol\.iterator\]|[\p{ID_Continue}$]*)[(<]/su
-    .test(line);
-}
-
-function interfaceText(
-  name: string,
-  bases: readonly string[],
-  lines: readonly string[],
-): string {
-  const body = lines.map((line) => `    ${line}\n`).join("");
-  return `  interface ${name} extends ${
-    [...new Set(bases)].join(", ")
-  } {\n${body}  }\n`;
-}
-
-function documented(said: string | null | undefined): string {
-  return said ? `  /** ${said.replaceAll("*/", "* /")} */\n  ` : "";
-}
-
-function typeParameters(names: readonly string[]): string {
-  return names.length > 0
-    ? `<${names.map((it) => `${it} = PyAny`).join(", ")}>`
-    : "";
-}
-
-function typeArguments(names: readonly string[]): string {
-  return names.length > 0 ? `<${names.join(", ")}>` : "";
-}
-
-/** Add the type parameters of a class to the signature of what makes its objects. */
-function withTypeParameters(
-  signature: string,
-  names: readonly string[],
-): string {
-  const own = signature.startsWith("<")
-    ? signature.slice(1, signature.indexOf(">")).split(", ")
-    : [];
-  const all = new Set([...names.map((it) => `${it} = PyAny`), ...own]);
-  return `<${[...all].join(", ")}>${signature.slice(signature.indexOf("("))}`;
 }
 
 function sorted(record: Readonly<Record<string, unknown>>): string[] {

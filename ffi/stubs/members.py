@@ -10,20 +10,13 @@ import sys
 import types
 
 from oneheap_stubs_sources import Names, Sources, is_function
-from oneheap_stubs_annotations import ANY, NONE, Converter
+from oneheap_stubs_annotations import ANY, Converter
 
 # Decorators after which a function is an attribute, by their last names.
 PROPERTIES = {"property", "cached_property", "cache_readonly", "abstractproperty"}
 
-# The modules from which whoever inherits has the values of an enumeration.
-ENUMERATIONS = ("enum.",)
-
 # How long the first sentence of a documentation may be, in characters.
 MAX_DOCUMENTATION = 100
-
-
-class Failure(Exception):
-    """A module can't be described."""
 
 
 def describe(names, files):
@@ -157,7 +150,19 @@ class Description:
             described["members"].setdefault(name, {"kind": "attribute", "type": tree, "writable": True})
         if cls is not None:
             self.runtime_members(described, cls, converter)
+            self.inherited_elsewhere(described, cls)
         return described
+
+    def inherited_elsewhere(self, described, cls):
+        """What a class has of bases of other packages: the values of an enumeration, the elements of a tuple."""
+        if described["enumeration"]:
+            said = {"kind": "attribute", "type": {"kind": "foreign", "name": "str", "arguments": []}}
+            described["members"].setdefault("name", said)
+            described["members"].setdefault("value", {"kind": "attribute", "type": ANY})
+        for name in ("__call__", "__iter__", "__getitem__"):
+            foreign = [it for it in cls.__mro__ if it.__module__.split(".")[0] not in self.sources.packages]
+            if SPECIAL[name] not in described and any(name in vars(it) for it in foreign):
+                described[SPECIAL[name]] = {"kind": "function", "signatures": []}
 
     def bases(self, node, cls, converter):
         if node is not None:
@@ -244,7 +249,7 @@ SPECIAL = {
 }
 
 # Base classes of other packages of which nothing is inherited that a declaration would lack.
-CLOSED_BASES = {"object", "Generic", "Protocol", "abc.ABC", "enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag", "NamedTuple", "TypedDict"}
+CLOSED_BASES = {"object", "Generic", "Protocol", "abc.ABC", "enum.Enum", "enum.Flag", "TypedDict"}
 
 
 def described_as_member(value, cls):

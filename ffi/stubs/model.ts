@@ -74,6 +74,8 @@ export interface Class {
   readonly members: Readonly<Record<string, Member>>;
   /** Whether its objects may have any name besides. */
   readonly open: boolean;
+  /** Whether it is an enumeration: the class itself goes through its members. */
+  readonly enumeration: boolean;
   readonly documentation?: string | null;
   readonly constructor?: FunctionMember;
   readonly call?: FunctionMember;

@@ -165,6 +165,13 @@ void (() => s.volume);
 is<Same<typeof s.Color.RED, shapes.Color>>();
 // @ts-expect-error no such member
 void (() => s.Color.GREEN);
+console.log(s.Color.RED.name, s.Color.RED.value, s.Color(2).name);
+for (const it of s.Color) console.log(it.name);
+console.log(s.Level.LOW.bit_length());
+const [left, right] = s.Pair(1, kw({ right: "r" }));
+console.log(left, right, s.Pair(3)[0], s.Pair(4).left);
+const fields = s.Record(kw({ a: 1 }));
+console.log(fields.get("a"), [...fields].length);
 const point: shapes.Point = s.Point(1, kw({ y: 2 }));
 console.log(point.moved(1).x, point.y);
 // @ts-expect-error no such attribute
@@ -193,6 +200,12 @@ console.log(s.WithMeta().inner().depth, s.WithMeta.Inner().depth);
     "6",
     "x 1",
     "1 2 0 1",
+    "1 1",
+    "RED 1 BLUE",
+    "RED",
+    "BLUE",
+    "1",
+    "1 r 3 4",
     "1 1",
     "2 2",
     "4 UPPER base 10",

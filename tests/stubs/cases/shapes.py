@@ -4,7 +4,7 @@ import enum
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Iterator, Literal, TypeVar, overload
+from typing import Generic, Iterator, Literal, NamedTuple, TypeVar, overload
 
 T = TypeVar("T")
 NAME: str = "shapes"
@@ -69,6 +69,19 @@ def opened(path: str) -> Iterator[int]:
 class Color(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str = ""
+
+
+class Record(dict):
+    """Has what a dict has."""
 
 
 @dataclass
