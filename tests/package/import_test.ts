@@ -20,6 +20,8 @@ import {
 import { Registry } from "./registry.ts";
 import { heapUsed, output, User } from "./user.ts";
 
+const PACKAGE = "jsr:@oneheap/oneheap";
+
 Deno.test("deno publish accepts the package, and takes its libraries along", () => {
   const files = publishedFiles();
   for (const path of [LIST, MODULE, "/mod.ts", "/deno.json", "/README.md"]) {
@@ -134,6 +136,25 @@ Deno.test("the doctor can be run by its name", async () => {
   );
   assertEquals([works, library.origin], [true, "package"]);
   assertEquals(library.sha256, listed.sha256);
+});
+
+Deno.test("declarations are made by the package's name, and a user's program is checked against them", async () => {
+  await using registry = new Registry(published);
+  using user = new User(registry.url);
+  const stubs = ["statistics", "-o", "python.d.ts", "--module", PACKAGE];
+  output(await user.deno(["run", "-A", `${PACKAGE}/stubs`, ...stubs]));
+  user.write(
+    "typed.ts",
+    `import { kw, python } from "${PACKAGE}";
+    import type {} from "./python.d.ts";
+    const statistics = python.import("statistics");
+    statistics.quantiles([1, 2, 3], kw({ n: 2 }));
+    statistics.quantiles([1, 2, 3], kw({ parts: 2 }));
+    statistics.middle([1]);`,
+  );
+  const { code, stderr } = await user.deno(["check", "typed.ts"]);
+  assertEquals(code, 1);
+  assertEquals(stderr.match(/(?<=TS)\d+/g), ["2353", "2339"], stderr);
 });
 
 Deno.test("a user sees the heap: the package has the page of heap reports, and its licences", async () => {
