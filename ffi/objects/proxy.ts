@@ -20,7 +20,7 @@ import {
 import type { Kw, Slice } from "../values/python_values.ts";
 import type { ToJs } from "../values/read.ts";
 import type { Borrowed } from "./borrowed.ts";
-import { mediaBundleOf } from "./media_bundle.ts";
+import { DISPLAY } from "./media_bundle.ts";
 import {
   callWith,
   isCallable,
@@ -203,8 +203,7 @@ const SYMBOLS = membersOf({
     isInstance(value, handle),
   [Symbol.for("Deno.customInspect")]: (handle: PyObjectRef) => () =>
     inspect(handle),
-  [Symbol.for("Jupyter.display")]: (handle: PyObjectRef) => () =>
-    mediaBundleOf(handle),
+  [DISPLAY]: (handle: PyObjectRef) => () => handle[DISPLAY](),
 });
 
 function* proxiedElements(handle: PyObjectRef): Generator<unknown, void> {

@@ -30,7 +30,7 @@ import { type Kw, type Slice, Tuple } from "../values/python_values.ts";
 import { type Borrowed, borrowReference } from "./borrowed.ts";
 import { readToJs, type ToJs, toJs } from "../values/read.ts";
 import { operate } from "../values/write.ts";
-import { mediaBundleOf } from "./media_bundle.ts";
+import { DISPLAY, mediaBundleOf } from "./media_bundle.ts";
 
 /**
  * What goes into Python and what comes back.
@@ -601,8 +601,11 @@ export class PyObjectRef implements Disposable {
   }
 
   /** How a notebook shows it: by what its `_repr_html_`, `_repr_png_` and the like give, as a figure of matplotlib's picture, or as text. */
-  [Symbol.for("Jupyter.display")](): Record<string, unknown> {
-    return mediaBundleOf(this);
+  [DISPLAY](): Record<string, unknown> {
+    const reference = this.#reference;
+    return typeof reference === "object"
+      ? mediaBundleOf(reference)
+      : { "text/plain": "PyObjectRef (disposed)" };
   }
 
   /** Release the object. Disposing twice does nothing. */

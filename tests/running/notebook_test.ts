@@ -75,7 +75,7 @@ Deno.test("an object without methods is text, whatever names it answers to and w
 Deno.test("a reference that is disposed says so", () => {
   const list = python.eval("[1]") as PyObjectRef;
   list[Symbol.dispose]();
-  assertEquals(shown(list), { "text/plain": "a disposed reference" });
+  assertEquals(shown(list), { "text/plain": "PyObjectRef (disposed)" });
 });
 
 interface Output {
