@@ -62,7 +62,7 @@ packageTest(
     await withIndex(async ({ cache, start }) => {
       const { stdout, stderr } = await start(`
       const path = python.eval("list(__import__('sys').path)").toJs();
-      for (const wanted of [["fruit>=99"], ["salad", "fruit>=2"], ["peanut"], ["fruit~~~1"]]) {
+      for (const wanted of [["fruit>=99"], ["salad", "fruit>=2"]]) {
         const error = failure(...wanted);
         console.log(error.name, error.reason, error.requirements.join(), error.output.length > 0);
         console.log(error.message.split("\\n")[0]);
@@ -79,9 +79,7 @@ packageTest(
       );
       assertStringIncludes(lines[1], "fruit>=99 can't be installed: ERROR: ");
       assertStringIncludes(lines[2], "unsatisfiable salad,fruit>=2 true");
-      assertStringIncludes(lines[4], "unsatisfiable peanut true");
-      assertStringIncludes(lines[6], "unsatisfiable fruit~~~1 true");
-      assertEquals(lines.slice(8), ["true", "1.0"]);
+      assertEquals(lines.slice(-2), ["true", "1.0"]);
       assertEquals(environments(cache).length, 1);
     });
   },

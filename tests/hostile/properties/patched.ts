@@ -5,6 +5,7 @@ import {
   Arena,
   PyObjectRef,
   python,
+  PythonError,
   PythonScope,
   realloc,
 } from "../../../mod.ts";
@@ -107,8 +108,9 @@ const OPERATIONS: Record<string, (block: Bytes) => unknown> = {
   "eval that raises": (block) => {
     try {
       python.eval("1 / 0", { names: { block } });
-    } catch {
-      // That is what it does.
+    } catch (error) {
+      // That is what it does. Its frames hold the block.
+      if (error instanceof PythonError) error[Symbol.dispose]();
     }
   },
   call: (block) => toBytes.call(block),
