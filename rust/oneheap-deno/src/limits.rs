@@ -89,6 +89,9 @@ pub const SUMMARY_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time between two moments in which nothing is allocated.
 pub const MOMENT_PERIOD: Duration = Duration::from_millis(20);
 
+/// The time that a recording waits for its thread to have a Python thread state. It is long where another thread keeps the GIL.
+pub const THREAD_START_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The growth, in bytes, that is reported to V8.
 pub const REPORT_STEP_BYTES: i64 = 32 * 1024 * 1024;
 

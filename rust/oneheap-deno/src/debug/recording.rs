@@ -1,14 +1,15 @@
 //! Recording of call sites, for as long as somebody wants it.
 
 use std::cell::Cell;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::debug::traced_memory;
-use crate::limits::{MOMENT_PERIOD, PEAK_PAUSE_FACTOR, PEAK_PERIOD};
+use crate::limits::{MOMENT_PERIOD, PEAK_PAUSE_FACTOR, PEAK_PERIOD, THREAD_START_TIMEOUT};
 use crate::memory::tracking::flags::{is_recording, set_recording};
 use crate::memory::tracking::ledger;
-use crate::runtime::attach::AttachGuard;
+use crate::runtime::attach::{AttachGuard, detach_for};
 use crate::runtime::maintenance_thread;
 
 /// How many recordings there are, of all threads.
@@ -100,10 +101,24 @@ fn change(is_sampling: bool, begins: bool) {
     recorders.has_thread |= needs_thread;
     drop(recorders);
     if needs_thread {
-        // Without one, the timeline has moments of allocations alone.
-        let _ = maintenance_thread::builder()
-            .name("oneheap-timeline".into())
-            .spawn(note_moments);
+        start_thread();
+    }
+}
+
+/// Start the thread of the timeline. Return once it has its Python thread state: CPython crashes where one is made while the
+/// program stops `tracemalloc` (gh-128679). Without a thread, the timeline has moments of allocations alone.
+fn start_thread() {
+    let (ready, is_ready) = sync_channel(1);
+    let started = maintenance_thread::builder()
+        .name("oneheap-timeline".into())
+        .spawn(move || {
+            drop(AttachGuard::enter());
+            // Nobody waits any more if that took long.
+            let _ = ready.send(());
+            note_moments();
+        });
+    if started.is_ok() {
+        let _ = detach_for(|| is_ready.recv_timeout(THREAD_START_TIMEOUT));
     }
 }
 
