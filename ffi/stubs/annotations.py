@@ -29,7 +29,7 @@ class Converter:
 
     def __init__(self, sources, source, found, *, classes=(), bindings=None, selves=(), depth=0):
         self.sources, self.source = sources, source
-        self.found = found  # is told of each class of these packages: found(meaning)
+        self.found = found  # called with the meaning of each class of these packages
         self.classes = classes  # the bodies around, the innermost first
         self.bindings = bindings or {}  # what the variables of an alias stand for
         self.selves = selves  # the variables that stand for the type of `self`
@@ -37,11 +37,15 @@ class Converter:
 
     def convert(self, node):
         """An annotation as a tree."""
+        return self.deeper(self.converted, node)
+
+    def deeper(self, convert, annotation):
+        """Convert one level deeper; what nests too deeply is Any."""
         if self.depth > MAX_DEPTH:
             return ANY
         self.depth += 1
         try:
-            return self.converted(node)
+            return convert(annotation)
         finally:
             self.depth -= 1
 
@@ -208,13 +212,7 @@ class Converter:
             return self.convert(ast.Constant(annotation))
         if annotation is None or annotation is type(None):
             return NONE
-        if self.depth > MAX_DEPTH:
-            return ANY
-        self.depth += 1
-        try:
-            return self.of_object(annotation)
-        finally:
-            self.depth -= 1
+        return self.deeper(self.of_object, annotation)
 
     def of_object(self, annotation):
         origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)

@@ -1,6 +1,7 @@
 """What modules and classes have: from their source where it is found, and from what they are otherwise."""
 
 import ast
+import copy
 import enum
 import importlib
 import importlib.util
@@ -51,7 +52,6 @@ class Description:
         self.sources = sources
         self.modules, self.classes = {}, {}
         self.pending = []
-        self.ids = {}  # of classes that exist, by their identity
 
     def found(self, meaning, cls=None):
         """Remember a class that something leads to."""
@@ -360,14 +360,9 @@ def signature(node, outer, first):
         bindings={**outer.bindings, **parameters_of(node)},
         selves=(*outer.selves, *selves),
     )
-    silent = Converter(
-        outer.sources,
-        outer.source,
-        lambda *_: None,
-        classes=outer.classes,
-        bindings=converter.bindings,
-        selves=converter.selves,
-    )
+    # What only goes in leads to no declarations.
+    silent = copy.copy(converter)
+    silent.found = lambda *_: None
     required = len(positional) - len(arguments.defaults)
     parameters = []
     for index, it in enumerate(positional[is_own:], is_own):

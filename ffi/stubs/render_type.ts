@@ -158,8 +158,12 @@ export function isLossy(type: Type): boolean {
   }
 }
 
-/** The type of what a caller gives. */
-export function renderInput(type: Type, scope: Scope): string {
+/** What is written alike of what goes in and of what comes out; `undefined` of other types. `whole` is the type of all values. */
+function renderAlike(
+  type: Type,
+  render: (member: Type) => string,
+  whole: string,
+): string | undefined {
   switch (type.kind) {
     case "none":
       return "null";
@@ -168,22 +172,27 @@ export function renderInput(type: Type, scope: Scope): string {
     case "literal":
       return JSON.stringify(type.value);
     case "union":
-      return joined(type.members.map((it) => renderInput(it, scope)), "PyArg");
+      return joined(type.members.map(render), whole);
+  }
+}
+
+/** The type of what a caller gives. */
+export function renderInput(type: Type, scope: Scope): string {
+  const render = (inner: Type) => renderInput(inner, scope);
+  const alike = renderAlike(type, render, "PyArg");
+  if (alike !== undefined) return alike;
+  switch (type.kind) {
     case "tuple":
-      return `readonly [${
-        type.members.map((it) => renderInput(it, scope)).join(", ")
-      }] | ${REFERENCE}`;
+      return `readonly [${type.members.map(render).join(", ")}] | ${REFERENCE}`;
     case "variable":
-      return scope.variables.has(type.name)
-        ? type.name
-        : renderInput(type.bound, scope);
+      return scope.variables.has(type.name) ? type.name : render(type.bound);
     case "self":
       return REFERENCE;
     case "class":
       return classInput(type.id);
     case "foreign":
       return CONVERSIONS[type.name]?.into?.((index) =>
-        renderInput(type.arguments[index] ?? { kind: "any" }, scope)
+        render(type.arguments[index] ?? { kind: "any" })
       ) ?? "PyArg";
     default:
       return "PyArg";
@@ -192,7 +201,6 @@ export function renderInput(type: Type, scope: Scope): string {
 
 /** A scalar of NumPy's is given as a value. Whether an object is one of a class is Python's to say: a structural type would refuse what is right. */
 function classInput(id: string): string {
-  if (/^numpy\.bool_?$/.test(id)) return `boolean | ${REFERENCE}`;
   if (ABSTRACT_SCALAR.test(id)) return "PyArg";
   const scalar = scalarOf(id);
   if (scalar === "number") return `number | bigint | PyFloat | ${REFERENCE}`;
@@ -202,22 +210,12 @@ function classInput(id: string): string {
 
 /** The type of what a caller gets. */
 export function renderOutput(type: Type, scope: Scope): string {
+  const render = (inner: Type) => renderOutput(inner, scope);
+  const alike = renderAlike(type, render, "PyAny");
+  if (alike !== undefined) return alike;
   switch (type.kind) {
-    case "none":
-      return "null";
-    case "never":
-      return "never";
-    case "literal":
-      return JSON.stringify(type.value);
-    case "union":
-      return joined(
-        type.members.map((it) => renderOutput(it, scope)),
-        "PyAny",
-      );
     case "tuple":
-      return `${P}.Tuple<[${
-        type.members.map((it) => renderOutput(it, scope)).join(", ")
-      }]>`;
+      return `${P}.Tuple<[${type.members.map(render).join(", ")}]>`;
     case "variable":
       return scope.variables.get(type.name) ?? "PyAny";
     case "self":
@@ -226,7 +224,7 @@ export function renderOutput(type: Type, scope: Scope): string {
       return classOutput(type.id, type.arguments, scope);
     case "foreign":
       return CONVERSIONS[type.name]?.from?.((index) =>
-        renderOutput(type.arguments[index] ?? { kind: "any" }, scope)
+        render(type.arguments[index] ?? { kind: "any" })
       ) ?? "PyAny";
     default:
       return "PyAny";
@@ -257,7 +255,7 @@ function classOutput(
 }
 
 /** A union, without doubles; `whole` where one of them is that. */
-export function joined(types: readonly string[], whole: string): string {
+function joined(types: readonly string[], whole: string): string {
   const distinct = [...new Set(types.flatMap(topLevelMembers))];
   return distinct.includes(whole) ? whole : distinct.join(" | ");
 }

@@ -106,8 +106,8 @@ def decide(test):
 class Source:
     """The source of one module: a stub, or the module itself."""
 
-    def __init__(self, module, path, is_stub):
-        self.module, self.is_stub = module, is_stub
+    def __init__(self, module, path):
+        self.module = module
         with open(path, "rb") as file:
             tree = ast.parse(file.read(), path)
         is_package = os.path.basename(path).startswith("__init__.")
@@ -134,7 +134,7 @@ class Sources:
             if not os.path.isfile(path):
                 continue
             try:
-                return Source(module, path, path.endswith(".pyi"))
+                return Source(module, path)
             except (SyntaxError, ValueError, OSError):
                 continue
         return None
