@@ -1,12 +1,9 @@
 /** The examples of the documentation have the right types. `deno test --doc` doesn't see those that are marked `ignore`, for they need NumPy or another file. */
 
 import { assert } from "@std/assert";
+import { withCheckoutImports } from "../support/checkout_imports.ts";
 import { examplesOf, type Page, pages } from "../support/documents.ts";
 import { inFolder } from "../support/process.ts";
-
-const MODULE = import.meta.resolve("../../mod.ts");
-const DEBUG = import.meta.resolve("../../ffi/debug/debug.ts");
-const STUBS = import.meta.resolve("../../ffi/stubs/stubs.ts");
 
 Deno.test("the examples that deno task check leaves out have the right types", async () => {
   const left = pages.filter(({ text }) => text.includes("```ts ignore"));
@@ -21,9 +18,7 @@ async function checkTypes(page: Page): Promise<void> {
     for (const { file, source } of examples) {
       await Deno.writeTextFile(
         `${folder}/${file}`,
-        source.replaceAll("@oneheap/oneheap/debug", DEBUG)
-          .replaceAll("@oneheap/oneheap/stubs", STUBS)
-          .replaceAll("@oneheap/oneheap", MODULE),
+        withCheckoutImports(source),
       );
     }
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {

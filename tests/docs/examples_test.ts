@@ -1,6 +1,7 @@
 /** Every example of the documentation runs, and prints what it says. Those with NumPy run where `deno task test:pythons` has it. */
 
 import { assert, assertEquals } from "@std/assert";
+import { withCheckoutImports } from "../support/checkout_imports.ts";
 import {
   type Example,
   examplesOf,
@@ -10,10 +11,6 @@ import {
 } from "../support/documents.ts";
 import { numpyTest } from "../support/numpy.ts";
 import { inFolder, run } from "../support/process.ts";
-
-const MODULE = import.meta.resolve("../../mod.ts");
-const DEBUG = import.meta.resolve("../../ffi/debug/debug.ts");
-const STUBS = import.meta.resolve("../../ffi/stubs/stubs.ts");
 
 /** Between what two examples print. */
 const SEPARATOR = "---- the next example ----";
@@ -50,9 +47,7 @@ async function runExamples(
     for (const { file, source } of files) {
       await Deno.writeTextFile(
         `${folder}/${file}`,
-        source.replaceAll("@oneheap/oneheap/debug", DEBUG)
-          .replaceAll("@oneheap/oneheap/stubs", STUBS)
-          .replaceAll("@oneheap/oneheap", MODULE),
+        withCheckoutImports(source),
       );
     }
     const program = started.map(({ file }) =>

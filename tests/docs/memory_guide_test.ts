@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { python } from "../../mod.ts";
 import { examplesOf, isAsPromised, pages } from "../support/documents.ts";
+import { withCheckoutImports } from "../support/checkout_imports.ts";
 import { inFolder } from "../support/process.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -25,9 +26,7 @@ async function start(
 ): Promise<Deno.ChildProcess> {
   await Deno.writeTextFile(
     `${folder}/${file}`,
-    section(file).source
-      .replaceAll("@oneheap/oneheap/debug", `${ROOT}ffi/debug/debug.ts`)
-      .replaceAll("@oneheap/oneheap", `${ROOT}mod.ts`),
+    withCheckoutImports(section(file).source),
   );
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", file],

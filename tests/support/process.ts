@@ -1,6 +1,7 @@
 /** Scripts and programs in processes of their own. */
 
 import { python } from "../../mod.ts";
+import { withCheckoutImports } from "./checkout_imports.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -37,12 +38,7 @@ export async function run(
   try {
     await Deno.writeTextFile(
       file,
-      source
-        .replaceAll(
-          "@oneheap/oneheap/debug",
-          new URL("ffi/debug/debug.ts", ROOT).href,
-        )
-        .replaceAll("@oneheap/oneheap", new URL("mod.ts", ROOT).href)
+      withCheckoutImports(source)
         .replaceAll(
           "@oneheap/c_api",
           new URL("tests/support/c_api.ts", ROOT).href,
